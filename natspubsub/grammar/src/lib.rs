@@ -1,0 +1,27 @@
+//! The grammar of natspubsub: subjects, durations and names.
+//!
+//! The macros use this crate at compile time and the runtime uses it at start, so that one rule is never
+//! written twice. It has no dependencies and does no I/O.
+//!
+//! ```
+//! use natspubsub_grammar::Pattern;
+//!
+//! let pattern = Pattern::topic("order.*").unwrap();
+//! assert!(pattern.matches("order.created"));
+//! assert!(!pattern.matches("order.created.eu"));
+//! ```
+
+mod backoff;
+mod duration;
+mod fault;
+mod name;
+mod parse;
+mod pattern;
+mod relate;
+
+pub use backoff::{Backoff, BackoffFault};
+pub use duration::{DurationFault, format_duration, parse_duration};
+pub use fault::{Fault, FaultKind};
+pub use name::{NAME_LENGTH_MAX, NameFault, check_name, encode_name};
+pub use parse::{SUBJECT_LENGTH_MAX, TOKENS_MAX, check_subject, normalize_topic};
+pub use pattern::{Pattern, Token};

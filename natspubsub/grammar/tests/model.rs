@@ -1,0 +1,112 @@
+//! Goal: the grammar's relations are those of NATS. Method: compare with a slow, obvious model on random patterns.
+
+use natspubsub_grammar::{Pattern, check_subject, encode_name, format_duration, normalize_topic, parse_duration};
+use proptest::prelude::*;
+
+fn token() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => prop::sample::select(vec!["a", "b", "x"]).prop_map(String::from),
+        2 => Just("*".to_owned()),
+    ]
+}
+
+fn pattern() -> impl Strategy<Value = String> {
+    (prop::collection::vec(token(), 1..4), any::<bool>()).prop_map(|(tokens, tail)| {
+        let text = tokens.join(".");
+        if tail { format!("{text}.>") } else { text }
+    })
+}
+
+/// Every subject of one to five tokens over the names that patterns use and one they do not.
+fn universe() -> Vec<String> {
+    let names = ["a", "b", "x", "other"];
+    let mut all: Vec<String> = Vec::new();
+    let mut layer = vec![String::new()];
+    for _ in 0..5 {
+        layer = layer
+            .iter()
+            .flat_map(|prefix| {
+                names
+                    .iter()
+                    .map(move |name| if prefix.is_empty() { (*name).to_owned() } else { format!("{prefix}.{name}") })
+            })
+            .collect();
+        all.extend(layer.iter().cloned());
+    }
+    all
+}
+
+/// NATS's rule, token by token, without any cleverness.
+fn model_matches(pattern: &[&str], subject: &[&str]) -> bool {
+    match (pattern, subject) {
+        ([], []) => true,
+        ([">"], rest) => !rest.is_empty(),
+        (["*", pattern @ ..], [_, subject @ ..]) => model_matches(pattern, subject),
+        ([a, pattern @ ..], [b, subject @ ..]) => a == b && model_matches(pattern, subject),
+        _ => false,
+    }
+}
+
+fn model(pattern: &str, subject: &str) -> bool {
+    model_matches(&pattern.split('.').collect::<Vec<_>>(), &subject.split('.').collect::<Vec<_>>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100_000))]
+
+    #[test]
+    fn matches_agrees_with_the_model(pattern in pattern(), subject in prop::collection::vec("[abx]|other", 1..6)) {
+        let subject = subject.join(".");
+        prop_assert_eq!(Pattern::topic(&pattern).unwrap().matches(&subject), model(&pattern, &subject));
+    }
+
+    #[test]
+    fn an_overlap_has_an_example_that_both_match(left in pattern(), right in pattern()) {
+        let (a, b) = (Pattern::topic(&left).unwrap(), Pattern::topic(&right).unwrap());
+        if let Some(example) = a.overlaps(&b) {
+            prop_assert!(model(&left, &example) && model(&right, &example), "{} of {} and {}", example, left, right);
+        }
+        prop_assert_eq!(a.overlaps(&b).is_some(), b.overlaps(&a).is_some());
+    }
+
+    #[test]
+    fn what_is_parsed_is_written_back(pattern in pattern()) {
+        let parsed = Pattern::topic(&pattern).unwrap();
+        prop_assert_eq!(parsed.to_string(), pattern.clone());
+        prop_assert_eq!(parsed.filter(), pattern);
+    }
+
+    #[test]
+    fn any_text_is_refused_or_safe_to_publish(text in "[a-zA-Z0-9_. *>\\-\u{e9}\r\n$]{0,20}") {
+        if let Ok(topic) = normalize_topic(&text) {
+            prop_assert!(topic.split('.').all(|token| !token.is_empty()
+                && token.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')));
+            prop_assert!(check_subject(&topic).is_ok());
+        }
+    }
+
+    #[test]
+    fn two_texts_never_share_an_encoded_name(left in "[a-c._*-]{1,6}", right in "[a-c._*-]{1,6}") {
+        prop_assert_eq!(encode_name(&left) == encode_name(&right), left == right);
+    }
+
+    #[test]
+    fn durations_are_read_as_they_are_written(micros in 0_u64..u64::MAX / 1_000_000) {
+        let duration = std::time::Duration::from_micros(micros);
+        prop_assert_eq!(parse_duration(&format_duration(duration)).unwrap(), duration);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    #[test]
+    fn relations_agree_with_every_subject_of_a_small_universe(left in pattern(), right in pattern()) {
+        let (a, b) = (Pattern::topic(&left).unwrap(), Pattern::topic(&right).unwrap());
+        let universe = universe();
+        let both = universe.iter().any(|s| model(&left, s) && model(&right, s));
+        prop_assert_eq!(a.overlaps(&b).is_some(), both, "overlap of {} and {}", left, right);
+        let inside = universe.iter().all(|s| !model(&left, s) || model(&right, s));
+        prop_assert_eq!(a.is_subset(&b), inside, "{} inside {}", left, right);
+    }
+}
