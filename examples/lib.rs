@@ -1,0 +1,1 @@
+//! Programs that show natspubsub at work: `cargo run --example quickstart`.

@@ -1,1 +1,47 @@
-fn main(){}
+//! Five orders: three are fine, one fails once and succeeds on its second attempt, one is invalid and becomes a dead
+//! letter.
+//!
+//! `cargo run --example quickstart` needs nothing: it uses the broker inside this process. With
+//! `NATS_URL=nats://127.0.0.1:4222` the same program runs against a server.
+
+use std::time::Duration;
+
+use natspubsub::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Serialize, Deserialize, Event)]
+#[event(topic = "order.created")]
+struct OrderCreated {
+    order_id: String,
+    total: f64,
+}
+
+#[topic_subscriber("order.created", concurrency = 4, max_attempts = 3, backoff = "200ms, 1s")]
+async fn reserve_stock(order: OrderCreated, ctx: Context) -> Result<(), Failure> {
+    if order.total <= 0.0 {
+        return Err(Failure::validation(format!("order {} has no total", order.order_id)));
+    }
+    if order.order_id == "ORD-3" && ctx.attempt() == 1 {
+        return Err(Failure::transient("the warehouse is busy"));
+    }
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    tracing_subscriber::fmt().with_target(false).with_env_filter("info").init();
+    let url = std::env::var("NATS_URL").unwrap_or_else(|_| "memory:".into());
+    let config = Config::builder().url(url).app("quickstart").build()?;
+    let running = App::builder().config(config).build()?.start().await?;
+    print!("{}", running.report());
+
+    let totals = [10.0, 20.0, 30.0, 0.0, 50.0];
+    for (number, total) in (1..).zip(totals) {
+        running.publisher().send(&OrderCreated { order_id: format!("ORD-{number}"), total }).await?;
+    }
+    let published = totals.len() as u64;
+    running.wait_until(|stats| stats.settled() >= published, Duration::from_secs(30)).await?;
+
+    println!("{}", running.shutdown().await);
+    Ok(())
+}

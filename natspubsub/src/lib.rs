@@ -1,0 +1,71 @@
+//! Declarative pub/sub for NATS JetStream: annotate async functions, run, nothing is lost.
+//!
+//! ```no_run
+//! use natspubsub::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Debug, Serialize, Deserialize, Event)]
+//! #[event(topic = "order.created")]
+//! struct OrderCreated { order_id: String, total: f64 }
+//!
+//! #[topic_subscriber("order.created", concurrency = 16, max_attempts = 5, backoff = "1s, 2s, 5s")]
+//! async fn reserve_stock(order: OrderCreated, ctx: Context) -> Result<(), std::io::Error> {
+//!     println!("{} of {}: reserve for {}", ctx.attempt(), ctx.max_attempts(), order.order_id);
+//!     Ok(())
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<()> {
+//!     natspubsub::run().await
+//! }
+//! ```
+//!
+//! A delivery ends as exactly one of: acknowledged after success, scheduled for another attempt, or stored in the
+//! dead-letter stream before the original is settled.
+
+mod app;
+mod clock;
+mod config;
+mod consume;
+mod error;
+mod handler;
+mod message;
+mod middleware;
+mod publish;
+mod registry;
+mod subject;
+mod topology;
+mod transport;
+
+#[doc(hidden)]
+pub mod __private;
+pub mod prelude;
+
+pub use app::{App, AppBuilder, Health, HealthStatus, RunningApp, ShutdownReport, run};
+pub use config::{Config, ConfigBuilder, Storage, WireHeaders};
+pub use consume::Stats;
+pub use error::{Error, ErrorKind, Result};
+pub use handler::{
+    Delivery, Failure, FailureClass, FromDelivery, HandlerError, IntoOutcome, Middleware, Next, Outcome, Payload,
+    Policy, Requirement, Services, State,
+};
+pub use message::{Context, Event, Headers, Metadata, Raw};
+/// Ties a payload type to its topic: implements [`Event`](trait@Event).
+///
+/// ```
+/// use natspubsub::prelude::*;
+///
+/// #[derive(serde::Serialize, Event)]
+/// #[event(topic = "order.created")]
+/// struct OrderCreated { order_id: String }
+///
+/// assert_eq!(OrderCreated::TOPIC, "order.created");
+/// ```
+pub use natspubsub_macros::Event;
+#[doc = include_str!("../docs/middleware.md")]
+pub use natspubsub_macros::middleware;
+#[doc = include_str!("../docs/topic_subscriber.md")]
+pub use natspubsub_macros::topic_subscriber;
+pub use publish::{MessageBuilder, Published, Publisher};
+pub use registry::Subscribe;
+pub use subject::check_topic;

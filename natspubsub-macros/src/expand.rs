@@ -1,0 +1,111 @@
+//! The code of a subscriber: absolute paths, private names, the user's tokens untouched.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+
+use crate::paths::private;
+use crate::signature::{Handler, return_type};
+use crate::validate::ValidArgs;
+
+/// The type of the function's name, its descriptor and its registration.
+pub(crate) fn expand(handler: &Handler, args: &ValidArgs) -> TokenStream {
+    let Handler { name, cfgs, .. } = handler;
+    let private = private(Span::call_site());
+    let call = call(handler);
+    let descriptor = descriptor(handler, args);
+    quote! {
+        #(#cfgs)*
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, unreachable_pub, missing_docs, missing_debug_implementations)]
+        pub struct #name {}
+
+        #(#cfgs)*
+        const _: () = {
+            #call
+            static __NATSPUBSUB_DESCRIPTOR: #private::SubscriberDescriptor = #descriptor;
+            impl #private::Subscribe for #name {
+                fn descriptor(&self) -> &'static #private::SubscriberDescriptor {
+                    &__NATSPUBSUB_DESCRIPTOR
+                }
+            }
+            #private::inventory::submit! {
+                #private::Registration::Subscriber(&__NATSPUBSUB_DESCRIPTOR)
+            }
+        };
+    }
+}
+
+/// Decodes the payload, takes the arguments, calls the function, converts what it returns.
+fn call(handler: &Handler) -> TokenStream {
+    let Handler { name, payload, extractors, returns, .. } = handler;
+    let private_here = private(Span::call_site());
+    let payload_span = payload.span();
+    let payload_private = private(payload_span);
+    let arguments: Vec<Ident> =
+        (0..extractors.len()).map(|index| format_ident!("__natspubsub_argument_{index}")).collect();
+    let takes = extractors.iter().zip(&arguments).map(|(ty, argument)| {
+        let private = private(ty.span());
+        let taken =
+            quote_spanned!(ty.span()=> <#ty as #private::FromDelivery>::from_delivery(&__natspubsub_delivery).await);
+        quote! {
+            let #argument = match #taken {
+                ::core::result::Result::Ok(argument) => argument,
+                ::core::result::Result::Err(failure) => return #private_here::Outcome::Failed(failure),
+            };
+        }
+    });
+    let (returned, return_span) = return_type(returns, name);
+    let return_private = private(return_span);
+    let check_return = quote_spanned!(return_span=> __natspubsub_returns::<#returned>());
+    let decoded =
+        quote_spanned!(payload_span=> <#payload as #payload_private::Payload>::from_body(&__natspubsub_delivery));
+    let send = quote_spanned!(name.span()=> #private_here::require_send);
+    quote! {
+        fn __natspubsub_call(__natspubsub_delivery: #private_here::Delivery) -> #private_here::CallFuture {
+            use #private_here::{ByError as _, ByNothing as _, ByPolicy as _};
+            fn __natspubsub_returns<R: #return_private::HandlerReturn>() {}
+            #check_return;
+            ::std::boxed::Box::pin(#send(async move {
+                let __natspubsub_payload = match #decoded {
+                    ::core::result::Result::Ok(payload) => payload,
+                    ::core::result::Result::Err(failure) => return #private_here::Outcome::Failed(failure),
+                };
+                #(#takes)*
+                let __natspubsub_returned = #name(__natspubsub_payload #(, #arguments)*).await;
+                (&&&#private_here::Probe::of(&__natspubsub_returned)).conversion().outcome(__natspubsub_returned)
+            }))
+        }
+    }
+}
+
+fn descriptor(handler: &Handler, args: &ValidArgs) -> TokenStream {
+    let Handler { name, payload, extractors, .. } = handler;
+    let private = private(Span::call_site());
+    let function = name.unraw().to_string();
+    let topics = &args.topics;
+    let fields = args.options.iter().map(|(field, value)| {
+        let field = Ident::new(field, Span::call_site());
+        let value = value.tokens();
+        quote!(#field: ::core::option::Option::Some(#value))
+    });
+    quote! {
+        #private::SubscriberDescriptor {
+            function: #function,
+            module: ::core::module_path!(),
+            crate_name: ::core::env!("CARGO_PKG_NAME"),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            topics: &[#(#topics),*],
+            options: #private::SubscriberOptions { #(#fields,)* ..#private::SubscriberOptions::UNWRITTEN },
+            payload: #private::type_name::<#payload>,
+            requirements: || {
+                let mut requirements = ::std::vec::Vec::new();
+                #(requirements.extend(<#extractors as #private::FromDelivery>::requirement());)*
+                requirements
+            },
+            call: __natspubsub_call,
+        }
+    }
+}

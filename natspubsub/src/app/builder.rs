@@ -1,0 +1,235 @@
+//! Declaring an application.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::clock::{SharedClock, SystemClock};
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::handler::{Middleware, Services};
+use crate::middleware::Logging;
+use crate::registry::{Layer, Registry, Subscribe, check, linked};
+use crate::topology::{Plan, plan};
+
+/// The logging middleware lies outside every other.
+const LOGGING_ORDER: i32 = i32::MIN;
+
+/// A checked application that has not started.
+///
+/// ```
+/// use natspubsub::prelude::*;
+///
+/// #[topic_subscriber("order.created")]
+/// async fn on_order(order: serde_json::Value) {
+///     println!("{order}");
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let config = Config::builder().url("memory:app-doc").app("orders").build()?;
+/// let running = App::builder().config(config).subscriber(on_order {}).build()?.start().await?;
+/// running.publisher().publish("order.created", &serde_json::json!({ "order_id": "ORD-1" })).await?;
+/// running.wait_until(|stats| stats.processed == 1, std::time::Duration::from_secs(5)).await?;
+/// let report = running.shutdown().await;
+/// assert_eq!(report.to_string(), "drained: processed=1 retried=0 dead_lettered=0 lost=0");
+/// # Ok(())
+/// # }
+/// ```
+pub struct App {
+    pub(super) config: Config,
+    pub(super) clock: SharedClock,
+    pub(super) registry: Registry,
+    pub(super) services: Services,
+    pub(super) plan: Plan,
+}
+
+impl App {
+    /// Starts the declaration of an application.
+    ///
+    /// ```
+    /// let builder = natspubsub::App::builder();
+    /// ```
+    pub fn builder() -> AppBuilder {
+        AppBuilder::default()
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("config", &self.config).field("subscribers", &self.plan.subscribers.len()).finish()
+    }
+}
+
+/// The declaration of an application.
+///
+/// Without a call to [`AppBuilder::subscriber`] the application has every subscriber that is linked into the program.
+///
+/// ```
+/// use natspubsub::prelude::*;
+///
+/// let config = Config::builder().url("memory:").app("orders").build()?;
+/// let app = App::builder().config(config).publish_only().build()?;
+/// # Ok::<(), natspubsub::Error>(())
+/// ```
+#[derive(Default)]
+pub struct AppBuilder {
+    config: Option<Config>,
+    services: Services,
+    named: Registry,
+    linked: bool,
+    publish_only: bool,
+}
+
+impl AppBuilder {
+    /// The configuration; without it, [`Config::load`] reads file and environment.
+    ///
+    /// ```
+    /// use natspubsub::{App, Config};
+    /// let builder = App::builder().config(Config::builder().url("memory:").app("orders").build()?);
+    /// # Ok::<(), natspubsub::Error>(())
+    /// ```
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// Shares a value with the handlers, which take it as [`State<T>`](crate::State); one value of each type.
+    ///
+    /// ```
+    /// let builder = natspubsub::App::builder().state(String::from("a database pool, say"));
+    /// ```
+    #[must_use]
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.services.insert(value);
+        self
+    }
+
+    /// Names a subscriber explicitly. The application then has only the named subscribers, and not those that are
+    /// linked, unless [`AppBuilder::linked`] adds them.
+    ///
+    /// ```
+    /// use natspubsub::prelude::*;
+    ///
+    /// #[topic_subscriber("order.created")]
+    /// async fn on_order(order: serde_json::Value) {
+    ///     println!("{order}");
+    /// }
+    ///
+    /// let builder = App::builder().subscriber(on_order {});
+    /// ```
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "a subscriber is a value without content")]
+    pub fn subscriber(mut self, subscriber: impl Subscribe) -> Self {
+        self.named.subscribers.push(subscriber.descriptor());
+        self
+    }
+
+    /// Adds the linked subscribers to the named ones.
+    ///
+    /// ```
+    /// let builder = natspubsub::App::builder().linked();
+    /// ```
+    #[must_use]
+    pub fn linked(mut self) -> Self {
+        self.linked = true;
+        self
+    }
+
+    /// Adds a middleware around every handler; a lower `order` lies further out.
+    ///
+    /// ```
+    /// use natspubsub::prelude::*;
+    ///
+    /// struct Audit;
+    ///
+    /// impl Middleware for Audit {
+    ///     async fn handle(&self, delivery: Delivery, next: Next<'_>) -> Outcome {
+    ///         next.run(delivery).await
+    ///     }
+    /// }
+    ///
+    /// let builder = App::builder().middleware(10, Audit);
+    /// ```
+    #[must_use]
+    pub fn middleware<M: Middleware>(mut self, order: i32, middleware: M) -> Self {
+        let name = std::any::type_name::<M>();
+        self.named.middleware.push(Layer { order, name, middleware: Arc::new(middleware) });
+        self
+    }
+
+    /// Declares an application that publishes and subscribes to nothing; without it, zero subscribers is a fault.
+    ///
+    /// ```
+    /// let builder = natspubsub::App::builder().publish_only();
+    /// ```
+    #[must_use]
+    pub fn publish_only(mut self) -> Self {
+        self.publish_only = true;
+        self
+    }
+
+    /// Checks everything that can be checked without a server.
+    ///
+    /// ```
+    /// use natspubsub::prelude::*;
+    ///
+    /// let config = Config::builder().url("memory:").app("orders").build()?;
+    /// let error = App::builder().config(config).build().unwrap_err();
+    /// assert!(error.to_string().contains("no subscribers are linked into this program"));
+    /// # Ok::<(), natspubsub::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for the configuration, [`ErrorKind::Start`] for the declarations; all faults at once,
+    /// each with its file and line.
+    pub fn build(self) -> Result<App> {
+        let config = self.config.map_or_else(Config::load, Ok)?;
+        let clock = SystemClock::shared();
+        let mut registry = registry(self.named, self.linked, self.publish_only);
+        let middleware = Arc::new(Logging::new(clock.clone()));
+        registry.middleware.push(Layer { order: LOGGING_ORDER, name: "logging", middleware });
+        let registry = registry.sorted();
+        let mut faults = check(&registry, &self.services, self.publish_only);
+        match plan(&registry, &config) {
+            Ok(plan) if faults.is_empty() => return Ok(App { config, clock, registry, services: self.services, plan }),
+            Ok(_) => {}
+            Err(more) => faults.extend(more),
+        }
+        Err(start_error(&faults))
+    }
+}
+
+/// The named declarations, the linked ones, or both. Linked middleware always counts: it wraps every handler.
+fn registry(named: Registry, with_linked: bool, publish_only: bool) -> Registry {
+    let explicit = !named.subscribers.is_empty();
+    let mut registry = linked();
+    if publish_only {
+        registry.subscribers.clear();
+    }
+    if explicit && !with_linked {
+        let is_named = |linked: &&'static _| named.subscribers.iter().any(|named| std::ptr::eq(*named, *linked));
+        registry.left_out = registry.subscribers.iter().filter(|linked| !is_named(linked)).count();
+        registry.subscribers.clear();
+    }
+    registry.subscribers.extend(named.subscribers);
+    registry.middleware.extend(named.middleware);
+    registry
+}
+
+/// One error for all faults of a start.
+pub(super) fn start_error(faults: &[String]) -> Error {
+    Error::new(
+        ErrorKind::Start,
+        format!("the application cannot start, {} fault(s):\n  - {}", faults.len(), faults.join("\n  - ")),
+    )
+}
+
+impl fmt::Debug for AppBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppBuilder")
+            .field("named", &self.named.subscribers.len())
+            .field("linked", &self.linked)
+            .finish_non_exhaustive()
+    }
+}

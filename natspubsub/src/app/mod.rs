@@ -1,0 +1,40 @@
+//! The application: declared, checked, started, run, drained.
+
+mod builder;
+mod keeper_thread;
+mod report;
+mod running;
+mod shutdown;
+mod signals;
+mod start;
+
+pub use builder::{App, AppBuilder};
+pub use running::{Health, HealthStatus, RunningApp};
+pub use shutdown::ShutdownReport;
+
+use crate::error::Result;
+
+/// Runs every subscriber that is linked into the program until SIGTERM or SIGINT, then drains.
+///
+/// The same as `App::builder().build()?.run()`.
+///
+/// ```no_run
+/// use natspubsub::prelude::*;
+///
+/// #[topic_subscriber("order.created")]
+/// async fn on_order(order: serde_json::Value) {
+///     println!("{order}");
+/// }
+///
+/// #[tokio::main]
+/// async fn main() -> Result<()> {
+///     natspubsub::run().await
+/// }
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::Config`](crate::ErrorKind::Config), [`ErrorKind::Start`](crate::ErrorKind::Start) or
+/// [`ErrorKind::Connect`](crate::ErrorKind::Connect) when the application cannot start; every fault is listed.
+pub async fn run() -> Result<()> {
+    App::builder().build()?.run().await
+}

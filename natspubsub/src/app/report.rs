@@ -1,0 +1,42 @@
+//! What the operator reads at start.
+
+use std::collections::BTreeMap;
+
+use super::builder::App;
+use crate::topology::SubscriberPlan;
+
+/// One line for each subscriber, grouped by crate with counts, in a stable order.
+pub(super) fn start(app: &App, server: &str) -> String {
+    let config = &app.config;
+    let mut text =
+        format!("natspubsub {}: {} in {} on {server}\n", env!("CARGO_PKG_VERSION"), config.app(), config.env());
+    let mut crates: BTreeMap<&str, Vec<&SubscriberPlan>> = BTreeMap::new();
+    for subscriber in &app.plan.subscribers {
+        crates.entry(subscriber.crate_name).or_default().push(subscriber);
+    }
+    if crates.is_empty() {
+        text.push_str("  publishes only\n");
+    }
+    for (name, subscribers) in crates {
+        text.push_str(&format!("  crate {name}: {} subscriber(s)\n", subscribers.len()));
+        for subscriber in subscribers {
+            text.push_str(&format!("    {}\n", line(subscriber)));
+        }
+    }
+    let layers: Vec<&str> = app.registry.middleware.iter().map(|layer| layer.name).collect();
+    text.push_str(&format!("  middleware: {}\n", layers.join(", ")));
+    if app.registry.left_out > 0 {
+        let left_out = app.registry.left_out;
+        text.push_str(&format!(
+            "  {left_out} linked subscriber(s) left out, because subscribers were named; App::builder().linked() adds them\n"
+        ));
+    }
+    text
+}
+
+fn line(subscriber: &SubscriberPlan) -> String {
+    let SubscriberPlan { function, durable, settings, place, .. } = subscriber;
+    let topics = subscriber.topics.join(", ");
+    let (concurrency, attempts) = (settings.concurrency, settings.max_attempts);
+    format!("{topics} -> {function} (durable {durable}, concurrency {concurrency}, max_attempts {attempts}) {place}")
+}

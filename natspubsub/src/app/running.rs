@@ -1,0 +1,205 @@
+//! A running application, for embedding and for tests.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{SharedClock, timeout};
+use crate::config::Config;
+use crate::consume::{Keeper, Stats, StatsBoard, SubscriberStatus};
+use crate::error::{Error, ErrorKind, Result};
+use crate::publish::Publisher;
+use crate::transport::SharedTransport;
+
+/// An application whose subscribers run. End it with [`RunningApp::shutdown`]: dropping it stops the subscribers
+/// without waiting, and their unfinished messages come again.
+///
+/// ```
+/// # use natspubsub::prelude::*;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let config = Config::builder().url("memory:running-doc").app("orders").build()?;
+/// let running = App::builder().config(config).publish_only().build()?.start().await?;
+/// running.publisher().publish("order.created", "ORD-1").await?;
+/// let report = running.shutdown().await;
+/// assert_eq!(report.lost, 0);
+/// # Ok(())
+/// # }
+/// ```
+pub struct RunningApp {
+    pub(super) publisher: Publisher,
+    pub(super) transport: SharedTransport,
+    pub(super) clock: SharedClock,
+    pub(super) config: Config,
+    pub(super) stats: Arc<StatsBoard>,
+    pub(super) report: String,
+    pub(super) watched: Vec<Watched>,
+    /// Ends pulling.
+    pub(super) stop: CancellationToken,
+    /// Ends handlers.
+    pub(super) cut: CancellationToken,
+    /// Ends the keeper.
+    pub(super) end: CancellationToken,
+    pub(super) tasks: JoinSet<()>,
+    pub(super) keeper: Arc<Keeper>,
+    pub(super) keeper_thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// A subscriber as health sees it.
+pub(super) struct Watched {
+    pub(super) durable: String,
+    pub(super) status: Arc<SubscriberStatus>,
+}
+
+/// Whether an application works.
+///
+/// ```
+/// assert_ne!(natspubsub::HealthStatus::Healthy, natspubsub::HealthStatus::Unhealthy);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HealthStatus {
+    /// Everything works.
+    Healthy,
+    /// Messages are handled, and something needs attention.
+    Degraded,
+    /// Messages are not handled.
+    Unhealthy,
+}
+
+/// Whether an application works, and what is wrong if not.
+///
+/// ```
+/// # fn example(running: &natspubsub::RunningApp) {
+/// let health = running.health();
+/// println!("{:?}: {}", health.status, health.problems.join(", "));
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// The verdict.
+    pub status: HealthStatus,
+    /// What is wrong, one sentence each.
+    pub problems: Vec<String>,
+}
+
+impl RunningApp {
+    /// The publisher of the application, cheap to clone.
+    ///
+    /// ```
+    /// # async fn example(running: &natspubsub::RunningApp) -> natspubsub::Result {
+    /// running.publisher().publish("order.created", "ORD-1").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
+    /// The counters of the application.
+    ///
+    /// ```
+    /// # fn example(running: &natspubsub::RunningApp) {
+    /// println!("{} processed", running.stats().processed);
+    /// # }
+    /// ```
+    pub fn stats(&self) -> Stats {
+        self.stats.read()
+    }
+
+    /// The start report: one line for each subscriber.
+    ///
+    /// ```
+    /// # fn example(running: &natspubsub::RunningApp) {
+    /// print!("{}", running.report());
+    /// # }
+    /// ```
+    pub fn report(&self) -> &str {
+        &self.report
+    }
+
+    /// Whether the application works, as far as it is known without asking the server.
+    ///
+    /// ```
+    /// # fn example(running: &natspubsub::RunningApp) {
+    /// assert_eq!(running.health().status, natspubsub::HealthStatus::Healthy);
+    /// # }
+    /// ```
+    pub fn health(&self) -> Health {
+        let mut problems = Vec::new();
+        if !self.transport.is_connected() {
+            problems.push(format!("no connection to {}", self.config.url));
+        }
+        for watched in &self.watched {
+            if watched.status.is_healing() {
+                problems.push(format!("the consumer {} is lost and is being made again", watched.durable));
+            }
+        }
+        if self.tasks.len() < self.watched.len() || self.stop.is_cancelled() {
+            problems.push("not every subscriber runs".to_owned());
+        }
+        if !problems.is_empty() {
+            return Health { status: HealthStatus::Unhealthy, problems };
+        }
+        let unstored = self.stats.read().unstored;
+        if unstored > 0 {
+            problems.push(format!("{unstored} attempt(s) to store a dead letter failed; the messages are kept"));
+            return Health { status: HealthStatus::Degraded, problems };
+        }
+        Health { status: HealthStatus::Healthy, problems }
+    }
+
+    /// Waits until the counters fulfil a condition.
+    ///
+    /// ```
+    /// # async fn example(running: &natspubsub::RunningApp) -> natspubsub::Result {
+    /// running.wait_until(|stats| stats.settled() >= 5, std::time::Duration::from_secs(10)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Timeout`] with the counters, when the condition does not hold within `limit`.
+    pub async fn wait_until(&self, condition: impl Fn(&Stats) -> bool, limit: Duration) -> Result<Stats> {
+        let wait = async {
+            loop {
+                let bell = self.stats.changed().notified();
+                let mut bell = std::pin::pin!(bell);
+                bell.as_mut().enable();
+                let stats = self.stats.read();
+                if condition(&stats) {
+                    return stats;
+                }
+                bell.await;
+            }
+        };
+        let ended = timeout(&*self.clock, limit, wait).await;
+        ended.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Timeout,
+                format!("the condition did not hold within {limit:?}: {:?}", self.stats.read()),
+            )
+        })
+    }
+}
+
+impl Drop for RunningApp {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.cut.cancel();
+        self.end.cancel();
+    }
+}
+
+impl fmt::Debug for RunningApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningApp")
+            .field("config", &self.config)
+            .field("stats", &self.stats.read())
+            .finish_non_exhaustive()
+    }
+}

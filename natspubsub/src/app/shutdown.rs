@@ -1,0 +1,122 @@
+//! The drain, step by step, each with a time limit.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::running::RunningApp;
+use crate::clock::timeout;
+use crate::consume::Stats;
+
+/// How long cut-off workers may take to give back what they hold.
+const RELEASE_LIMIT: Duration = Duration::from_secs(5);
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+
+/// What an application did from its start to its end.
+///
+/// ```
+/// # async fn example(running: natspubsub::RunningApp) {
+/// let report = running.shutdown().await;
+/// println!("{report}"); // drained: processed=4 retried=1 dead_lettered=1 lost=0
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Messages whose handler succeeded, acknowledged.
+    pub processed: u64,
+    /// Deliveries given back for another attempt.
+    pub retried: u64,
+    /// Messages stored as dead letters.
+    pub dead_lettered: u64,
+    /// Messages that a handler or an option discarded.
+    pub discarded: u64,
+    /// Deliveries given back because the application ended; another process receives them at once.
+    pub released: u64,
+    /// Deliveries whose end the server did not confirm; it delivers them again after `ack_wait`.
+    pub lost: u64,
+}
+
+impl ShutdownReport {
+    /// Whether the server has confirmed everything.
+    ///
+    /// ```
+    /// # async fn example(running: natspubsub::RunningApp) {
+    /// assert!(running.shutdown().await.is_clean());
+    /// # }
+    /// ```
+    pub fn is_clean(&self) -> bool {
+        self.lost == 0
+    }
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { processed, retried, dead_lettered, lost, .. } = self;
+        write!(f, "drained: processed={processed} retried={retried} dead_lettered={dead_lettered} lost={lost}")
+    }
+}
+
+impl RunningApp {
+    /// Drains: stops pulling, finishes running and queued handlers within `shutdown_timeout`, gives back the rest,
+    /// and waits until the server has confirmed every acknowledgement.
+    ///
+    /// ```
+    /// # async fn example(running: natspubsub::RunningApp) {
+    /// let report = running.shutdown().await;
+    /// assert_eq!(report.lost, 0);
+    /// # }
+    /// ```
+    pub async fn shutdown(mut self) -> ShutdownReport {
+        let before = self.stats.read();
+        self.stop.cancel();
+        let limit = self.config.shutdown_timeout;
+        if self.wait_for_workers(limit).await.is_none() {
+            tracing::warn!(?limit, "shutdown_timeout is over; the handlers that still run are cut off");
+            self.cut.cancel();
+            if self.wait_for_workers(RELEASE_LIMIT).await.is_none() {
+                tracing::error!("some subscribers did not end; a handler blocks its thread");
+            }
+        }
+        let flushed = self.flush().await;
+        self.end.cancel();
+        if let Some(thread) = self.keeper_thread.take()
+            && tokio::task::spawn_blocking(move || thread.join()).await.is_err()
+        {
+            tracing::error!("the keeper's thread could not be joined");
+        }
+        self.transport.close(FLUSH_LIMIT).await;
+        self.shutdown_report(&before, flushed)
+    }
+
+    /// `None` when they did not end in time.
+    async fn wait_for_workers(&mut self, limit: Duration) -> Option<()> {
+        let clock = self.clock.clone();
+        timeout(&*clock, limit, async { while self.tasks.join_next().await.is_some() {} }).await
+    }
+
+    async fn flush(&self) -> bool {
+        match self.transport.flush(&self.config.namespace.stream(), FLUSH_LIMIT).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, "the server did not confirm the last acknowledgements");
+                false
+            }
+        }
+    }
+
+    fn shutdown_report(&self, before: &Stats, flushed: bool) -> ShutdownReport {
+        let stats = self.stats.read();
+        let answers = |stats: &Stats| stats.settled() + stats.retried + stats.released;
+        let in_hand = self.keeper.len() as u64;
+        // Without a confirmation, everything answered during the drain may have to be answered again.
+        let unconfirmed = if flushed { 0 } else { (answers(&stats) - answers(before)).max(1) };
+        ShutdownReport {
+            processed: stats.processed,
+            retried: stats.retried,
+            dead_lettered: stats.dead_lettered,
+            discarded: stats.discarded,
+            released: stats.released,
+            lost: in_hand + unconfirmed,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Where values come from: code, the environment, a file. The `config` crate reads the last two.
+
+use std::path::Path;
+
+use config::{Environment, File, FileFormat, Source};
+
+use super::{faults_error, settings};
+use crate::error::Result;
+
+/// The variables of the prefix that are switches of the program rather than settings.
+const SWITCHES: [&str; 4] = ["config", "describe", "plan", "test_url"];
+
+const FILE: &str = "natspubsub.toml";
+const PREFIX: &str = "NATSPUBSUB";
+
+/// Every value that was found, the strongest source first, and what could not be read.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    layers: Vec<(String, String, String)>,
+    pub(super) faults: Vec<String>,
+}
+
+impl Found {
+    /// Values set in code; the later of two wins.
+    pub(super) fn in_code(values: Vec<(&'static str, String)>) -> Self {
+        let layers = values.into_iter().rev().map(|(key, value)| (key.to_owned(), value, "set in code".to_owned()));
+        Self { layers: layers.collect(), faults: Vec::new() }
+    }
+
+    /// Values set in code, then `NATSPUBSUB_*`, then `NATS_URL`, then the file.
+    pub(super) fn everywhere(values: Vec<(&'static str, String)>, environment: &[(String, String)]) -> Result<Self> {
+        let mut found = Self::in_code(values);
+        found.add_environment(environment)?;
+        let named = environment.iter().find(|(name, _)| name == "NATSPUBSUB_CONFIG").map(|(_, path)| path.as_str());
+        found.add_file(named)?;
+        Ok(found)
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<(&str, &str)> {
+        let (_, value, origin) = self.layers.iter().find(|(name, ..)| name == key)?;
+        Some((value, origin))
+    }
+
+    fn add_environment(&mut self, environment: &[(String, String)]) -> Result<()> {
+        let ours = environment.iter().filter(|(name, _)| name.starts_with(PREFIX)).cloned().collect();
+        let source = Environment::with_prefix(PREFIX).prefix_separator("_").source(Some(ours));
+        let variable = |key: &str| format!("{PREFIX}_{}", key.to_ascii_uppercase());
+        self.add(&source, |key| format!("the environment variable {}", variable(key)))?;
+        if let Some((_, url)) = environment.iter().find(|(name, value)| name == "NATS_URL" && !value.is_empty()) {
+            self.layers.push(("url".into(), url.clone(), "the environment variable NATS_URL".into()));
+        }
+        Ok(())
+    }
+
+    fn add_file(&mut self, named: Option<&str>) -> Result<()> {
+        let path = Path::new(named.unwrap_or(FILE));
+        let source = File::from(path).format(FileFormat::Toml).required(named.is_some());
+        self.add(&source, |key| format!("{key} in {}", path.display()))
+    }
+
+    fn add(&mut self, source: &dyn Source, origin: impl Fn(&str) -> String) -> Result<()> {
+        let values = source.collect().map_err(|error| faults_error(&[error.to_string()]))?;
+        let mut values: Vec<_> = values.into_iter().collect();
+        values.sort_by(|(left, _), (right, _)| left.cmp(right));
+        for (key, value) in values {
+            if SWITCHES.contains(&key.as_str()) {
+                continue;
+            }
+            if !settings::keys().any(|(name, _)| name == key) {
+                self.faults.push(unknown(&key, &origin(&key)));
+                continue;
+            }
+            match value.into_string() {
+                Ok(text) => self.layers.push((key.clone(), text, origin(&key))),
+                Err(_) => self.faults.push(format!("{key}: a single value is expected ({})", origin(&key))),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An unknown key, with the setting that was probably meant.
+fn unknown(key: &str, origin: &str) -> String {
+    let nearest = settings::keys().map(|(name, _)| (strsim::damerau_levenshtein(name, key), name)).min();
+    match nearest {
+        Some((distance, name)) if distance <= 3 => {
+            format!("unknown setting {key:?} ({origin}); did you mean {name:?}?")
+        }
+        _ => {
+            let names: Vec<&str> = settings::keys().map(|(name, _)| name).collect();
+            format!("unknown setting {key:?} ({origin}); the settings are {}", names.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::*;
+
+    fn environment(values: &[(&str, &str)]) -> Vec<(String, String)> {
+        values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn load(code: Vec<(&'static str, String)>, variables: &[(&str, &str)]) -> Result<Config> {
+        settings::resolve(&Found::everywhere(code, &environment(variables))?)
+    }
+
+    fn file(text: &str) -> (tempfile::TempDir, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("natspubsub.toml");
+        std::fs::write(&path, text).unwrap();
+        let path = path.to_str().unwrap().to_owned();
+        (folder, path)
+    }
+
+    #[test]
+    fn code_comes_before_the_environment_before_the_file_before_the_default() {
+        let (_folder, path) = file("app = \"from-file\"\nenv = \"from-file\"\npublish_attempts = 7\n");
+        let variables = [
+            ("NATSPUBSUB_CONFIG", path.as_str()),
+            ("NATSPUBSUB_ENV", "from-variable"),
+            ("NATSPUBSUB_APP", "from-variable"),
+        ];
+        let config = load(vec![("app", "from-code".into())], &variables).unwrap();
+        assert_eq!((config.app(), config.env()), ("from-code", "from-variable"));
+        assert_eq!(config.publish_attempts, 7);
+        let explained = config.explain();
+        for part in ["set in code", "the environment variable NATSPUBSUB_ENV", "publish_attempts in", "# default"] {
+            assert!(explained.contains(part), "{part} in\n{explained}");
+        }
+    }
+
+    #[test]
+    fn nats_url_is_read_and_gives_way_to_the_prefixed_one() {
+        let config = load(vec![], &[("NATS_URL", "nats://one")]).unwrap();
+        assert_eq!(config.url.to_string(), "nats://one");
+        let config = load(vec![], &[("NATS_URL", "nats://one"), ("NATSPUBSUB_URL", "nats://two")]).unwrap();
+        assert_eq!(config.url.to_string(), "nats://two");
+    }
+
+    #[test]
+    fn all_faults_come_at_once_and_name_their_places() {
+        let (_folder, path) = file("conect_timeout = \"3s\"\nstream_replicas = 9\n");
+        let variables =
+            [("NATSPUBSUB_CONFIG", path.as_str()), ("NATSPUBSUB_SHUTDOWN_TIMEOUT", "30"), ("NATSPUBSUB_ENV", "a.b")];
+        let text = load(vec![], &variables).unwrap_err().to_string();
+        for part in [
+            "did you mean \"connect_timeout\"?",
+            "stream_replicas: \"9\" is not a whole number from 1 to 5",
+            "shutdown_timeout: \"30\" is not a duration",
+            "NATSPUBSUB_SHUTDOWN_TIMEOUT",
+            "env \"a.b\" is not a subject token",
+            "4 fault(s)",
+        ] {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn memory_is_refused_in_production() {
+        let text = load(vec![("url", "memory:".into()), ("env", "production".into())], &[]).unwrap_err().to_string();
+        assert!(text.contains("keeps nothing"), "{text}");
+    }
+
+    #[test]
+    fn a_named_file_must_exist() {
+        assert!(load(vec![], &[("NATSPUBSUB_CONFIG", "does-not-exist.toml")]).is_err());
+    }
+}

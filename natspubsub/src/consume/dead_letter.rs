@@ -1,0 +1,215 @@
+//! Dead letters: the original bytes with headers that tell what happened, stored before the original is settled.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::in_hand::InHand;
+use super::settle::DeadReason;
+use super::worker::Subscriber;
+use crate::message::headers::{MESSAGE_ID, dead_letter, header_safe};
+use crate::message::{Context, Headers};
+use crate::transport::{Outbound, PublishFault, Stored};
+
+/// The error with its causes is cut here.
+const ERROR_BYTES_MAX: usize = 4 * 1024;
+
+/// How often the store is tried before the message is given back.
+const STORE_ATTEMPTS: u32 = 3;
+const STORE_TIMEOUT: Duration = Duration::from_secs(5);
+const STORE_PAUSE: Duration = Duration::from_millis(250);
+
+/// A message whose dead letter cannot be stored returns after the first delay, then ever later up to the second.
+const UNSTORED_DELAYS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
+
+/// What failed, why and when.
+pub(super) struct Failed<'a> {
+    pub(super) reason: DeadReason,
+    pub(super) error: &'a str,
+    pub(super) first_failed_at: Timestamp,
+    pub(super) failed_at: Timestamp,
+}
+
+/// The dead letter of a delivery: its bytes unchanged, its headers kept, the story added.
+pub(super) fn letter(subscriber: &Subscriber, hand: &InHand, context: &Context, failed: &Failed<'_>) -> Outbound {
+    let received = hand.received();
+    let subject = subscriber.namespace.dead_letter_subject(&subscriber.plan.durable, context.topic());
+    let story = story(hand, context, failed);
+    let mut headers = received.headers.without_control();
+    for (name, value) in &story {
+        headers.push(*name, value.as_str());
+    }
+    let whole = Outbound { subject, headers, body: received.body.clone() };
+    fit(whole, subscriber.transport.max_payload(), story)
+}
+
+fn story(hand: &InHand, context: &Context, failed: &Failed<'_>) -> Vec<(&'static str, String)> {
+    let (stream, sequence, durable) = (context.stream(), hand.sequence(), context.durable());
+    let mut story = vec![
+        (MESSAGE_ID, format!("dlq:{stream}:{sequence}:{durable}")),
+        (dead_letter::MARK, "true".to_owned()),
+        (dead_letter::REASON, failed.reason.to_string()),
+        (dead_letter::ERROR, header_safe(failed.error, ERROR_BYTES_MAX)),
+        (dead_letter::ORIGINAL_SUBJECT, context.subject().to_owned()),
+        (dead_letter::ORIGINAL_STREAM, stream.to_owned()),
+        (dead_letter::ORIGINAL_SEQUENCE, sequence.to_string()),
+        (dead_letter::DELIVERIES, context.deliveries().to_string()),
+        (dead_letter::CONSUMER, durable.to_owned()),
+        (dead_letter::EVENT_ID, header_safe(context.event_id(), ERROR_BYTES_MAX)),
+        (dead_letter::FIRST_FAILED_AT, format!("{:.3}", failed.first_failed_at)),
+        (dead_letter::FAILED_AT, format!("{:.3}", failed.failed_at)),
+    ];
+    if let Some(trace_id) = context.trace_id() {
+        story.push((dead_letter::TRACE_ID, header_safe(trace_id, ERROR_BYTES_MAX)));
+    }
+    story
+}
+
+/// Makes a letter small enough for the server: without the error text, then without the original's headers, then
+/// with a reference in place of the body, which stays in the original's stream.
+fn fit(mut letter: Outbound, limit: usize, mut story: Vec<(&'static str, String)>) -> Outbound {
+    if letter.size() <= limit {
+        return letter;
+    }
+    let shorter = letter.headers.iter().filter(|(name, _)| *name != dead_letter::ERROR);
+    letter.headers = shorter.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    if letter.size() <= limit {
+        return letter;
+    }
+    story.retain(|(name, _)| *name != dead_letter::ERROR);
+    letter.headers = story.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<Headers>();
+    if letter.size() > limit {
+        let size = letter.body.len();
+        letter.body = Bytes::new();
+        letter.headers.push(dead_letter::BODY_OMITTED, size.to_string());
+    }
+    letter
+}
+
+/// Stores a letter and waits for the confirmation; the fault of the last attempt otherwise.
+pub(super) async fn store(subscriber: &Subscriber, letter: Outbound) -> Result<Stored, String> {
+    let mut attempt = 1;
+    loop {
+        let fault = match subscriber.transport.publish(letter.clone(), STORE_TIMEOUT).await {
+            Ok(stored) => return Ok(stored),
+            Err(PublishFault::NoStream) => "the dead-letter stream is missing or has no leader".to_owned(),
+            Err(PublishFault::Rejected(fault) | PublishFault::Unknown(fault)) => fault,
+        };
+        if attempt >= STORE_ATTEMPTS {
+            return Err(fault);
+        }
+        attempt += 1;
+        subscriber.clock.sleep(STORE_PAUSE).await;
+    }
+}
+
+/// What is remembered between the deliveries of a message that failed: a restart forgets it and loses nothing.
+#[derive(Debug, Default)]
+pub(crate) struct FailureMemory {
+    messages: Mutex<HashMap<u64, Remembered>>,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    first_failed_at: Timestamp,
+    unstored: Option<Unstored>,
+}
+
+/// A dead letter that could not be stored.
+#[derive(Debug, Clone)]
+pub(super) struct Unstored {
+    pub(super) reason: DeadReason,
+    pub(super) error: String,
+    delay: Duration,
+}
+
+impl FailureMemory {
+    /// Beyond this many, new failures are not remembered.
+    const MESSAGES_MAX: usize = 10_000;
+
+    fn messages(&self) -> MutexGuard<'_, HashMap<u64, Remembered>> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When the message failed first.
+    pub(super) fn note_failure(&self, sequence: u64, now: Timestamp) -> Timestamp {
+        let mut messages = self.messages();
+        if !messages.contains_key(&sequence) && messages.len() >= Self::MESSAGES_MAX {
+            return now;
+        }
+        messages.entry(sequence).or_insert(Remembered { first_failed_at: now, unstored: None }).first_failed_at
+    }
+
+    /// Remembers a dead letter that could not be stored, and says when to try again.
+    pub(super) fn note_unstored(&self, sequence: u64, reason: DeadReason, error: String, now: Timestamp) -> Duration {
+        let (first, longest) = UNSTORED_DELAYS;
+        let mut messages = self.messages();
+        let earlier = messages.get(&sequence).and_then(|remembered| remembered.unstored.as_ref());
+        let delay = earlier.map_or(first, |unstored| (unstored.delay * 2).min(longest));
+        if messages.contains_key(&sequence) || messages.len() < Self::MESSAGES_MAX {
+            let remembered = messages.entry(sequence).or_insert(Remembered { first_failed_at: now, unstored: None });
+            remembered.unstored = Some(Unstored { reason, error, delay });
+        }
+        delay
+    }
+
+    /// The dead letter that an earlier delivery of the message could not store.
+    pub(super) fn unstored(&self, sequence: u64) -> Option<Unstored> {
+        self.messages().get(&sequence)?.unstored.clone()
+    }
+
+    pub(super) fn forget(&self, sequence: u64) {
+        self.messages().remove(&sequence);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter_of(headers: usize, body: usize) -> (Outbound, Vec<(&'static str, String)>) {
+        let story = vec![(dead_letter::REASON, "exhausted".to_owned()), (dead_letter::ERROR, "e".repeat(400))];
+        let mut all = Headers::default();
+        all.push("x-own", "h".repeat(headers));
+        for (name, value) in &story {
+            all.push(*name, value.as_str());
+        }
+        (Outbound { subject: "s".into(), headers: all, body: vec![7; body].into() }, story)
+    }
+
+    #[test]
+    fn a_letter_that_fits_is_whole() {
+        let (letter, story) = letter_of(100, 100);
+        let fitted = fit(letter.clone(), 10_000, story);
+        assert_eq!((fitted.headers, fitted.body), (letter.headers, letter.body));
+    }
+
+    #[test]
+    fn a_letter_that_does_not_fit_loses_the_least_that_helps() {
+        for (limit, error, own, body) in [(900, false, true, 500), (700, false, false, 500), (200, false, false, 0)] {
+            let (letter, story) = letter_of(300, 500);
+            let fitted = fit(letter, limit, story);
+            assert!(fitted.size() <= limit, "{} > {limit}", fitted.size());
+            assert_eq!(fitted.headers.get(dead_letter::ERROR).is_some(), error);
+            assert_eq!(fitted.headers.get("x-own").is_some(), own, "{limit}");
+            assert_eq!(fitted.body.len(), body);
+            assert_eq!(fitted.headers.get(dead_letter::BODY_OMITTED).is_some(), body == 0);
+            assert_eq!(fitted.headers.get(dead_letter::REASON), Some("exhausted"));
+        }
+    }
+
+    #[test]
+    fn an_unstored_letter_is_remembered_with_growing_delays() {
+        let memory = FailureMemory::default();
+        let now = Timestamp::UNIX_EPOCH;
+        let delays: Vec<u64> =
+            (0..6).map(|_| memory.note_unstored(7, DeadReason::Crash, "e".into(), now).as_secs()).collect();
+        assert_eq!(delays, [30, 60, 120, 240, 480, 600]);
+        assert_eq!(memory.unstored(7).unwrap().reason, DeadReason::Crash);
+        memory.forget(7);
+        assert!(memory.unstored(7).is_none());
+    }
+}

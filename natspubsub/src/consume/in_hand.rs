@@ -1,0 +1,69 @@
+//! A delivery that this process has received and not yet answered.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::transport::Received;
+
+/// The server's clock for `ack_wait` started before the delivery arrived here; this share of it is given away.
+const MARGIN: u32 = 10;
+
+/// A received delivery with the time until which it is certainly ours.
+#[derive(Debug)]
+pub(crate) struct InHand {
+    id: u64,
+    subscriber: usize,
+    received: Received,
+    ack_wait: Duration,
+    /// When the server was last told about it, in nanoseconds of the monotonic clock.
+    signalled_ns: AtomicU64,
+}
+
+impl InHand {
+    pub(super) fn new(id: u64, subscriber: usize, received: Received, ack_wait: Duration, now: Duration) -> Self {
+        Self { id, subscriber, received, ack_wait, signalled_ns: AtomicU64::new(nanos(now)) }
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The index of the subscriber that received it.
+    pub(super) fn subscriber(&self) -> usize {
+        self.subscriber
+    }
+
+    pub(super) fn received(&self) -> &Received {
+        &self.received
+    }
+
+    pub(super) fn token(&self) -> &str {
+        &self.received.token
+    }
+
+    pub(super) fn sequence(&self) -> u64 {
+        self.received.sequence
+    }
+
+    fn signalled(&self) -> Duration {
+        Duration::from_nanos(self.signalled_ns.load(Ordering::Relaxed))
+    }
+
+    /// Until when the server delivers the message to nobody else.
+    pub(super) fn deadline(&self) -> Duration {
+        self.signalled() + self.ack_wait - self.ack_wait / MARGIN
+    }
+
+    /// Whether a third of `ack_wait` has passed since the last signal.
+    pub(super) fn wants_signal(&self, now: Duration) -> bool {
+        now >= self.signalled() + self.ack_wait / 3 && now < self.deadline()
+    }
+
+    pub(super) fn note_signal(&self, at: Duration) {
+        self.signalled_ns.store(nanos(at), Ordering::Relaxed);
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,111 @@
+//! One keeper for all deliveries in hand: it tells the server that they are being worked on.
+//!
+//! It runs on a thread of its own with a connection of its own, so that handlers that block every thread of the
+//! application do not make the server deliver their messages a second time.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::in_hand::InHand;
+use crate::clock::SharedClock;
+use crate::transport::{Received, Signaller, Transport};
+
+/// A message is signalled after `ack_wait / 3`; the keeper looks twice as often.
+const LOOKS_PER_ACK_WAIT: u32 = 6;
+
+/// The shortest pause between two looks.
+const LOOK_MIN: Duration = Duration::from_millis(20);
+
+/// The pause after a failed connection or signal.
+const FAULT_PAUSE: Duration = Duration::from_millis(500);
+
+/// Every delivery in hand of one application.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    clock: SharedClock,
+    look: Duration,
+    next_id: AtomicU64,
+    hands: Mutex<HashMap<u64, Arc<InHand>>>,
+}
+
+impl Keeper {
+    /// A keeper for subscribers whose shortest `ack_wait` is given.
+    pub(crate) fn new(clock: SharedClock, ack_wait_min: Duration) -> Self {
+        let look = (ack_wait_min / LOOKS_PER_ACK_WAIT).max(LOOK_MIN);
+        Self { clock, look, next_id: AtomicU64::new(0), hands: Mutex::default() }
+    }
+
+    fn hands(&self) -> MutexGuard<'_, HashMap<u64, Arc<InHand>>> {
+        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a delivery into hand.
+    pub(super) fn hold(&self, subscriber: usize, received: Received, ack_wait: Duration) -> Arc<InHand> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let hand = Arc::new(InHand::new(id, subscriber, received, ack_wait, self.clock.monotonic()));
+        self.hands().insert(id, hand.clone());
+        hand
+    }
+
+    /// Lets go of a delivery that is being answered.
+    pub(super) fn forget(&self, hand: &InHand) {
+        self.hands().remove(&hand.id());
+    }
+
+    /// How many deliveries are in hand.
+    pub(crate) fn len(&self) -> usize {
+        self.hands().len()
+    }
+
+    /// The deliveries of one subscriber that are still in hand, in the order in which they came.
+    pub(super) fn of(&self, subscriber: usize) -> Vec<Arc<InHand>> {
+        let mut hands: Vec<Arc<InHand>> =
+            self.hands().values().filter(|hand| hand.subscriber() == subscriber).cloned().collect();
+        hands.sort_by_key(|hand| hand.id());
+        hands
+    }
+
+    /// Signals for ever; the caller ends it by dropping the future. Runs on a thread that does nothing else.
+    pub(crate) async fn run(&self, transport: Arc<dyn Transport>) {
+        let mut signaller: Option<Box<dyn Signaller>> = None;
+        loop {
+            self.clock.sleep(self.look).await;
+            let due = self.due();
+            if signaller.is_none() {
+                signaller = match transport.signaller().await {
+                    Ok(made) => Some(made),
+                    Err(error) => {
+                        tracing::error!(%error, waiting = due.len(), "no in-progress signals can be sent");
+                        self.clock.sleep(FAULT_PAUSE).await;
+                        continue;
+                    }
+                };
+            }
+            if let Some(ready) = &mut signaller
+                && !due.is_empty()
+                && let Err(error) = self.signal(ready.as_mut(), &due).await
+            {
+                tracing::error!(%error, messages = due.len(), "in-progress signals were not sent");
+                self.clock.sleep(FAULT_PAUSE).await;
+            }
+        }
+    }
+
+    fn due(&self) -> Vec<Arc<InHand>> {
+        let now = self.clock.monotonic();
+        self.hands().values().filter(|hand| hand.wants_signal(now)).cloned().collect()
+    }
+
+    async fn signal(&self, signaller: &mut dyn Signaller, due: &[Arc<InHand>]) -> crate::Result<()> {
+        // The server restarts its clock when the signal arrives, which is after this moment: the deadline is safe.
+        let at = self.clock.monotonic();
+        let tokens: Vec<String> = due.iter().map(|hand| hand.token().to_owned()).collect();
+        signaller.in_progress(&tokens).await?;
+        for hand in due {
+            hand.note_signal(at);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,302 @@
+//! What happens to a delivery: one pure decision, and the only code that acknowledges, delays or ends a delivery.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::dead_letter::{self, Failed};
+use super::in_hand::InHand;
+use super::retry::delay;
+use super::worker::Subscriber;
+use crate::error::Result;
+use crate::handler::{FailureClass, Outcome};
+use crate::message::Context;
+use crate::topology::RetryPolicy;
+use crate::transport::Answer;
+
+/// Why a message became a dead letter, as the header `x-dlq-reason` says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DeadReason {
+    Exhausted,
+    Permanent,
+    Validation,
+    Undecodable,
+    Timeout,
+    Panic,
+    Crash,
+}
+
+impl fmt::Display for DeadReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exhausted => "exhausted",
+            Self::Permanent => "permanent",
+            Self::Validation => "validation",
+            Self::Undecodable => "undecodable",
+            Self::Timeout => "timeout",
+            Self::Panic => "panic",
+            Self::Crash => "crash",
+        })
+    }
+}
+
+/// What the decision depends on besides the outcome.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts<'a> {
+    /// The number of this attempt, from 1.
+    pub(super) attempt: u64,
+    pub(super) max_attempts: u32,
+    pub(super) retry: &'a RetryPolicy,
+    /// 64 random bits for the jitter.
+    pub(super) random: u64,
+}
+
+/// How a delivery ends.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Settlement {
+    /// The handler succeeded: acknowledge.
+    Done,
+    /// The message no longer matters: acknowledge.
+    Discarded { reason: String },
+    /// Deliver again after the delay.
+    Retry { delay: Duration, error: String },
+    /// Store as a dead letter, then end the delivery.
+    Dead { reason: DeadReason, error: String },
+    /// Something that every message needs is down: hold the delivery and run it again after the pause.
+    Hold { pause: Duration, error: String },
+}
+
+/// Whether an attempt beyond the last was delivered: nobody counted, because whoever ran it died. Such a message is
+/// never run again.
+pub(super) fn crashed(facts: &Facts<'_>) -> Option<Settlement> {
+    (facts.attempt > u64::from(facts.max_attempts)).then(|| {
+        let attempts = facts.attempt;
+        let error = format!("delivered {attempts} times without an answer: the process that handles it keeps dying");
+        Settlement::Dead { reason: DeadReason::Crash, error }
+    })
+}
+
+/// How a delivery ends after this outcome.
+pub(super) fn decide(facts: &Facts<'_>, outcome: &Outcome) -> Settlement {
+    let failure = match outcome {
+        Outcome::Ack => return Settlement::Done,
+        Outcome::Discard { reason } => return Settlement::Discarded { reason: reason.clone() },
+        Outcome::DeadLetter { reason } => {
+            return Settlement::Dead { reason: DeadReason::Permanent, error: reason.clone() };
+        }
+        Outcome::Retry { after } => {
+            return again(facts, *after, DeadReason::Exhausted, "the handler asked for another delivery".into());
+        }
+        Outcome::Failed(failure) => failure,
+    };
+    let error = failure.describe();
+    match failure.class() {
+        FailureClass::Transient { after } => again(facts, after, DeadReason::Exhausted, error),
+        FailureClass::Timeout => again(facts, None, DeadReason::Timeout, error),
+        FailureClass::Panic => again(facts, None, DeadReason::Panic, error),
+        FailureClass::Permanent => Settlement::Dead { reason: DeadReason::Permanent, error },
+        FailureClass::Validation => Settlement::Dead { reason: DeadReason::Validation, error },
+        FailureClass::Undecodable => Settlement::Dead { reason: DeadReason::Undecodable, error },
+        FailureClass::Infrastructure { pause } => Settlement::Hold { pause, error },
+        FailureClass::Discard => Settlement::Discarded { reason: error },
+    }
+}
+
+/// Another attempt, or the dead letters if this was the last.
+fn again(facts: &Facts<'_>, after: Option<Duration>, reason: DeadReason, error: String) -> Settlement {
+    if facts.attempt >= u64::from(facts.max_attempts) {
+        return Settlement::Dead { reason, error };
+    }
+    let delay = after.unwrap_or_else(|| delay(facts.retry, facts.attempt, facts.random));
+    Settlement::Retry { delay, error }
+}
+
+/// Carries out a settlement. [`Settlement::Hold`] is not one that ends a delivery, and never comes here.
+pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Context, settlement: Settlement) {
+    let stats = &subscriber.stats;
+    match settlement {
+        Settlement::Done => {
+            answer(subscriber, hand, Answer::Ack).await;
+            stats.processed();
+        }
+        Settlement::Discarded { reason } => {
+            tracing::info!(subject = context.subject(), event_id = context.event_id(), reason, "discarded");
+            answer(subscriber, hand, Answer::Ack).await;
+            stats.discarded();
+        }
+        Settlement::Retry { delay, error } | Settlement::Hold { pause: delay, error } => {
+            subscriber.memory.note_failure(hand.sequence(), subscriber.clock.now());
+            log_retry(context, delay, &error);
+            answer(subscriber, hand, Answer::Nak(delay)).await;
+            stats.retried();
+        }
+        Settlement::Dead { reason, error } if subscriber.plan.settings.dead_letter => {
+            settle_dead(subscriber, hand, context, reason, error).await;
+        }
+        Settlement::Dead { reason, error } => {
+            let event_id = context.event_id();
+            tracing::error!(subject = context.subject(), event_id, %reason, error, "dropped: the subscriber has dead_letter = false");
+            answer(subscriber, hand, Answer::Term(reason.to_string())).await;
+            stats.discarded();
+        }
+    }
+}
+
+fn log_retry(context: &Context, delay: Duration, error: &str) {
+    let (attempt, max_attempts) = (context.attempt(), context.max_attempts());
+    let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+    tracing::warn!(
+        subject = context.subject(),
+        event_id = context.event_id(),
+        consumer = context.durable(),
+        attempt,
+        max_attempts,
+        delay_ms,
+        error,
+        "retry"
+    );
+}
+
+/// Stores the dead letter and waits for the confirmation; only then ends the original. Without a confirmation the
+/// original stays, the cause is remembered, and its next delivery comes straight here.
+async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, reason: DeadReason, error: String) {
+    let now = subscriber.clock.now();
+    let first_failed_at = subscriber.memory.note_failure(hand.sequence(), now);
+    let failed = Failed { reason, error: &error, first_failed_at, failed_at: now };
+    let letter = dead_letter::letter(subscriber, hand, context, &failed);
+    let (subject, event_id) = (context.subject(), context.event_id());
+    match dead_letter::store(subscriber, letter).await {
+        Ok(stored) => {
+            tracing::error!(subject, event_id, consumer = context.durable(), %reason, error, sequence = stored.sequence, "dead letter stored");
+            answer(subscriber, hand, Answer::Term(reason.to_string())).await;
+            subscriber.stats.dead_lettered();
+        }
+        Err(fault) => {
+            let delay = subscriber.memory.note_unstored(hand.sequence(), reason, error, now);
+            let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+            tracing::error!(subject, event_id, %reason, fault, delay_ms, "the dead letter could not be stored; the message is kept and tried again");
+            answer(subscriber, hand, Answer::Nak(delay)).await;
+            subscriber.stats.unstored();
+        }
+    }
+}
+
+/// Gives a delivery back that was never run or was cut off.
+pub(super) async fn release(subscriber: &Subscriber, hand: &InHand) {
+    answer(subscriber, hand, Answer::Nak(Duration::ZERO)).await;
+    subscriber.stats.released();
+}
+
+/// The one place that answers a delivery. Past the deadline the server has delivered the message again: a NAK or TERM
+/// would then hit that other run, so nothing but an acknowledgement of finished work is sent.
+async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answer) {
+    let fenced = answer != Answer::Ack && hand.deadline() <= subscriber.clock.monotonic();
+    subscriber.keeper.forget(hand);
+    if fenced {
+        tracing::warn!(token = hand.token(), ?answer, "not sent: the server has delivered the message again by now");
+        return;
+    }
+    let finished = matches!(answer, Answer::Ack | Answer::Term(_));
+    let sent: Result<()> = subscriber.transport.answer(hand.token(), answer).await;
+    if finished {
+        subscriber.memory.forget(hand.sequence());
+    }
+    if let Err(error) = sent {
+        subscriber.stats.unanswered();
+        tracing::error!(token = hand.token(), %error, "the answer was not sent; the message comes again after ack_wait");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handler::Failure;
+
+    fn policy() -> RetryPolicy {
+        RetryPolicy {
+            steps: vec![Duration::from_secs(1), Duration::from_secs(3)],
+            longest: Duration::from_secs(60),
+            jitter: false,
+        }
+    }
+
+    fn after(attempt: u64, outcome: Outcome) -> Settlement {
+        decide(&Facts { attempt, max_attempts: 3, retry: &policy(), random: 0 }, &outcome)
+    }
+
+    fn failed(class: FailureClass) -> Outcome {
+        Outcome::Failed(Failure::new(class, "why"))
+    }
+
+    fn dead(reason: DeadReason) -> Settlement {
+        Settlement::Dead { reason, error: "why".into() }
+    }
+
+    fn retry(seconds: u64) -> Settlement {
+        Settlement::Retry { delay: Duration::from_secs(seconds), error: "why".into() }
+    }
+
+    #[test]
+    fn every_outcome_has_one_settlement_on_every_attempt() {
+        let five = Duration::from_secs(5);
+        let transient = || failed(FailureClass::Transient { after: None });
+        for (attempt, step) in [(1, 1), (2, 3)] {
+            assert_eq!(after(attempt, transient()), retry(step));
+            assert_eq!(after(attempt, failed(FailureClass::Timeout)), retry(step));
+            assert_eq!(after(attempt, failed(FailureClass::Panic)), retry(step));
+            assert_eq!(after(attempt, failed(FailureClass::Transient { after: Some(five) })), retry(5));
+        }
+        for attempt in [3, 4] {
+            assert_eq!(after(attempt, transient()), dead(DeadReason::Exhausted));
+            assert_eq!(after(attempt, failed(FailureClass::Timeout)), dead(DeadReason::Timeout));
+            assert_eq!(after(attempt, failed(FailureClass::Panic)), dead(DeadReason::Panic));
+            assert!(matches!(
+                after(attempt, Outcome::Retry { after: Some(five) }),
+                Settlement::Dead { reason: DeadReason::Exhausted, .. }
+            ));
+        }
+        for attempt in 1..=4 {
+            assert_eq!(after(attempt, Outcome::Ack), Settlement::Done);
+            assert_eq!(after(attempt, Outcome::DeadLetter { reason: "why".into() }), dead(DeadReason::Permanent));
+            assert_eq!(
+                after(attempt, Outcome::Discard { reason: "why".into() }),
+                Settlement::Discarded { reason: "why".into() }
+            );
+            assert_eq!(after(attempt, failed(FailureClass::Permanent)), dead(DeadReason::Permanent));
+            assert_eq!(after(attempt, failed(FailureClass::Validation)), dead(DeadReason::Validation));
+            assert_eq!(after(attempt, failed(FailureClass::Undecodable)), dead(DeadReason::Undecodable));
+            assert_eq!(after(attempt, failed(FailureClass::Discard)), Settlement::Discarded { reason: "why".into() });
+            let held = Settlement::Hold { pause: five, error: "why".into() };
+            assert_eq!(after(attempt, failed(FailureClass::Infrastructure { pause: five })), held);
+        }
+        assert!(
+            matches!(after(1, Outcome::Retry { after: None }), Settlement::Retry { delay, .. } if delay == Duration::from_secs(1))
+        );
+    }
+
+    #[test]
+    fn an_attempt_beyond_the_last_never_runs() {
+        let facts = |attempt| Facts {
+            attempt,
+            max_attempts: 3,
+            retry: &RetryPolicy { steps: vec![], longest: Duration::ZERO, jitter: false },
+            random: 0,
+        };
+        assert_eq!(crashed(&facts(3)), None);
+        assert!(matches!(crashed(&facts(4)), Some(Settlement::Dead { reason: DeadReason::Crash, .. })));
+    }
+
+    #[test]
+    fn reasons_are_written_as_the_wire_format_says() {
+        let all = [
+            DeadReason::Exhausted,
+            DeadReason::Permanent,
+            DeadReason::Validation,
+            DeadReason::Undecodable,
+            DeadReason::Timeout,
+            DeadReason::Panic,
+            DeadReason::Crash,
+        ];
+        let written: Vec<String> = all.iter().map(ToString::to_string).collect();
+        assert_eq!(written, ["exhausted", "permanent", "validation", "undecodable", "timeout", "panic", "crash"]);
+    }
+}

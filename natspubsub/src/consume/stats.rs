@@ -1,0 +1,79 @@
+//! Counters of one application, and a bell that rings when one changes.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+/// What happened to the deliveries of an application since its start.
+///
+/// ```
+/// let stats = natspubsub::Stats::default();
+/// assert_eq!(stats.processed, 0);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Deliveries received.
+    pub received: u64,
+    /// Messages whose handler succeeded, acknowledged.
+    pub processed: u64,
+    /// Deliveries given back for another attempt.
+    pub retried: u64,
+    /// Messages stored as dead letters.
+    pub dead_lettered: u64,
+    /// Messages that a handler or an option discarded.
+    pub discarded: u64,
+    /// Deliveries given back at shutdown, not run or cut off.
+    pub released: u64,
+    /// Dead letters that could not be stored; their messages are kept.
+    pub unstored: u64,
+    /// Answers that could not be sent; their messages come again.
+    pub unanswered: u64,
+}
+
+impl Stats {
+    /// Messages that came to an end: processed, dead-lettered or discarded.
+    ///
+    /// ```
+    /// assert_eq!(natspubsub::Stats::default().settled(), 0);
+    /// ```
+    pub fn settled(&self) -> u64 {
+        self.processed + self.dead_lettered + self.discarded
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct StatsBoard {
+    received: AtomicU64,
+    processed: AtomicU64,
+    retried: AtomicU64,
+    dead_lettered: AtomicU64,
+    discarded: AtomicU64,
+    released: AtomicU64,
+    unstored: AtomicU64,
+    unanswered: AtomicU64,
+    changed: Notify,
+}
+
+macro_rules! counters {
+    ($($name:ident),+) => {
+        $(pub(super) fn $name(&self) {
+            self.$name.fetch_add(1, Ordering::Relaxed);
+            self.changed.notify_waiters();
+        })+
+
+        /// The counters as they are now.
+        pub(crate) fn read(&self) -> Stats {
+            Stats { $($name: self.$name.load(Ordering::Relaxed)),+ }
+        }
+    };
+}
+
+impl StatsBoard {
+    counters!(received, processed, retried, dead_lettered, discarded, released, unstored, unanswered);
+
+    /// The bell; listen to it before reading.
+    pub(crate) fn changed(&self) -> &Notify {
+        &self.changed
+    }
+}

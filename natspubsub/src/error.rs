@@ -1,0 +1,134 @@
+//! One error shape for the whole crate: a kind to match on, a sentence for people, and the cause.
+
+use std::fmt;
+
+/// The cause behind an [`Error`].
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// A result whose value defaults to `()` and whose error defaults to [`Error`].
+///
+/// ```
+/// fn check(topic: &str) -> natspubsub::Result<()> {
+///     natspubsub::check_topic(topic)
+/// }
+/// assert!(check("order.created").is_ok());
+/// ```
+pub type Result<T = (), E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, to match on.
+///
+/// ```
+/// let error = natspubsub::check_topic("order.*").unwrap_err();
+/// assert!(matches!(error.kind(), natspubsub::ErrorKind::InvalidSubject));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A topic or subject breaks the grammar. Nothing was sent.
+    InvalidSubject,
+    /// A header breaks the rules for headers. Nothing was sent.
+    InvalidHeader,
+    /// A configuration value is missing, unknown or out of range.
+    Config,
+    /// The application cannot start; the message lists every fault.
+    Start,
+    /// No connection to the server could be made.
+    Connect,
+    /// A value could not be written as the body of a message. Nothing was sent.
+    Encode,
+    /// The message is larger than the server takes. Nothing was sent.
+    PayloadTooLarge {
+        /// Bytes of the message with headers and envelope.
+        size: usize,
+        /// Bytes that the server takes (`max_payload`).
+        limit: usize,
+    },
+    /// The server refused the message: it is certainly not stored.
+    Rejected,
+    /// No answer arrived in time: the message may be stored. Publishing again with the same event id is safe
+    /// inside the stream's duplicate window.
+    Unknown,
+    /// The application is shutting down and takes no more work.
+    ShuttingDown,
+    /// The server refused a request about streams or consumers, or did not answer it.
+    Server,
+    /// A condition was not met within its time limit.
+    Timeout,
+}
+
+/// Everything that natspubsub reports as a failure: lower case, what and where and what to do.
+///
+/// `Debug` prints the same sentence with its causes, so that `fn main() -> natspubsub::Result` ends readably.
+///
+/// ```
+/// let error = natspubsub::check_topic("order created").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "\"order created\" contains white space; did you mean \"ordercreated\"?",
+/// );
+/// ```
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    source: Option<BoxError>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What went wrong, to match on.
+    ///
+    /// ```
+    /// let error = natspubsub::check_topic("").unwrap_err();
+    /// assert_eq!(error.kind(), &natspubsub::ErrorKind::InvalidSubject);
+    /// ```
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+}
+
+impl From<natspubsub_grammar::Fault> for Error {
+    fn from(fault: natspubsub_grammar::Fault) -> Self {
+        Self::new(ErrorKind::InvalidSubject, fault.to_string())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(self))
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+/// An error and all its causes in one text: `outer: cause: cause of the cause`.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let part = error.to_string();
+        if !text.ends_with(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        cause = error.source();
+    }
+    text
+}

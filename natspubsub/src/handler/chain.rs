@@ -1,0 +1,90 @@
+//! Middleware: layers around the handler.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::delivery::Delivery;
+use super::outcome::Outcome;
+
+/// The running handler of one delivery.
+pub(crate) type CallFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// A layer around every handler.
+///
+/// A lower `order` lies further out. What a middleware returns counts as what the handler returned; a panic in it
+/// is treated like a panic in the handler.
+///
+/// ```
+/// use natspubsub::prelude::*;
+///
+/// #[derive(Default)]
+/// struct Timing;
+///
+/// impl Middleware for Timing {
+///     async fn handle(&self, delivery: Delivery, next: Next<'_>) -> Outcome {
+///         let start = std::time::Instant::now();
+///         let outcome = next.run(delivery).await;
+///         println!("{:?}", start.elapsed());
+///         outcome
+///     }
+/// }
+///
+/// let config = Config::builder().url("memory:").app("orders").build()?;
+/// let app = App::builder().config(config).middleware(10, Timing).publish_only().build()?;
+/// # Ok::<(), natspubsub::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a middleware",
+    note = "implement `Middleware` for `{Self}`, or annotate an `async fn(Delivery, Next<'_>) -> Outcome` with `#[middleware]`"
+)]
+pub trait Middleware: Send + Sync + 'static {
+    /// Handles one delivery; `next.run(delivery)` calls what lies further in.
+    fn handle(&self, delivery: Delivery, next: Next<'_>) -> impl Future<Output = Outcome> + Send;
+}
+
+/// What lies further in than a middleware: the next middleware, or the handler.
+pub struct Next<'a> {
+    layers: &'a [Arc<dyn DynMiddleware>],
+    handler: fn(Delivery) -> CallFuture,
+}
+
+impl<'a> Next<'a> {
+    pub(crate) fn new(layers: &'a [Arc<dyn DynMiddleware>], handler: fn(Delivery) -> CallFuture) -> Self {
+        Self { layers, handler }
+    }
+
+    /// Calls what lies further in and returns its outcome.
+    pub async fn run(self, delivery: Delivery) -> Outcome {
+        match self.layers.split_first() {
+            Some((layer, layers)) => layer.handle_dyn(delivery, Next { layers, handler: self.handler }).await,
+            None => (self.handler)(delivery).await,
+        }
+    }
+}
+
+impl fmt::Debug for Next<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Next").field("layers", &self.layers.len()).finish()
+    }
+}
+
+/// [`Middleware`] behind a pointer.
+pub(crate) trait DynMiddleware: Send + Sync + 'static {
+    fn handle_dyn<'a>(
+        &'a self,
+        delivery: Delivery,
+        next: Next<'a>,
+    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+}
+
+impl<M: Middleware> DynMiddleware for M {
+    fn handle_dyn<'a>(
+        &'a self,
+        delivery: Delivery,
+        next: Next<'a>,
+    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+        Box::pin(self.handle(delivery, next))
+    }
+}

@@ -1,0 +1,88 @@
+//! One delivery on its way through middleware to the handler.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::message::Context;
+
+/// One delivered message: its context, its body and what the application shares with its handlers. Cheap to clone.
+///
+/// ```
+/// use natspubsub::prelude::*;
+///
+/// #[middleware(order = 10)]
+/// async fn audit(delivery: Delivery, next: Next<'_>) -> Outcome {
+///     let event_id = delivery.context().event_id().to_owned();
+///     let outcome = next.run(delivery).await;
+///     println!("{event_id}: {outcome:?}");
+///     outcome
+/// }
+/// # fn main() {}
+/// ```
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    context: Context,
+    body: Bytes,
+    services: Arc<Services>,
+}
+
+impl Delivery {
+    pub(crate) fn new(context: Context, body: Bytes, services: Arc<Services>) -> Self {
+        Self { context, body, services }
+    }
+
+    /// Where the message comes from and how often it was tried.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The body of the message, without its envelope.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// What the application shares with its handlers, by type.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+}
+
+/// The values that an application shares with its handlers, one of each type.
+///
+/// ```
+/// use natspubsub::prelude::*;
+/// use natspubsub::{Failure, Services};
+///
+/// fn greeting(services: &Services) -> Option<&String> {
+///     services.get::<String>()
+/// }
+/// ```
+#[derive(Default, Clone)]
+pub struct Services {
+    values: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+}
+
+impl Services {
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.values.insert(TypeId::of::<T>(), Arc::new(value));
+    }
+
+    pub(crate) fn contains(&self, id: TypeId) -> bool {
+        self.values.contains_key(&id)
+    }
+
+    /// The shared value of a type.
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.values.get(&TypeId::of::<T>())?.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Services").field("values", &self.values.len()).finish()
+    }
+}

@@ -1,0 +1,145 @@
+//! What is known about one delivery besides its body.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::headers::{self, Headers};
+use super::metadata::Metadata;
+
+/// Where one delivered message comes from and how often it was tried; cheap to clone.
+///
+/// ```
+/// use natspubsub::prelude::*;
+///
+/// #[topic_subscriber("order.created")]
+/// async fn reserve(order: serde_json::Value, ctx: Context) {
+///     println!("{} attempt {} of {}: {order}", ctx.event_id(), ctx.attempt(), ctx.max_attempts());
+/// }
+/// # fn main() {}
+/// ```
+#[derive(Debug, Clone)]
+pub struct Context {
+    origin: Arc<Origin>,
+}
+
+/// Everything that a [`Context`] tells.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) subscriber: Arc<str>,
+    pub(crate) durable: Arc<str>,
+    pub(crate) event_id: String,
+    pub(crate) subject: String,
+    /// Bytes of `subject` before the topic.
+    pub(crate) topic_at: usize,
+    pub(crate) stream: Arc<str>,
+    pub(crate) sequence: u64,
+    pub(crate) deliveries: u64,
+    pub(crate) max_attempts: u32,
+    pub(crate) ack_wait: Duration,
+    pub(crate) stored_at: Timestamp,
+    pub(crate) occurred_at: Option<Timestamp>,
+    pub(crate) trace_id: Option<String>,
+    pub(crate) headers: Headers,
+    pub(crate) metadata: Metadata,
+}
+
+impl Context {
+    pub(crate) fn new(origin: Origin) -> Self {
+        Self { origin: Arc::new(origin) }
+    }
+
+    /// The name of the subscriber function.
+    pub fn subscriber(&self) -> &str {
+        &self.origin.subscriber
+    }
+
+    /// The durable consumer that delivered the message.
+    pub fn durable(&self) -> &str {
+        &self.origin.durable
+    }
+
+    /// The event's id: from the envelope, else the header `Nats-Msg-Id`, else `{stream}:{sequence}`.
+    pub fn event_id(&self) -> &str {
+        &self.origin.event_id
+    }
+
+    /// The subject that the message was published to.
+    pub fn subject(&self) -> &str {
+        &self.origin.subject
+    }
+
+    /// The subject without environment and application.
+    pub fn topic(&self) -> &str {
+        &self.origin.subject[self.origin.topic_at..]
+    }
+
+    /// The stream that stores the message.
+    pub fn stream(&self) -> &str {
+        &self.origin.stream
+    }
+
+    /// The sequence number of the message in its stream.
+    pub fn sequence(&self) -> u64 {
+        self.origin.sequence
+    }
+
+    /// How often the server has delivered the message to this durable, from 1.
+    pub fn deliveries(&self) -> u64 {
+        self.origin.deliveries
+    }
+
+    /// The number of this attempt, from 1.
+    pub fn attempt(&self) -> u64 {
+        self.origin.deliveries
+    }
+
+    /// The number of attempts after which the message becomes a dead letter.
+    pub fn max_attempts(&self) -> u32 {
+        self.origin.max_attempts
+    }
+
+    /// Whether a failure of this attempt makes the message a dead letter.
+    pub fn is_last_attempt(&self) -> bool {
+        self.attempt() >= u64::from(self.max_attempts())
+    }
+
+    /// How long the server waits for an answer before it delivers again.
+    pub fn ack_wait(&self) -> Duration {
+        self.origin.ack_wait
+    }
+
+    /// When the server stored the message.
+    pub fn stored_at(&self) -> Timestamp {
+        self.origin.stored_at
+    }
+
+    /// When the event occurred, as its producer says.
+    pub fn occurred_at(&self) -> Option<Timestamp> {
+        self.origin.occurred_at
+    }
+
+    /// The trace that the message belongs to.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.origin.trace_id.as_deref().or_else(|| self.headers().get(headers::TRACE_ID)).or_else(|| {
+            // version-traceid-parentid-flags, W3C Trace Context
+            self.headers().get(headers::TRACEPARENT)?.split('-').nth(1)
+        })
+    }
+
+    /// The conversation that the message belongs to.
+    pub fn correlation_id(&self) -> Option<&str> {
+        self.origin.metadata.correlation_id.as_deref()
+    }
+
+    /// The headers of the message.
+    pub fn headers(&self) -> &Headers {
+        &self.origin.headers
+    }
+
+    /// What the message says about its cause.
+    pub fn metadata(&self) -> &Metadata {
+        &self.origin.metadata
+    }
+}

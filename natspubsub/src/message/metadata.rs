@@ -1,0 +1,61 @@
+//! What a message says about where it comes from.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Who and what caused a message; every field is optional.
+///
+/// As an argument of a handler it receives the metadata of the message.
+///
+/// ```
+/// use natspubsub::prelude::*;
+///
+/// #[topic_subscriber("order.created")]
+/// async fn audit(order: serde_json::Value, metadata: Metadata) {
+///     println!("{order} by {:?}", metadata.user_id);
+/// }
+/// # fn main() {}
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// The trace that the message belongs to (W3C trace id).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// The span that published the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span_id: Option<String>,
+    /// The conversation that the message belongs to; kept from message to message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+    /// The event id of the message whose handling published this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causation_id: Option<String>,
+    /// The user on whose behalf the message was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// The tenant on whose behalf the message was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    /// The session in which the message was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// The application that published the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_name: Option<String>,
+    /// The version of that application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_version: Option<String>,
+    /// The environment of that application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl Metadata {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,5 @@
+//! The middleware that comes with the crate.
+
+mod logging;
+
+pub(crate) use logging::Logging;

@@ -1,0 +1,295 @@
+//! The publisher: cheap to clone, usable from any task.
+
+use std::fmt;
+use std::future::{Future, ready};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use natspubsub_grammar::normalize_topic;
+use serde::Serialize;
+
+use super::message::{Draft, MessageBuilder};
+use crate::clock::{SharedClock, SystemClock, event_id};
+use crate::config::{Config, WireHeaders};
+use crate::error::{Error, ErrorKind, Result};
+use crate::handler::{Delivery, Failure, FromDelivery, Requirement};
+use crate::message::{Context, EnvelopeOut, Event, Headers, Metadata, headers};
+use crate::transport::{Outbound, PublishFault, SharedTransport, Stored};
+
+/// The pause before a publish is tried again; it covers the election of a stream's leader.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// The first size of the buffer that an envelope is written to.
+const ENVELOPE_CAPACITY: usize = 512;
+
+/// Publishes messages to the application's stream and waits until they are stored.
+///
+/// Inside a handler, take it as an argument: it then carries correlation and causation of the handled message. Outside
+/// it comes from [`RunningApp::publisher`](crate::RunningApp::publisher) or [`Publisher::connect`].
+///
+/// ```
+/// use natspubsub::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> natspubsub::Result {
+/// let config = Config::builder().url("memory:publisher-doc").app("orders").build()?;
+/// let publisher = Publisher::connect(config).await?;
+/// let published = publisher.publish("order.created", &serde_json::json!({ "order_id": "ORD-1" })).await?;
+/// assert_eq!(published.subject, "development.orders.order.created");
+/// assert_eq!(published.sequence, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Publisher {
+    shared: Arc<Shared>,
+    /// The message whose handling publishes.
+    cause: Option<Context>,
+}
+
+struct Shared {
+    transport: SharedTransport,
+    clock: SharedClock,
+    config: Config,
+}
+
+/// Where a message was stored.
+///
+/// ```
+/// use natspubsub::Published;
+/// fn log(published: &Published) {
+///     println!("{} is message {} of {}", published.event_id, published.sequence, published.stream);
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Published {
+    /// The event's id.
+    pub event_id: String,
+    /// The full subject.
+    pub subject: String,
+    /// The stream that stored the message.
+    pub stream: String,
+    /// The message's sequence number in the stream.
+    pub sequence: u64,
+    /// Whether the stream already had a message with this id inside its duplicate window; it was not stored again.
+    pub duplicate: bool,
+}
+
+impl Publisher {
+    pub(crate) fn new(transport: SharedTransport, clock: SharedClock, config: Config) -> Self {
+        Self { shared: Arc::new(Shared { transport, clock, config }), cause: None }
+    }
+
+    /// Connects a publisher of its own, without an application, and creates the application's streams if they are
+    /// missing.
+    ///
+    /// ```no_run
+    /// # async fn example() -> natspubsub::Result {
+    /// let publisher = natspubsub::Publisher::connect(natspubsub::Config::load()?).await?;
+    /// publisher.publish("order.created", &serde_json::json!({ "order_id": "ORD-1" })).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Connect`] when no server answers within `connect_timeout`; [`ErrorKind::Start`] when a stream
+    /// cannot be created.
+    pub async fn connect(config: Config) -> Result<Self> {
+        let clock = SystemClock::shared();
+        let transport = crate::transport::connect(&config, &clock).await?;
+        let empty = crate::registry::Registry::default();
+        let plan =
+            crate::topology::plan(&empty, &config).map_err(|faults| Error::new(ErrorKind::Start, faults.join("\n")))?;
+        let applied = crate::topology::apply(&plan, transport.as_ref()).await;
+        applied.map_err(|faults| Error::new(ErrorKind::Start, faults.join("\n")))?;
+        Ok(Self::new(transport, clock, config))
+    }
+
+    /// Publishes a value under a topic and waits until it is stored.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// #[topic_subscriber("order.created")]
+    /// async fn on_order(order: serde_json::Value, publisher: Publisher) -> Result<()> {
+    ///     publisher.publish("stock.reserved", &order).await?;
+    ///     Ok(())
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidSubject`], [`ErrorKind::Encode`] and [`ErrorKind::PayloadTooLarge`] before anything is
+    /// sent; [`ErrorKind::Rejected`] when the message is certainly not stored; [`ErrorKind::Unknown`] when it may be.
+    pub async fn publish<T: Serialize + ?Sized>(&self, topic: &str, value: &T) -> Result<Published> {
+        self.message(value).topic(topic).publish().await
+    }
+
+    /// Publishes an event under the topic that its type declares and waits until it is stored.
+    ///
+    /// ```
+    /// use natspubsub::prelude::*;
+    /// use serde::Serialize;
+    ///
+    /// #[derive(Serialize, Event)]
+    /// #[event(topic = "order.created")]
+    /// struct OrderCreated { order_id: String }
+    ///
+    /// # async fn example(publisher: Publisher) -> natspubsub::Result {
+    /// publisher.send(&OrderCreated { order_id: "ORD-1".into() }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub async fn send<E: Event + Serialize>(&self, event: &E) -> Result<Published> {
+        let mut message = self.message(event).topic(E::TOPIC);
+        message.draft.message_type = Some(E::MESSAGE_TYPE);
+        message.publish().await
+    }
+
+    /// Starts a message with an event id, a correlation id or headers of the caller's.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) -> natspubsub::Result {
+    /// publisher.message("ORD-1").topic("order.created").header("x-request-id", "r-1").publish().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn message<'a, T: Serialize + ?Sized>(&'a self, value: &'a T) -> MessageBuilder<'a, T> {
+        MessageBuilder::new(self, value)
+    }
+
+    pub(super) async fn publish_draft<T: Serialize + ?Sized>(&self, draft: &Draft, value: &T) -> Result<Published> {
+        draft.check()?;
+        let topic = normalize_topic(draft.topic.as_deref().unwrap_or_default())?;
+        let subject = self.shared.config.namespace.subject(&topic);
+        natspubsub_grammar::check_subject(&subject)?;
+        let now = self.shared.clock.now();
+        let event_id = draft.event_id.clone().unwrap_or_else(|| event_id(&*self.shared.clock, now).to_string());
+        let metadata = self.metadata(draft);
+        let envelope = EnvelopeOut {
+            event_id: &event_id,
+            schema_version: (),
+            topic: &topic,
+            message_type: draft.message_type,
+            producer: self.shared.config.app(),
+            occurred_at: now,
+            message: value,
+            metadata: &metadata,
+        };
+        let mut body = Vec::with_capacity(ENVELOPE_CAPACITY);
+        serde_json::to_writer(&mut body, &envelope).map_err(|error| {
+            let name = std::any::type_name::<T>();
+            Error::new(ErrorKind::Encode, format!("a {name} for topic {topic:?} could not be written as JSON"))
+                .with_source(error)
+        })?;
+        let headers = self.headers(draft, &event_id, &topic, now, &metadata);
+        let outbound = Outbound { subject, headers, body: body.into() };
+        self.shared.check_size(&outbound)?;
+        let Stored { stream, sequence, duplicate } = self.shared.store(&outbound).await?;
+        Ok(Published { event_id, subject: outbound.subject, stream, sequence, duplicate })
+    }
+
+    /// What a message published here says about its cause: correlation is kept, causation is the handled event.
+    fn metadata(&self, draft: &Draft) -> Metadata {
+        let correlation_id = draft.correlation_id.clone();
+        let Some(cause) = &self.cause else { return Metadata { correlation_id, ..Metadata::default() } };
+        Metadata {
+            trace_id: cause.trace_id().map(str::to_owned),
+            correlation_id: correlation_id
+                .or_else(|| Some(cause.correlation_id().unwrap_or(cause.event_id()).to_owned())),
+            causation_id: Some(cause.event_id().to_owned()),
+            ..Metadata::default()
+        }
+    }
+
+    fn headers(&self, draft: &Draft, event_id: &str, topic: &str, now: Timestamp, metadata: &Metadata) -> Headers {
+        let mut written = draft.headers.clone();
+        written.push(headers::MESSAGE_ID, event_id);
+        if self.shared.config.wire_headers == WireHeaders::Full {
+            written.push(headers::TOPIC, topic);
+            written.push(headers::PUBLISHED_AT, format!("{now:.3}"));
+            if let Some(trace_id) = &metadata.trace_id {
+                written.push(headers::TRACE_ID, trace_id.as_str());
+            }
+        }
+        written
+    }
+}
+
+impl Shared {
+    fn check_size(&self, outbound: &Outbound) -> Result<()> {
+        let (size, limit) = (outbound.size(), self.transport.max_payload());
+        if size <= limit {
+            return Ok(());
+        }
+        let subject = &outbound.subject;
+        let text = format!(
+            "a message for {subject} has {size} bytes, and the server takes {limit} (max_payload); send less, or store the body elsewhere and publish a reference"
+        );
+        Err(Error::new(ErrorKind::PayloadTooLarge { size, limit }, text))
+    }
+
+    /// Publishes until there is a certain answer, at most `publish_attempts` times. Trying again is safe: the message
+    /// id makes the stream store it once.
+    async fn store(&self, outbound: &Outbound) -> Result<Stored> {
+        let subject = &outbound.subject;
+        let attempts = self.config.publish_attempts;
+        let mut may_be_stored = false;
+        let mut last = String::new();
+        for attempt in 1..=attempts {
+            match self.transport.publish(outbound.clone(), self.config.publish_timeout).await {
+                Ok(stored) => return Ok(stored),
+                Err(PublishFault::Rejected(reason)) => {
+                    return Err(Error::new(
+                        ErrorKind::Rejected,
+                        format!("the server did not store the message for {subject}: {reason}"),
+                    ));
+                }
+                Err(PublishFault::NoStream) => {
+                    last = "no stream takes this subject, or its leader is missing".to_owned()
+                }
+                Err(PublishFault::Unknown(reason)) => {
+                    may_be_stored = true;
+                    last = reason;
+                }
+            }
+            if attempt < attempts {
+                tracing::warn!(subject, attempt, reason = last, "no confirmation; publishing again with the same id");
+                self.clock.sleep(RETRY_PAUSE).await;
+            }
+        }
+        let (kind, verdict) = match may_be_stored {
+            true => (ErrorKind::Unknown, "it may be stored; publishing it again with the same event id is safe"),
+            false => (ErrorKind::Rejected, "it is not stored"),
+        };
+        Err(Error::new(
+            kind,
+            format!("no confirmation for the message to {subject} after {attempts} attempt(s): {last}; {verdict}"),
+        ))
+    }
+}
+
+impl FromDelivery for Publisher {
+    fn from_delivery(delivery: &Delivery) -> impl Future<Output = Result<Self, Failure>> + Send {
+        let publisher = delivery
+            .services()
+            .get::<Self>()
+            .map(|publisher| Self { shared: publisher.shared.clone(), cause: Some(delivery.context().clone()) });
+        ready(publisher.ok_or_else(|| Failure::transient("the application has no publisher")))
+    }
+
+    fn requirement() -> Option<Requirement> {
+        None
+    }
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher").field("config", &self.shared.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,31 @@
+//! Faults that the declarations show without a server.
+
+use super::Registry;
+use crate::handler::Services;
+
+/// Why a registry may be empty, most likely cause first (measured: a library crate whose name the binary never
+/// mentions is not linked, in every profile).
+const NO_SUBSCRIBERS: &str = "no subscribers are linked into this program; the likely causes, in order:
+    1. the crate with the handlers is never named: write `use my_handlers as _;` in main.rs
+    2. the module with the handlers is not declared: write `mod handlers;`
+    3. a cfg or a feature leaves them out
+    a program that only publishes says so with App::builder().publish_only()";
+
+/// Every fault of the declarations.
+pub(crate) fn check(registry: &Registry, services: &Services, publish_only: bool) -> Vec<String> {
+    let mut faults = Vec::new();
+    if registry.subscribers.is_empty() && !publish_only {
+        faults.push(NO_SUBSCRIBERS.to_owned());
+    }
+    for subscriber in &registry.subscribers {
+        for requirement in (subscriber.requirements)() {
+            if !services.contains(requirement.id) {
+                let name = requirement.type_name;
+                let function = subscriber.function;
+                let place = subscriber.place();
+                faults.push(format!("{place}: {function} takes State<{name}>, which the application does not have; add App::builder().state(..) with a value of that type"));
+            }
+        }
+    }
+    faults
+}

@@ -1,0 +1,53 @@
+//! What the attributes declared: plain static data with the place of each declaration.
+
+mod check;
+mod descriptor;
+mod linked;
+
+use std::sync::Arc;
+
+pub(crate) use check::check;
+pub use descriptor::{MadeMiddleware, MiddlewareDescriptor, SubscriberDescriptor, SubscriberOptions};
+pub use linked::Registration;
+pub(crate) use linked::linked;
+
+/// A subscriber function as a value, for [`AppBuilder::subscriber`](crate::AppBuilder::subscriber): the attribute
+/// declares a type of the function's name, so that `reserve_stock {}` names the subscriber.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a subscriber",
+    note = "annotate an `async fn` with `#[topic_subscriber(\"order.created\")]` and pass its name with braces: `.subscriber(on_order {{}})`"
+)]
+pub trait Subscribe {
+    /// What the attribute declared.
+    fn descriptor(&self) -> &'static SubscriberDescriptor;
+}
+
+use crate::handler::DynMiddleware;
+
+/// The declarations that one application uses, in a stable order.
+#[derive(Default, Clone)]
+pub(crate) struct Registry {
+    pub(crate) subscribers: Vec<&'static SubscriberDescriptor>,
+    pub(crate) middleware: Vec<Layer>,
+    /// Linked subscribers that are left out because subscribers were named explicitly.
+    pub(crate) left_out: usize,
+}
+
+/// A middleware with its place in the order.
+#[derive(Clone)]
+pub(crate) struct Layer {
+    pub(crate) order: i32,
+    pub(crate) name: &'static str,
+    pub(crate) middleware: Arc<dyn DynMiddleware>,
+}
+
+impl Registry {
+    /// Sorts what the linker delivered in no particular order.
+    pub(crate) fn sorted(mut self) -> Self {
+        self.subscribers
+            .sort_by_key(|subscriber| (subscriber.crate_name, subscriber.module, subscriber.function, subscriber.line));
+        self.subscribers.dedup_by(|left, right| std::ptr::eq(*left, *right));
+        self.middleware.sort_by_key(|layer| (layer.order, layer.name));
+        self
+    }
+}

@@ -1,0 +1,130 @@
+//! Where an application's messages live: `{env}.{app}.{topic}`, its dead letters and its streams.
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The token that keeps dead letters outside every application's own subjects.
+const DEAD_LETTER_TOKEN: &str = "dlq";
+
+/// The names that follow from an environment and an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Namespace {
+    env: String,
+    app: String,
+    prefix: String,
+}
+
+impl Namespace {
+    /// Trims and lower-cases both names; every character of `app` outside `[a-z0-9-]` becomes `-`.
+    pub(crate) fn new(env: &str, app: &str) -> Result<Self> {
+        let env = env.trim().to_ascii_lowercase();
+        let app: String = app.trim().to_ascii_lowercase().chars().map(app_character).collect();
+        let is_token = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        if env.is_empty() || !env.chars().all(is_token) {
+            let text = format!("env {env:?} is not a subject token; use a-z, 0-9, `_` and `-`, such as \"production\"");
+            return Err(Error::new(ErrorKind::Config, text));
+        }
+        if app.is_empty() {
+            return Err(Error::new(ErrorKind::Config, "app is empty; name the application, such as \"orders\""));
+        }
+        if app == DEAD_LETTER_TOKEN {
+            return Err(Error::new(ErrorKind::Config, "app \"dlq\" is reserved for dead letters; choose another name"));
+        }
+        let prefix = format!("{env}.{app}.");
+        natspubsub_grammar::check_subject(&format!("{prefix}x"))?;
+        Ok(Self { env, app, prefix })
+    }
+
+    pub(crate) fn env(&self) -> &str {
+        &self.env
+    }
+
+    pub(crate) fn app(&self) -> &str {
+        &self.app
+    }
+
+    /// `{env}.{app}.{topic}` of a topic that the grammar has checked.
+    pub(crate) fn subject(&self, topic: &str) -> String {
+        let mut subject = String::with_capacity(self.prefix.len() + topic.len());
+        subject.push_str(&self.prefix);
+        subject.push_str(topic);
+        subject
+    }
+
+    /// The topic of a subject of this application, or the whole subject when it is another's.
+    pub(crate) fn topic<'a>(&self, subject: &'a str) -> &'a str {
+        subject.strip_prefix(&self.prefix).unwrap_or(subject)
+    }
+
+    /// Every subject of the application.
+    pub(crate) fn subjects(&self) -> String {
+        self.subject(">")
+    }
+
+    /// `{env}-{app}-stream`.
+    pub(crate) fn stream(&self) -> String {
+        format!("{}-{}-stream", self.env, self.app)
+    }
+
+    /// `{env}-{app}-dlq`.
+    pub(crate) fn dead_letter_stream(&self) -> String {
+        format!("{}-{}-dlq", self.env, self.app)
+    }
+
+    /// Every subject of the application's dead letters.
+    pub(crate) fn dead_letter_subjects(&self) -> String {
+        format!("{}.{DEAD_LETTER_TOKEN}.{}.>", self.env, self.app)
+    }
+
+    /// `{env}.dlq.{app}.{durable}.{topic}`.
+    pub(crate) fn dead_letter_subject(&self, durable: &str, topic: &str) -> String {
+        format!("{}.{DEAD_LETTER_TOKEN}.{}.{durable}.{topic}", self.env, self.app)
+    }
+}
+
+fn app_character(c: char) -> char {
+    if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' }
+}
+
+/// Checks that a message can be published to `topic`; upper-case letters are taken as lower case.
+///
+/// ```
+/// assert!(natspubsub::check_topic("Order.Created").is_ok());
+/// assert!(natspubsub::check_topic("order.>").is_err());
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::InvalidSubject`] with the rule that `topic` breaks and what to write instead.
+pub fn check_topic(topic: &str) -> Result<()> {
+    natspubsub_grammar::normalize_topic(topic)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_normalised_once_and_shared_by_all() {
+        let names = Namespace::new(" Production ", "My Orders.v2").unwrap();
+        assert_eq!(names.subject("order.created"), "production.my-orders-v2.order.created");
+        assert_eq!(names.topic("production.my-orders-v2.order.created"), "order.created");
+        assert_eq!(names.stream(), "production-my-orders-v2-stream");
+        assert_eq!(names.dead_letter_subject("w", "a.b"), "production.dlq.my-orders-v2.w.a.b");
+    }
+
+    #[test]
+    fn dead_letters_lie_outside_the_subjects_of_every_application() {
+        let names = Namespace::new("dev", "orders").unwrap();
+        let own = natspubsub_grammar::Pattern::subject(&names.subjects()).unwrap();
+        let dead = natspubsub_grammar::Pattern::subject(&names.dead_letter_subjects()).unwrap();
+        assert_eq!(own.overlaps(&dead), None);
+        assert!(Namespace::new("dev", "dlq").is_err(), "an application of that name would contain them");
+    }
+
+    #[test]
+    fn an_env_that_is_no_token_is_refused() {
+        for env in ["", " ", "a.b", "a b", "*", ">", "$sys"] {
+            assert!(Namespace::new(env, "orders").is_err(), "{env:?}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The only place that changes streams and consumers: read the whole, change what is ours, write the whole.
+
+use serde_json::Value;
+
+use super::diff::{Asset, Change, diff, merged};
+use super::plan::{Plan, SubscriberPlan};
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::{AssetConfig, Transport};
+
+/// Brings the server to the plan. Every fault is reported, and consumers are left alone while a stream is faulty.
+pub(crate) async fn apply(plan: &Plan, transport: &dyn Transport) -> Result<(), Vec<String>> {
+    let mut faults = Vec::new();
+    for stream in &plan.streams {
+        if let Err(error) = ensure_stream(stream, transport).await {
+            faults.push(crate::error::chain(&error));
+        }
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    for subscriber in &plan.subscribers {
+        if let Err(error) = ensure_consumer(subscriber, transport).await {
+            faults.push(format!("{}: {}", subscriber.place, crate::error::chain(&error)));
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+async fn ensure_stream(wanted: &AssetConfig, transport: &dyn Transport) -> Result<()> {
+    let name = text(wanted, "name");
+    let what = format!("stream {name:?}");
+    let Some(existing) = transport.stream(name).await? else {
+        refuse_overlap(name, wanted, transport).await?;
+        tracing::info!(stream = name, "creating the stream");
+        return transport.create_stream(&without_nulls(wanted)).await;
+    };
+    if let Some(config) = change(&what, Asset::Stream, &existing, wanted)? {
+        transport.update_stream(&config).await?;
+    }
+    Ok(())
+}
+
+/// The server refuses overlapping streams with a number (10065); this says which stream and for which subject.
+async fn refuse_overlap(name: &str, wanted: &AssetConfig, transport: &dyn Transport) -> Result<()> {
+    for subject in wanted.get("subjects").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        let others: Vec<String> =
+            transport.streams_on(subject).await?.into_iter().filter(|other| other != name).collect();
+        if !others.is_empty() {
+            let text = format!(
+                "stream {name:?} cannot take {subject:?}: the stream(s) {} already take subjects that overlap it; change their subjects, or set another env or app",
+                others.join(", ")
+            );
+            return Err(Error::new(ErrorKind::Start, text));
+        }
+    }
+    Ok(())
+}
+
+/// Creates the consumer of a subscriber, or updates it.
+pub(crate) async fn ensure_consumer(subscriber: &SubscriberPlan, transport: &dyn Transport) -> Result<()> {
+    let (stream, durable, wanted) = (&subscriber.stream, &subscriber.durable, &subscriber.consumer);
+    let what = format!("consumer {durable:?} of stream {stream:?}");
+    let Some(existing) = transport.consumer(stream, durable).await? else {
+        tracing::info!(stream, consumer = durable, "creating the consumer");
+        return transport.create_consumer(stream, &without_nulls(wanted)).await;
+    };
+    if let Some(config) = change(&what, Asset::Consumer, &existing, wanted)? {
+        transport.update_consumer(stream, &config).await?;
+    }
+    Ok(())
+}
+
+/// The configuration to write, if anything differs; an error if the server would refuse it.
+fn change(what: &str, asset: Asset, existing: &AssetConfig, wanted: &AssetConfig) -> Result<Option<AssetConfig>> {
+    let changes = diff(asset, existing, wanted);
+    let list = |changes: Vec<&Change>| changes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let refused: Vec<&Change> = changes.iter().filter(|change| !change.in_place).collect();
+    if !refused.is_empty() {
+        let text = format!("{what} needs migration: {}; the server does not change this in place", list(refused));
+        return Err(Error::new(ErrorKind::Start, text));
+    }
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    tracing::warn!(changes = list(changes.iter().collect()), "updating {what}");
+    Ok(Some(merged(existing, wanted)))
+}
+
+fn without_nulls(wanted: &AssetConfig) -> AssetConfig {
+    wanted.iter().filter(|(_, value)| !value.is_null()).map(|(field, value)| (field.clone(), value.clone())).collect()
+}
+
+fn text<'a>(config: &'a AssetConfig, key: &str) -> &'a str {
+    config.get(key).and_then(Value::as_str).unwrap_or("")
+}

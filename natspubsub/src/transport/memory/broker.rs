@@ -1,0 +1,154 @@
+//! The broker: its streams behind one lock, and a bell that rings on every change.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use natspubsub_grammar::Pattern;
+use tokio::sync::Notify;
+
+use super::consumer::Taken;
+use super::stream::{Stream, text};
+use crate::clock::SharedClock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::ack_subject::AckSubject;
+use crate::transport::port::{Answer, AssetConfig, Outbound, PublishFault, Stored};
+
+pub(super) struct Broker {
+    pub(super) clock: SharedClock,
+    streams: Mutex<BTreeMap<String, Stream>>,
+    changed: Notify,
+}
+
+impl Broker {
+    pub(super) fn new(clock: SharedClock) -> Self {
+        Self { clock, streams: Mutex::default(), changed: Notify::new() }
+    }
+
+    fn streams(&self) -> MutexGuard<'_, BTreeMap<String, Stream>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The bell; listen to it before looking.
+    pub(super) fn changed(&self) -> &Notify {
+        &self.changed
+    }
+
+    pub(super) fn publish(&self, message: Outbound) -> Result<Stored, PublishFault> {
+        let (now, stored_at) = (self.clock.monotonic(), self.clock.now());
+        let mut streams = self.streams();
+        let stream =
+            streams.values_mut().find(|stream| stream.takes(&message.subject)).ok_or(PublishFault::NoStream)?;
+        let stored = stream.store(message, now, stored_at);
+        drop(streams);
+        self.changed.notify_waiters();
+        Ok(stored)
+    }
+
+    pub(super) fn stream(&self, name: &str) -> Option<AssetConfig> {
+        self.streams().get(name).map(|stream| stream.config.clone())
+    }
+
+    pub(super) fn streams_on(&self, subject: &str) -> Vec<String> {
+        let Ok(pattern) = Pattern::subject(subject) else { return Vec::new() };
+        self.streams()
+            .iter()
+            .filter(|(_, stream)| stream.overlaps(&pattern).is_some())
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    pub(super) fn create_stream(&self, config: &AssetConfig) -> Result<()> {
+        let new = Stream::new(config)?;
+        let mut streams = self.streams();
+        if let Some(existing) = streams.get(&new.name) {
+            if existing.config == *config {
+                return Ok(());
+            }
+            return refuse(format!("stream {:?} already exists with another configuration (10058)", new.name));
+        }
+        for other in streams.values() {
+            if let Some(example) = new.subjects.iter().find_map(|subject| other.overlaps(subject)) {
+                return refuse(format!(
+                    "subjects of stream {:?} overlap those of {:?}, as in {example:?} (10065)",
+                    new.name, other.name
+                ));
+            }
+        }
+        streams.insert(new.name.clone(), new);
+        Ok(())
+    }
+
+    pub(super) fn update_stream(&self, config: &AssetConfig) -> Result<()> {
+        let name = text(config, "name");
+        match self.streams().get_mut(name) {
+            Some(stream) => stream.reconfigure(config),
+            None => refuse(format!("stream {name:?} not found (10059)")),
+        }
+    }
+
+    pub(super) fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>> {
+        Ok(self
+            .streams()
+            .get(stream)
+            .and_then(|stream| stream.consumers.get(name))
+            .map(|consumer| consumer.config.clone()))
+    }
+
+    pub(super) fn create_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
+        let mut streams = self.streams();
+        match streams.get_mut(stream) {
+            Some(stream) => stream.create_consumer(config),
+            None => refuse(format!("stream {stream:?} not found (10059)")),
+        }
+    }
+
+    pub(super) fn update_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
+        let mut streams = self.streams();
+        let consumer =
+            streams.get_mut(stream).and_then(|stream| stream.consumers.get_mut(text(config, "durable_name")));
+        match consumer {
+            Some(consumer) => consumer.reconfigure(config),
+            None => refuse("consumer does not exist (10149)".to_owned()),
+        }
+    }
+
+    /// The next delivery of a consumer, or how long to wait for one that is due later.
+    pub(super) fn take(&self, stream: &str, consumer: &str) -> Taken {
+        let now = self.clock.monotonic();
+        match self.streams().get_mut(stream) {
+            Some(stream) => stream.take(consumer, now),
+            None => Taken::Gone,
+        }
+    }
+
+    pub(super) fn answer(&self, delivery: &AckSubject<'_>, answer: &Answer) {
+        let now = self.clock.monotonic();
+        self.with_consumer(delivery, |consumer| match answer {
+            Answer::Ack | Answer::Term(_) => consumer.settle(delivery.sequence),
+            Answer::Nak(delay) => consumer.due_at(delivery.sequence, now + *delay),
+        });
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn in_progress(&self, delivery: &AckSubject<'_>) {
+        let now = self.clock.monotonic();
+        self.with_consumer(delivery, |consumer| {
+            let ack_wait: Duration = consumer.ack_wait;
+            consumer.due_at(delivery.sequence, now + ack_wait);
+        });
+    }
+
+    fn with_consumer(&self, delivery: &AckSubject<'_>, change: impl FnOnce(&mut super::consumer::Consumer)) {
+        let mut streams = self.streams();
+        if let Some(consumer) =
+            streams.get_mut(delivery.stream).and_then(|stream| stream.consumers.get_mut(delivery.consumer))
+        {
+            change(consumer);
+        }
+    }
+}
+
+pub(super) fn refuse<T>(text: String) -> Result<T> {
+    Err(Error::new(ErrorKind::Server, text))
+}

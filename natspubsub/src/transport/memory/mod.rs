@@ -1,0 +1,125 @@
+//! A broker inside this process: streams, durables, explicit acknowledgement, redelivery, message-id windows.
+//!
+//! It follows the server's rules as far as the engine needs them and keeps nothing when the process ends.
+
+mod broker;
+mod consumer;
+mod pull;
+mod stream;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use self::broker::Broker;
+use self::pull::MemoryPull;
+use super::ack_subject::AckSubject;
+use super::port::{Answer, AssetConfig, Outbound, PublishFault, Pull, SharedTransport, Signaller, Stored, Transport};
+use crate::clock::SharedClock;
+use crate::error::Result;
+
+/// The default of nats-server.
+const MAX_PAYLOAD: usize = 1024 * 1024;
+
+/// The brokers of this process by name; a broker lives as long as somebody is connected to it.
+static BROKERS: Mutex<Option<HashMap<String, Weak<Broker>>>> = Mutex::new(None);
+
+/// Connects to the broker of that name, which is made if nobody is connected to it.
+pub(super) fn connect(name: &str, clock: &SharedClock) -> SharedTransport {
+    let mut brokers = BROKERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let brokers = brokers.get_or_insert_default();
+    let broker = brokers.get(name).and_then(Weak::upgrade).unwrap_or_else(|| Arc::new(Broker::new(clock.clone())));
+    brokers.insert(name.to_owned(), Arc::downgrade(&broker));
+    Arc::new(MemoryTransport { broker, name: name.to_owned() })
+}
+
+struct MemoryTransport {
+    broker: Arc<Broker>,
+    name: String,
+}
+
+#[async_trait]
+impl Transport for MemoryTransport {
+    fn describe(&self) -> String {
+        format!("memory:{} (inside this process; nothing survives it)", self.name)
+    }
+
+    fn max_payload(&self) -> usize {
+        MAX_PAYLOAD
+    }
+
+    fn is_connected(&self) -> bool {
+        true
+    }
+
+    async fn publish(&self, message: Outbound, _limit: Duration) -> Result<Stored, PublishFault> {
+        self.broker.publish(message)
+    }
+
+    async fn stream(&self, name: &str) -> Result<Option<AssetConfig>> {
+        Ok(self.broker.stream(name))
+    }
+
+    async fn streams_on(&self, subject: &str) -> Result<Vec<String>> {
+        Ok(self.broker.streams_on(subject))
+    }
+
+    async fn create_stream(&self, config: &AssetConfig) -> Result<()> {
+        self.broker.create_stream(config)
+    }
+
+    async fn update_stream(&self, config: &AssetConfig) -> Result<()> {
+        self.broker.update_stream(config)
+    }
+
+    async fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>> {
+        self.broker.consumer(stream, name)
+    }
+
+    async fn create_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
+        self.broker.create_consumer(stream, config)
+    }
+
+    async fn update_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
+        self.broker.update_consumer(stream, config)
+    }
+
+    async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>> {
+        Ok(Box::new(MemoryPull::new(self.broker.clone(), stream, durable)))
+    }
+
+    async fn answer(&self, token: &str, answer: Answer) -> Result<()> {
+        if let Some(delivery) = AckSubject::parse(token) {
+            self.broker.answer(&delivery, &answer);
+        }
+        Ok(())
+    }
+
+    async fn signaller(&self) -> Result<Box<dyn Signaller>> {
+        Ok(Box::new(MemorySignaller { broker: self.broker.clone() }))
+    }
+
+    async fn flush(&self, _stream: &str, _limit: Duration) -> Result<()> {
+        Ok(())
+    }
+
+    async fn close(&self, _limit: Duration) {}
+}
+
+struct MemorySignaller {
+    broker: Arc<Broker>,
+}
+
+#[async_trait]
+impl Signaller for MemorySignaller {
+    async fn in_progress(&mut self, tokens: &[String]) -> Result<()> {
+        for token in tokens {
+            if let Some(delivery) = AckSubject::parse(token) {
+                self.broker.in_progress(&delivery);
+            }
+        }
+        Ok(())
+    }
+}

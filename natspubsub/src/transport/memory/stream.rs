@@ -1,0 +1,127 @@
+//! One stream: its messages, its window of message ids, its consumers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use natspubsub_grammar::Pattern;
+use serde_json::Value;
+
+use super::broker::refuse;
+use super::consumer::{Consumer, Taken};
+use crate::error::Result;
+use crate::message::headers::MESSAGE_ID;
+use crate::transport::port::{AssetConfig, Outbound, Stored};
+
+/// A message as it is kept.
+pub(super) struct Kept {
+    pub(super) message: Outbound,
+    pub(super) stored_at: Timestamp,
+    since: Duration,
+}
+
+pub(super) struct Stream {
+    pub(super) name: String,
+    pub(super) config: AssetConfig,
+    pub(super) subjects: Vec<Pattern>,
+    pub(super) consumers: BTreeMap<String, Consumer>,
+    messages: BTreeMap<u64, Kept>,
+    last: u64,
+    /// Message ids inside the duplicate window: sequence and time of storage.
+    ids: HashMap<String, (u64, Duration)>,
+    max_age: Duration,
+    duplicate_window: Duration,
+}
+
+impl Stream {
+    pub(super) fn new(config: &AssetConfig) -> Result<Self> {
+        let mut stream = Self {
+            name: text(config, "name").to_owned(),
+            config: AssetConfig::new(),
+            subjects: Vec::new(),
+            consumers: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            last: 0,
+            ids: HashMap::new(),
+            max_age: Duration::ZERO,
+            duplicate_window: Duration::ZERO,
+        };
+        stream.reconfigure(config)?;
+        Ok(stream)
+    }
+
+    pub(super) fn reconfigure(&mut self, config: &AssetConfig) -> Result<()> {
+        let subjects = config.get("subjects").and_then(Value::as_array).into_iter().flatten();
+        let mut patterns = Vec::new();
+        for subject in subjects.filter_map(Value::as_str) {
+            patterns.push(Pattern::subject(subject)?);
+        }
+        self.subjects = patterns;
+        self.max_age = nanos(config, "max_age");
+        self.duplicate_window = nanos(config, "duplicate_window");
+        self.config = config.clone();
+        Ok(())
+    }
+
+    pub(super) fn takes(&self, subject: &str) -> bool {
+        self.subjects.iter().any(|pattern| pattern.matches(subject))
+    }
+
+    pub(super) fn overlaps(&self, other: &Pattern) -> Option<String> {
+        self.subjects.iter().find_map(|pattern| pattern.overlaps(other))
+    }
+
+    pub(super) fn store(&mut self, message: Outbound, now: Duration, stored_at: Timestamp) -> Stored {
+        self.expire(now);
+        // The server reads the header in this exact case only.
+        let id = message.headers.iter().find(|(name, _)| *name == MESSAGE_ID).map(|(_, id)| id.to_owned());
+        if let Some((sequence, _)) = id.as_ref().and_then(|id| self.ids.get(id)) {
+            return Stored { stream: self.name.clone(), sequence: *sequence, duplicate: true };
+        }
+        self.last += 1;
+        if let Some(id) = id {
+            self.ids.insert(id, (self.last, now));
+        }
+        self.messages.insert(self.last, Kept { message, stored_at, since: now });
+        Stored { stream: self.name.clone(), sequence: self.last, duplicate: false }
+    }
+
+    fn expire(&mut self, now: Duration) {
+        if !self.max_age.is_zero() {
+            while self.messages.first_key_value().is_some_and(|(_, kept)| kept.since + self.max_age <= now) {
+                self.messages.pop_first();
+            }
+        }
+        let window = self.duplicate_window;
+        self.ids.retain(|_, (_, since)| *since + window > now);
+    }
+
+    pub(super) fn create_consumer(&mut self, config: &AssetConfig) -> Result<()> {
+        let consumer = Consumer::new(config, self.last)?;
+        let name = text(config, "durable_name").to_owned();
+        match self.consumers.get(&name) {
+            Some(existing) if existing.config == *config => Ok(()),
+            Some(_) => refuse(format!("consumer {name:?} already exists with another configuration (10148)")),
+            None => {
+                self.consumers.insert(name, consumer);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn take(&mut self, consumer: &str, now: Duration) -> Taken {
+        self.expire(now);
+        match self.consumers.get_mut(consumer) {
+            Some(consumer) => consumer.take(&self.name, &self.messages, now),
+            None => Taken::Gone,
+        }
+    }
+}
+
+pub(super) fn text<'a>(config: &'a AssetConfig, key: &str) -> &'a str {
+    config.get(key).and_then(Value::as_str).unwrap_or("")
+}
+
+pub(super) fn nanos(config: &AssetConfig, key: &str) -> Duration {
+    Duration::from_nanos(config.get(key).and_then(Value::as_u64).unwrap_or(0))
+}

@@ -1,0 +1,22 @@
+//! The port to JetStream and its two adapters: a NATS server, and a broker inside this process.
+
+mod ack_subject;
+mod memory;
+mod nats;
+mod port;
+
+use crate::clock::SharedClock;
+use crate::config::{Config, ServerUrl};
+use crate::error::Result;
+pub(crate) use port::{
+    Answer, AssetConfig, Outbound, PublishFault, Pull, PullEvent, Received, SharedTransport, Signaller, Stored,
+    Transport,
+};
+
+/// Connects to what the configuration names.
+pub(crate) async fn connect(config: &Config, clock: &SharedClock) -> Result<SharedTransport> {
+    match &config.url {
+        ServerUrl::Memory { name } => Ok(memory::connect(name, clock)),
+        ServerUrl::Nats { .. } => nats::connect(config, clock).await,
+    }
+}

@@ -1,0 +1,101 @@
+//! Requests to the JetStream API, in its own JSON: a field that this program does not know survives an update.
+
+use async_nats::Client;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::API_TIMEOUT;
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::port::AssetConfig;
+
+/// `err_code` of a missing stream and of a missing consumer.
+const NOT_FOUND: [u32; 2] = [10059, 10014];
+
+#[derive(Debug, Deserialize)]
+struct Reply {
+    error: Option<Refusal>,
+    config: Option<AssetConfig>,
+    streams: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    err_code: u32,
+    #[serde(default)]
+    description: String,
+}
+
+async fn request(client: &Client, operation: &str, body: &Value) -> Result<Reply> {
+    let subject = format!("$JS.API.{operation}");
+    let body: Bytes = if body.is_null() { Bytes::new() } else { body.to_string().into() };
+    let answer = match tokio::time::timeout(API_TIMEOUT, client.request(subject, body)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => {
+            let hint = match error.kind() {
+                async_nats::RequestErrorKind::NoResponders => "; is JetStream enabled on the server?",
+                _ => "; is the connection up, and does the account allow the request?",
+            };
+            return Err(Error::new(ErrorKind::Server, format!("no answer to JetStream request {operation}{hint}"))
+                .with_source(error));
+        }
+        Err(_) => {
+            return Err(Error::new(
+                ErrorKind::Server,
+                format!("no answer to JetStream request {operation} within {API_TIMEOUT:?}"),
+            ));
+        }
+    };
+    serde_json::from_slice(&answer.payload).map_err(|error| {
+        Error::new(ErrorKind::Server, format!("the answer to JetStream request {operation} is not understood"))
+            .with_source(error)
+    })
+}
+
+/// Turns the server's refusal into an error.
+fn accepted(operation: &str, reply: Reply) -> Result<Reply> {
+    match reply.error {
+        Some(Refusal { err_code, description }) => {
+            Err(Error::new(ErrorKind::Server, format!("the server refused {operation}: {description} ({err_code})")))
+        }
+        None => Ok(reply),
+    }
+}
+
+/// The configuration of a stream or consumer, or `None` if it does not exist.
+pub(super) async fn config(client: &Client, operation: &str) -> Result<Option<AssetConfig>> {
+    let reply = request(client, operation, &Value::Null).await?;
+    if reply.error.as_ref().is_some_and(|refusal| NOT_FOUND.contains(&refusal.err_code)) {
+        return Ok(None);
+    }
+    Ok(accepted(operation, reply)?.config)
+}
+
+/// The names of the streams whose subjects overlap `subject`.
+pub(super) async fn stream_names(client: &Client, subject: &str) -> Result<Vec<String>> {
+    let operation = "STREAM.NAMES";
+    let reply = accepted(operation, request(client, operation, &json!({ "subject": subject })).await?)?;
+    Ok(reply.streams.unwrap_or_default())
+}
+
+/// Creates or updates a stream.
+pub(super) async fn write_stream(client: &Client, verb: &str, config: &AssetConfig) -> Result<()> {
+    let operation = format!("STREAM.{verb}.{}", text(config, "name"));
+    accepted(&operation, request(client, &operation, &Value::Object(config.clone())).await?).map(|_| ())
+}
+
+/// Creates or updates a consumer; the action makes the server refuse the other of the two.
+pub(super) async fn write_consumer(client: &Client, stream: &str, action: &str, config: &AssetConfig) -> Result<()> {
+    let name = text(config, "durable_name");
+    let operation = match text(config, "filter_subject") {
+        "" => format!("CONSUMER.CREATE.{stream}.{name}"),
+        filter => format!("CONSUMER.CREATE.{stream}.{name}.{filter}"),
+    };
+    let body = json!({ "stream_name": stream, "config": config, "action": action });
+    accepted(&operation, request(client, &operation, &body).await?).map(|_| ())
+}
+
+fn text<'a>(config: &'a AssetConfig, key: &str) -> &'a str {
+    config.get(key).and_then(Value::as_str).unwrap_or("")
+}

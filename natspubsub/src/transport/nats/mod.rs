@@ -1,0 +1,138 @@
+//! JetStream on a NATS server: the only folder that names `async_nats`.
+
+mod api;
+mod connect;
+mod publish;
+mod pull;
+mod signal;
+
+use std::time::Duration;
+
+use async_nats::jetstream;
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use self::connect::Settings;
+pub(super) use self::connect::connect;
+use self::pull::NatsPull;
+use self::signal::NatsSignaller;
+use super::port::{Answer, AssetConfig, Outbound, PublishFault, Pull, Signaller, Stored, Transport};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How long a request to the JetStream API may take.
+const API_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long handing bytes to the connection may take; beyond it the connection is down and its buffer full.
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+
+struct NatsTransport {
+    client: async_nats::Client,
+    jetstream: jetstream::Context,
+    settings: Settings,
+    /// Counts the connections made: a change voids every outstanding pull request.
+    connections: watch::Receiver<u64>,
+}
+
+/// Sends within [`SEND_TIMEOUT`]: a full command buffer of the client blocks without end.
+async fn send<T, E: std::error::Error + Send + Sync + 'static>(
+    what: &str,
+    sending: impl Future<Output = Result<T, E>>,
+) -> Result<T> {
+    match tokio::time::timeout(SEND_TIMEOUT, sending).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Error::new(ErrorKind::Server, format!("{what} could not be sent")).with_source(error)),
+        Err(_) => Err(Error::new(
+            ErrorKind::Server,
+            format!("{what} could not be sent within {SEND_TIMEOUT:?}: the connection is down"),
+        )),
+    }
+}
+
+#[async_trait]
+impl Transport for NatsTransport {
+    fn describe(&self) -> String {
+        format!("{} (nats-server {})", self.settings.url, self.client.server_info().version)
+    }
+
+    fn max_payload(&self) -> usize {
+        self.client.max_payload()
+    }
+
+    fn is_connected(&self) -> bool {
+        self.client.connection_state() == async_nats::connection::State::Connected
+    }
+
+    async fn publish(&self, message: Outbound, limit: Duration) -> Result<Stored, PublishFault> {
+        publish::publish(&self.jetstream, message, limit).await
+    }
+
+    async fn stream(&self, name: &str) -> Result<Option<AssetConfig>> {
+        api::config(&self.client, &format!("STREAM.INFO.{name}")).await
+    }
+
+    async fn streams_on(&self, subject: &str) -> Result<Vec<String>> {
+        api::stream_names(&self.client, subject).await
+    }
+
+    async fn create_stream(&self, config: &AssetConfig) -> Result<()> {
+        api::write_stream(&self.client, "CREATE", config).await
+    }
+
+    async fn update_stream(&self, config: &AssetConfig) -> Result<()> {
+        api::write_stream(&self.client, "UPDATE", config).await
+    }
+
+    async fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>> {
+        api::config(&self.client, &format!("CONSUMER.INFO.{stream}.{name}")).await
+    }
+
+    async fn create_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
+        api::write_consumer(&self.client, stream, "create", config).await
+    }
+
+    async fn update_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
+        api::write_consumer(&self.client, stream, "update", config).await
+    }
+
+    async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>> {
+        let pull = NatsPull::open(self.client.clone(), self.connections.clone(), stream, durable).await?;
+        Ok(Box::new(pull))
+    }
+
+    async fn answer(&self, token: &str, answer: Answer) -> Result<()> {
+        let body = match answer {
+            Answer::Ack => "+ACK".into(),
+            Answer::Nak(delay) if delay.is_zero() => "-NAK".into(),
+            Answer::Nak(delay) => format!("-NAK {{\"delay\": {}}}", delay.as_nanos()).into(),
+            Answer::Term(reason) => format!("+TERM {reason}").into(),
+        };
+        send("the answer to a delivery", self.client.publish(token.to_owned(), body)).await
+    }
+
+    async fn signaller(&self) -> Result<Box<dyn Signaller>> {
+        Ok(Box::new(NatsSignaller::connect(&self.settings).await?))
+    }
+
+    async fn flush(&self, stream: &str, limit: Duration) -> Result<()> {
+        let both = async {
+            // The client's flush reaches the socket; the answer to a request proves that the server has read it.
+            self.client
+                .flush()
+                .await
+                .map_err(|error| Error::new(ErrorKind::Server, "flush failed").with_source(error))?;
+            api::config(&self.client, &format!("STREAM.INFO.{stream}")).await
+        };
+        match tokio::time::timeout(limit, both).await {
+            Ok(done) => done.map(|_| ()),
+            Err(_) => Err(Error::new(ErrorKind::Timeout, format!("the server did not confirm within {limit:?}"))),
+        }
+    }
+
+    async fn close(&self, limit: Duration) {
+        let flushed = tokio::time::timeout(limit, self.client.flush()).await;
+        if flushed.is_err() {
+            tracing::warn!("the connection was closed before everything was written");
+        }
+        let _ = tokio::time::timeout(limit, self.client.drain()).await;
+    }
+}

@@ -1,0 +1,210 @@
+//! Pull requests of one durable on an inbox of its own.
+//!
+//! async-nats offers `messages()` and `batch()`. The first starves peers after a reconnect (its count of pending
+//! messages resets only when no pull waits), pulls on while it is drained, and clones its context for every message;
+//! the second loses the wake-up after a heartbeat. So requests are written and answers counted here.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use async_nats::{Client, Message, StatusCode, Subscriber};
+use async_trait::async_trait;
+use futures::StreamExt;
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::send;
+use crate::error::Result;
+use crate::message::Headers;
+use crate::transport::ack_subject::AckSubject;
+use crate::transport::port::{Pull, PullEvent, Received};
+
+/// How long after its end a request may stay unanswered before it counts as lost.
+const LATE: Duration = Duration::from_millis(500);
+
+pub(super) struct NatsPull {
+    client: Client,
+    connections: watch::Receiver<u64>,
+    subscription: Subscriber,
+    inbox: String,
+    next_subject: String,
+    /// Open requests, the oldest first: the server fills them in this order.
+    requests: VecDeque<Request>,
+    requests_made: u64,
+    stopped: bool,
+}
+
+struct Request {
+    id: u64,
+    left: u32,
+    ends: Instant,
+}
+
+impl NatsPull {
+    pub(super) async fn open(
+        client: Client,
+        mut connections: watch::Receiver<u64>,
+        stream: &str,
+        durable: &str,
+    ) -> Result<Self> {
+        let inbox = client.new_inbox();
+        let subscription = send("a subscription", client.subscribe(format!("{inbox}.*"))).await?;
+        connections.mark_unchanged();
+        let next_subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}");
+        Ok(Self {
+            client,
+            connections,
+            subscription,
+            inbox,
+            next_subject,
+            requests: VecDeque::new(),
+            requests_made: 0,
+            stopped: false,
+        })
+    }
+
+    /// Takes a request off the list and returns what was left of it.
+    fn end(&mut self, id: u64) -> u32 {
+        let at = self.requests.iter().position(|request| request.id == id);
+        at.and_then(|at| self.requests.remove(at)).map_or(0, |request| request.left)
+    }
+
+    fn fill_one(&mut self) {
+        if let Some(request) = self.requests.front_mut() {
+            request.left -= 1;
+            if request.left == 0 {
+                self.requests.pop_front();
+            }
+        }
+    }
+
+    /// What a message on the inbox means; `None` for one that means nothing.
+    fn read(&mut self, message: Message) -> Option<PullEvent> {
+        let Some(status) = message.status else {
+            let received = received(message)?;
+            self.fill_one();
+            return Some(PullEvent::Message(Box::new(received)));
+        };
+        let id = message.subject.rsplit('.').next().and_then(|id| id.parse().ok()).unwrap_or(0);
+        let description = message.description.as_deref().unwrap_or("");
+        let deleted = description.contains("Consumer Deleted") || description.contains("Stream Deleted");
+        match status {
+            StatusCode::IDLE_HEARTBEAT => None,
+            StatusCode::NO_RESPONDERS => {
+                self.requests.clear();
+                Some(PullEvent::Gone(
+                    "nobody answers the pull: the consumer, its stream or its leader is missing".into(),
+                ))
+            }
+            _ if deleted => {
+                self.requests.clear();
+                Some(PullEvent::Gone(description.to_owned()))
+            }
+            _ => Some(PullEvent::Ended { unfilled: self.end(id) }),
+        }
+    }
+
+    /// Requests that ended without a word count as ended.
+    fn end_late(&mut self) -> Option<PullEvent> {
+        let request = self.requests.front()?;
+        if request.ends + LATE > Instant::now() {
+            return None;
+        }
+        let id = request.id;
+        Some(PullEvent::Ended { unfilled: self.end(id) })
+    }
+}
+
+#[async_trait]
+impl Pull for NatsPull {
+    async fn request(&mut self, batch: u32, expires: Duration) -> Result<()> {
+        self.requests_made += 1;
+        let id = self.requests_made;
+        let body = format!("{{\"batch\":{batch},\"expires\":{}}}", expires.as_nanos());
+        let reply = format!("{}.{id}", self.inbox);
+        let ends = Instant::now() + expires;
+        send("a pull request", self.client.publish_with_reply(self.next_subject.clone(), reply, body.into())).await?;
+        self.requests.push_back(Request { id, left: batch, ends });
+        Ok(())
+    }
+
+    async fn next(&mut self) -> PullEvent {
+        loop {
+            if let Some(event) = self.end_late() {
+                return event;
+            }
+            let late = self.requests.front().map(|request| request.ends + LATE);
+            let wait = async {
+                match late {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                // Deliveries first: what has arrived on the old connection is still ours to handle.
+                biased;
+                message = self.subscription.next() => match message {
+                    Some(message) => if let Some(event) = self.read(message) {
+                        return event;
+                    },
+                    None if self.stopped => return PullEvent::Stopped,
+                    None => {
+                        self.requests.clear();
+                        return PullEvent::Gone("the subscription ended with its connection".into());
+                    }
+                },
+                Ok(()) = self.connections.changed() => {
+                    self.requests.clear();
+                    return PullEvent::Reset;
+                }
+                () = wait => {}
+            }
+        }
+    }
+
+    async fn stop(&mut self) {
+        self.requests.clear();
+        self.stopped = true;
+        // Draining a subscription keeps it until the server has confirmed that nothing more comes.
+        if let Err(error) = send("the end of a subscription", self.subscription.drain()).await {
+            tracing::warn!(%error, "the pull could not be withdrawn; what it delivers comes again after ack_wait");
+        }
+    }
+}
+
+/// A delivery in the words of the port; `None` for a message that is none.
+fn received(message: Message) -> Option<Received> {
+    let token = message.reply.as_ref()?.to_string();
+    let Some(delivery) = AckSubject::parse(&token) else {
+        tracing::warn!(%token, "a message on the pull inbox is no delivery");
+        return None;
+    };
+    let (sequence, deliveries, stored_at): (u64, u64, Timestamp) =
+        (delivery.sequence, delivery.deliveries, delivery.stored_at);
+    let headers = message
+        .headers
+        .iter()
+        .flat_map(async_nats::HeaderMap::iter)
+        .flat_map(|(name, values)| values.iter().map(move |value| (name.to_string(), value.as_str().to_owned())));
+    Some(Received {
+        subject: message.subject.into_string(),
+        headers: headers.collect::<Headers>(),
+        body: message.payload,
+        sequence,
+        deliveries,
+        stored_at,
+        token,
+    })
+}
+
+impl Drop for NatsPull {
+    fn drop(&mut self) {
+        if !self.requests.is_empty() {
+            tracing::debug!(
+                requests = self.requests.len(),
+                "pull requests are abandoned; what they deliver comes again after ack_wait"
+            );
+        }
+    }
+}

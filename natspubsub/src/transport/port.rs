@@ -1,0 +1,163 @@
+//! What the engine needs from JetStream, and nothing of any client library.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::error::Result;
+use crate::message::Headers;
+
+pub(crate) type SharedTransport = Arc<dyn Transport>;
+
+/// The configuration of a stream or consumer in the words of the JetStream API, with every field that the server
+/// keeps: what natspubsub does not own survives an update.
+pub(crate) type AssetConfig = Map<String, Value>;
+
+/// A message on its way to a stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Outbound {
+    pub(crate) subject: String,
+    pub(crate) headers: Headers,
+    pub(crate) body: Bytes,
+}
+
+impl Outbound {
+    /// The bytes that count against the server's `max_payload`.
+    pub(crate) fn size(&self) -> usize {
+        self.headers.wire_size() + self.body.len()
+    }
+}
+
+/// Where a stream stored a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) stream: String,
+    pub(crate) sequence: u64,
+    pub(crate) duplicate: bool,
+}
+
+/// Why a publish has no confirmation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PublishFault {
+    /// No stream takes the subject, or its leader is being elected. Not stored.
+    NoStream,
+    /// The server refused the message. Not stored.
+    Rejected(String),
+    /// No answer: the message may be stored.
+    Unknown(String),
+}
+
+/// A message that a consumer delivered.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    pub(crate) subject: String,
+    pub(crate) headers: Headers,
+    pub(crate) body: Bytes,
+    pub(crate) sequence: u64,
+    pub(crate) deliveries: u64,
+    pub(crate) stored_at: Timestamp,
+    /// What an answer to this delivery is addressed to.
+    pub(crate) token: String,
+}
+
+/// What the server is told about a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Done.
+    Ack,
+    /// Deliver again after a delay.
+    Nak(Duration),
+    /// Never deliver again.
+    Term(String),
+}
+
+/// What a pull tells its owner.
+#[derive(Debug)]
+pub(crate) enum PullEvent {
+    /// A delivery; it uses up one unit of credit.
+    Message(Box<Received>),
+    /// Requests ended without filling these units of credit.
+    Ended { unfilled: u32 },
+    /// The connection was made anew: every outstanding request is void.
+    Reset,
+    /// The consumer or its stream cannot be reached.
+    Gone(String),
+    /// After [`Pull::stop`]: everything that was on its way has arrived.
+    Stopped,
+}
+
+/// Pull requests of one durable consumer.
+#[async_trait]
+pub(crate) trait Pull: Send {
+    /// Asks for up to `batch` messages within `expires`.
+    async fn request(&mut self, batch: u32, expires: Duration) -> Result<()>;
+
+    /// The next event. Dropping the future loses nothing.
+    async fn next(&mut self) -> PullEvent;
+
+    /// Withdraws every request; what is already on its way still arrives, then [`PullEvent::Stopped`].
+    async fn stop(&mut self);
+}
+
+/// Tells the server that deliveries are still being worked on, from a thread of its own.
+#[async_trait]
+pub(crate) trait Signaller: Send {
+    /// Restarts the `ack_wait` of each delivery.
+    async fn in_progress(&mut self, tokens: &[String]) -> Result<()>;
+}
+
+/// A connection to JetStream.
+#[async_trait]
+pub(crate) trait Transport: Send + Sync + 'static {
+    /// The server in one phrase, without secrets.
+    fn describe(&self) -> String;
+
+    /// The most bytes of headers and body that a message can have.
+    fn max_payload(&self) -> usize;
+
+    /// Whether the connection stands.
+    fn is_connected(&self) -> bool;
+
+    /// Stores a message and waits for the confirmation.
+    async fn publish(&self, message: Outbound, limit: Duration) -> Result<Stored, PublishFault>;
+
+    /// The configuration of a stream, if it exists.
+    async fn stream(&self, name: &str) -> Result<Option<AssetConfig>>;
+
+    /// The names of the streams whose subjects overlap `subject`.
+    async fn streams_on(&self, subject: &str) -> Result<Vec<String>>;
+
+    /// Creates a stream; an equal one that exists is fine.
+    async fn create_stream(&self, config: &AssetConfig) -> Result<()>;
+
+    /// Writes the whole configuration of a stream.
+    async fn update_stream(&self, config: &AssetConfig) -> Result<()>;
+
+    /// The configuration of a consumer, if it exists.
+    async fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>>;
+
+    /// Creates a consumer; an equal one that exists is fine, a different one is an error.
+    async fn create_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()>;
+
+    /// Writes the whole configuration of a consumer.
+    async fn update_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()>;
+
+    /// Opens the pull of a durable consumer.
+    async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>>;
+
+    /// Answers a delivery. `Ok` means handed to the connection; [`Transport::flush`] makes it certain.
+    async fn answer(&self, token: &str, answer: Answer) -> Result<()>;
+
+    /// A signaller that works while every thread of the application is busy. Called on the thread that will use it.
+    async fn signaller(&self) -> Result<Box<dyn Signaller>>;
+
+    /// Writes out everything handed over so far and waits for one answer of the server.
+    async fn flush(&self, stream: &str, limit: Duration) -> Result<()>;
+
+    /// Ends the connection after a flush.
+    async fn close(&self, limit: Duration);
+}
