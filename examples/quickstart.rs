@@ -29,7 +29,8 @@ async fn reserve_stock(order: OrderCreated, ctx: Context) -> Result<(), Failure>
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    tracing_subscriber::fmt().with_target(false).with_env_filter("info").init();
+    let colour = std::io::IsTerminal::is_terminal(&std::io::stdout());
+    tracing_subscriber::fmt().with_target(false).with_ansi(colour).with_env_filter("info").init();
     let url = std::env::var("NATS_URL").unwrap_or_else(|_| "memory:".into());
     let config = Config::builder().url(url).app("quickstart").build()?;
     let running = App::builder().config(config).build()?.start().await?;

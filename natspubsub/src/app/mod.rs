@@ -1,7 +1,7 @@
 //! The application: declared, checked, started, run, drained.
 
 mod builder;
-mod keeper_thread;
+mod io_thread;
 mod report;
 mod running;
 mod shutdown;

@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{SharedClock, timeout};
+use super::io_thread::IoThread;
+use crate::clock::timeout;
 use crate::config::Config;
-use crate::consume::{Keeper, Stats, StatsBoard, SubscriberStatus};
+use crate::consume::{Shared, Stats, Subscriber};
 use crate::error::{Error, ErrorKind, Result};
 use crate::publish::Publisher;
-use crate::transport::SharedTransport;
 
 /// An application whose subscribers run. End it with [`RunningApp::shutdown`]: dropping it stops the subscribers
 /// without waiting, and their unfinished messages come again.
@@ -31,27 +31,17 @@ use crate::transport::SharedTransport;
 /// ```
 pub struct RunningApp {
     pub(super) publisher: Publisher,
-    pub(super) transport: SharedTransport,
-    pub(super) clock: SharedClock,
     pub(super) config: Config,
-    pub(super) stats: Arc<StatsBoard>,
+    pub(super) shared: Shared,
     pub(super) report: String,
-    pub(super) watched: Vec<Watched>,
+    pub(super) subscribers: Vec<Arc<Subscriber>>,
     /// Ends pulling.
     pub(super) stop: CancellationToken,
     /// Ends handlers.
     pub(super) cut: CancellationToken,
-    /// Ends the keeper.
-    pub(super) end: CancellationToken,
-    pub(super) tasks: JoinSet<()>,
-    pub(super) keeper: Arc<Keeper>,
-    pub(super) keeper_thread: Option<std::thread::JoinHandle<()>>,
-}
-
-/// A subscriber as health sees it.
-pub(super) struct Watched {
-    pub(super) durable: String,
-    pub(super) status: Arc<SubscriberStatus>,
+    pub(super) workers: JoinSet<()>,
+    /// `None` after its end.
+    pub(super) io: Option<IoThread>,
 }
 
 /// Whether an application works.
@@ -108,7 +98,7 @@ impl RunningApp {
     /// # }
     /// ```
     pub fn stats(&self) -> Stats {
-        self.stats.read()
+        self.shared.stats.read()
     }
 
     /// The start report: one line for each subscriber.
@@ -131,21 +121,14 @@ impl RunningApp {
     /// ```
     pub fn health(&self) -> Health {
         let mut problems = Vec::new();
-        if !self.transport.is_connected() {
+        if !self.shared.transport.is_connected() {
             problems.push(format!("no connection to {}", self.config.url));
         }
-        for watched in &self.watched {
-            if watched.status.is_healing() {
-                problems.push(format!("the consumer {} is lost and is being made again", watched.durable));
-            }
-        }
-        if self.tasks.len() < self.watched.len() || self.stop.is_cancelled() {
-            problems.push("not every subscriber runs".to_owned());
-        }
+        problems.extend(self.subscribers.iter().filter_map(|subscriber| subscriber.problem()));
         if !problems.is_empty() {
             return Health { status: HealthStatus::Unhealthy, problems };
         }
-        let unstored = self.stats.read().unstored;
+        let unstored = self.shared.stats.read().unstored;
         if unstored > 0 {
             problems.push(format!("{unstored} attempt(s) to store a dead letter failed; the messages are kept"));
             return Health { status: HealthStatus::Degraded, problems };
@@ -167,21 +150,21 @@ impl RunningApp {
     pub async fn wait_until(&self, condition: impl Fn(&Stats) -> bool, limit: Duration) -> Result<Stats> {
         let wait = async {
             loop {
-                let bell = self.stats.changed().notified();
+                let bell = self.shared.stats.changed().notified();
                 let mut bell = std::pin::pin!(bell);
                 bell.as_mut().enable();
-                let stats = self.stats.read();
+                let stats = self.shared.stats.read();
                 if condition(&stats) {
                     return stats;
                 }
                 bell.await;
             }
         };
-        let ended = timeout(&*self.clock, limit, wait).await;
+        let ended = timeout(&*self.shared.clock, limit, wait).await;
         ended.ok_or_else(|| {
             Error::new(
                 ErrorKind::Timeout,
-                format!("the condition did not hold within {limit:?}: {:?}", self.stats.read()),
+                format!("the condition did not hold within {limit:?}: {:?}", self.shared.stats.read()),
             )
         })
     }
@@ -191,7 +174,6 @@ impl Drop for RunningApp {
     fn drop(&mut self) {
         self.stop.cancel();
         self.cut.cancel();
-        self.end.cancel();
     }
 }
 
@@ -199,7 +181,7 @@ impl fmt::Debug for RunningApp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunningApp")
             .field("config", &self.config)
-            .field("stats", &self.stats.read())
+            .field("stats", &self.shared.stats.read())
             .finish_non_exhaustive()
     }
 }

@@ -67,7 +67,7 @@ impl RunningApp {
     /// # }
     /// ```
     pub async fn shutdown(mut self) -> ShutdownReport {
-        let before = self.stats.read();
+        let before = self.shared.stats.read();
         self.stop.cancel();
         let limit = self.config.shutdown_timeout;
         if self.wait_for_workers(limit).await.is_none() {
@@ -78,24 +78,21 @@ impl RunningApp {
             }
         }
         let flushed = self.flush().await;
-        self.end.cancel();
-        if let Some(thread) = self.keeper_thread.take()
-            && tokio::task::spawn_blocking(move || thread.join()).await.is_err()
-        {
-            tracing::error!("the keeper's thread could not be joined");
+        self.shared.transport.close(FLUSH_LIMIT).await;
+        if let Some(io) = self.io.take() {
+            io.end().await;
         }
-        self.transport.close(FLUSH_LIMIT).await;
         self.shutdown_report(&before, flushed)
     }
 
     /// `None` when they did not end in time.
     async fn wait_for_workers(&mut self, limit: Duration) -> Option<()> {
-        let clock = self.clock.clone();
-        timeout(&*clock, limit, async { while self.tasks.join_next().await.is_some() {} }).await
+        let clock = self.shared.clock.clone();
+        timeout(&*clock, limit, async { while self.workers.join_next().await.is_some() {} }).await
     }
 
     async fn flush(&self) -> bool {
-        match self.transport.flush(&self.config.namespace.stream(), FLUSH_LIMIT).await {
+        match self.shared.transport.flush(&self.config.namespace.stream(), FLUSH_LIMIT).await {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, "the server did not confirm the last acknowledgements");
@@ -105,9 +102,9 @@ impl RunningApp {
     }
 
     fn shutdown_report(&self, before: &Stats, flushed: bool) -> ShutdownReport {
-        let stats = self.stats.read();
+        let stats = self.shared.stats.read();
         let answers = |stats: &Stats| stats.settled() + stats.retried + stats.released;
-        let in_hand = self.keeper.len() as u64;
+        let in_hand = self.shared.keeper.len() as u64;
         // Without a confirmation, everything answered during the drain may have to be answered again.
         let unconfirmed = if flushed { 0 } else { (answers(&stats) - answers(before)).max(1) };
         ShutdownReport {

@@ -9,14 +9,17 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::builder::{App, start_error};
-use super::running::{RunningApp, Watched};
-use super::{keeper_thread, report};
-use crate::consume::{Keeper, StatsBoard, Subscriber, SubscriberStatus, Worker};
+use super::io_thread::IoThread;
+use super::report;
+use super::running::RunningApp;
+use crate::consume::{Intake, Keeper, Shared, Subscriber, Worker};
 use crate::error::Result;
-use crate::handler::{DynMiddleware, Services};
 use crate::publish::Publisher;
 use crate::topology::{SubscriberPlan, apply};
 use crate::transport::{SharedTransport, connect};
+
+/// What the keeper goes by when there are no subscribers.
+const KEEPER_ACK_WAIT: Duration = Duration::from_secs(30);
 
 impl App {
     /// Connects, brings streams and consumers to the plan, and starts the subscribers.
@@ -41,92 +44,75 @@ impl App {
     /// # Panics
     /// When called outside a tokio runtime.
     pub async fn start(self) -> Result<RunningApp> {
-        let transport = connect(&self.config, &self.clock).await?;
+        let io = IoThread::start()?;
+        let (config, clock) = (self.config.clone(), self.clock.clone());
+        let transport = io.run(async move { connect(&config, &clock).await }).await?;
         apply(&self.plan, transport.as_ref()).await.map_err(|faults| start_error(&faults))?;
         let report = report::start(&self, &transport.describe());
         let publisher = Publisher::new(transport.clone(), self.clock.clone(), self.config.clone());
-        let crew = Crew::new(&self, transport.clone(), &publisher);
-        let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
-        let mut tasks = JoinSet::new();
-        let mut watched = Vec::new();
-        for (index, plan) in self.plan.subscribers.iter().enumerate() {
-            let pull = transport.pull(&plan.stream, &plan.durable).await?;
-            let subscriber = crew.subscriber(index, plan);
-            watched.push(Watched { durable: plan.durable.clone(), status: subscriber.status.clone() });
-            let worker = Worker::new(Arc::new(subscriber), pull).run(stop.clone(), cut.clone());
-            tasks.spawn(guarded(worker, plan.durable.clone()));
-        }
-        let end = CancellationToken::new();
-        let keeper_thread = match self.plan.subscribers.is_empty() {
-            true => None,
-            false => Some(keeper_thread::start(crew.keeper.clone(), transport.clone(), end.clone())?),
-        };
-        Ok(RunningApp {
+        let shared = shared(&self, transport, &publisher);
+        let mut running = RunningApp {
             publisher,
-            transport,
-            clock: self.clock.clone(),
-            config: self.config.clone(),
-            stats: crew.stats.clone(),
+            config: self.config,
+            shared,
             report,
-            watched,
-            stop,
-            cut,
-            end,
-            tasks,
-            keeper: crew.keeper,
-            keeper_thread,
-        })
-    }
-}
-
-/// What all subscribers of one application share.
-struct Crew<'a> {
-    app: &'a App,
-    transport: SharedTransport,
-    services: Arc<Services>,
-    layers: Arc<[Arc<dyn DynMiddleware>]>,
-    keeper: Arc<Keeper>,
-    stats: Arc<StatsBoard>,
-}
-
-impl<'a> Crew<'a> {
-    fn new(app: &'a App, transport: SharedTransport, publisher: &Publisher) -> Self {
-        let mut services = app.services.clone();
-        services.insert(publisher.clone());
-        let shortest = app.plan.subscribers.iter().map(|subscriber| subscriber.settings.ack_wait).min();
-        Self {
-            app,
-            transport,
-            services: Arc::new(services),
-            layers: app.registry.middleware.iter().map(|layer| layer.middleware.clone()).collect(),
-            keeper: Arc::new(Keeper::new(app.clock.clone(), shortest.unwrap_or(Duration::from_secs(30)))),
-            stats: Arc::default(),
+            subscribers: Vec::new(),
+            stop: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            workers: JoinSet::new(),
+            io: Some(io),
+        };
+        for (index, plan) in self.plan.subscribers.iter().enumerate() {
+            running.start_subscriber(index, plan).await?;
         }
+        running.start_keeper();
+        Ok(running)
+    }
+}
+
+fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Shared {
+    let mut services = app.services.clone();
+    services.insert(publisher.clone());
+    let shortest = app.plan.subscribers.iter().map(|subscriber| subscriber.settings.ack_wait).min();
+    Shared {
+        namespace: app.config.namespace.clone(),
+        transport,
+        clock: app.clock.clone(),
+        services: Arc::new(services),
+        layers: app.registry.middleware.iter().map(|layer| layer.middleware.clone()).collect(),
+        keeper: Arc::new(Keeper::new(app.clock.clone(), shortest.unwrap_or(KEEPER_ACK_WAIT))),
+        stats: Arc::default(),
+    }
+}
+
+impl RunningApp {
+    /// Deliveries are taken in on the connection's thread and handled on the caller's runtime.
+    async fn start_subscriber(&mut self, index: usize, plan: &SubscriberPlan) -> Result<()> {
+        let pull = self.shared.transport.pull(&plan.stream, &plan.durable).await?;
+        let subscriber = Arc::new(Subscriber::new(index, plan, self.shared.clone()));
+        let (to_worker, from_intake) = tokio::sync::mpsc::unbounded_channel();
+        let intake = Intake::new(subscriber.clone(), pull, to_worker).run(self.stop.clone());
+        let worker = Worker::new(subscriber.clone(), from_intake).run(self.cut.clone());
+        if let Some(io) = &self.io {
+            io.spawn(guarded(intake, subscriber.clone(), "intake"));
+        }
+        self.workers.spawn(guarded(worker, subscriber.clone(), "worker"));
+        self.subscribers.push(subscriber);
+        Ok(())
     }
 
-    fn subscriber(&self, index: usize, plan: &SubscriberPlan) -> Subscriber {
-        Subscriber {
-            index,
-            name: plan.function.into(),
-            durable: plan.durable.as_str().into(),
-            stream: plan.stream.as_str().into(),
-            plan: plan.clone(),
-            namespace: self.app.config.namespace.clone(),
-            transport: self.transport.clone(),
-            clock: self.app.clock.clone(),
-            services: self.services.clone(),
-            layers: self.layers.clone(),
-            keeper: self.keeper.clone(),
-            stats: self.stats.clone(),
-            memory: Default::default(),
-            status: Arc::<SubscriberStatus>::default(),
+    fn start_keeper(&self) {
+        let Shared { keeper, transport, .. } = self.shared.clone();
+        if let Some(io) = &self.io {
+            io.spawn(async move { keeper.run(transport).await });
         }
     }
 }
 
-/// A worker that panics is a fault of this crate; it must be seen, not stall in silence.
-async fn guarded(worker: impl Future<Output = ()>, durable: String) {
-    if AssertUnwindSafe(worker).catch_unwind().await.is_err() {
-        tracing::error!(consumer = durable, "the subscriber's loop panicked; its messages wait for another process");
+/// A loop that panics is a fault of this crate; it must be seen, not stall in silence.
+async fn guarded(work: impl Future<Output = ()>, subscriber: Arc<Subscriber>, what: &str) {
+    if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+        tracing::error!(what, "a loop of a subscriber panicked; its messages wait for another process");
     }
+    subscriber.set_ended();
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::in_hand::InHand;
 use super::settle::DeadReason;
-use super::worker::Subscriber;
+use super::subscriber::Subscriber;
 use crate::message::headers::{MESSAGE_ID, dead_letter, header_safe};
 use crate::message::{Context, Headers};
 use crate::transport::{Outbound, PublishFault, Stored};
@@ -36,14 +36,14 @@ pub(super) struct Failed<'a> {
 /// The dead letter of a delivery: its bytes unchanged, its headers kept, the story added.
 pub(super) fn letter(subscriber: &Subscriber, hand: &InHand, context: &Context, failed: &Failed<'_>) -> Outbound {
     let received = hand.received();
-    let subject = subscriber.namespace.dead_letter_subject(&subscriber.plan.durable, context.topic());
+    let subject = subscriber.shared.namespace.dead_letter_subject(&subscriber.plan.durable, context.topic());
     let story = story(hand, context, failed);
     let mut headers = received.headers.without_control();
     for (name, value) in &story {
         headers.push(*name, value.as_str());
     }
     let whole = Outbound { subject, headers, body: received.body.clone() };
-    fit(whole, subscriber.transport.max_payload(), story)
+    fit(whole, subscriber.shared.transport.max_payload(), story)
 }
 
 fn story(hand: &InHand, context: &Context, failed: &Failed<'_>) -> Vec<(&'static str, String)> {
@@ -93,7 +93,7 @@ fn fit(mut letter: Outbound, limit: usize, mut story: Vec<(&'static str, String)
 pub(super) async fn store(subscriber: &Subscriber, letter: Outbound) -> Result<Stored, String> {
     let mut attempt = 1;
     loop {
-        let fault = match subscriber.transport.publish(letter.clone(), STORE_TIMEOUT).await {
+        let fault = match subscriber.shared.transport.publish(letter.clone(), STORE_TIMEOUT).await {
             Ok(stored) => return Ok(stored),
             Err(PublishFault::NoStream) => "the dead-letter stream is missing or has no leader".to_owned(),
             Err(PublishFault::Rejected(fault) | PublishFault::Unknown(fault)) => fault,
@@ -102,7 +102,7 @@ pub(super) async fn store(subscriber: &Subscriber, letter: Outbound) -> Result<S
             return Err(fault);
         }
         attempt += 1;
-        subscriber.clock.sleep(STORE_PAUSE).await;
+        subscriber.shared.clock.sleep(STORE_PAUSE).await;
     }
 }
 

@@ -4,7 +4,7 @@ use crate::handler::{Delivery, Failure, FailureClass};
 use crate::message::{Context, EnvelopeIn, Origin, headers};
 
 use super::in_hand::InHand;
-use super::worker::Subscriber;
+use super::subscriber::Subscriber;
 
 /// The context of a delivery, and the delivery itself if its envelope can be read.
 pub(super) fn read(subscriber: &Subscriber, hand: &InHand) -> (Context, Result<Delivery, Failure>) {
@@ -15,7 +15,7 @@ pub(super) fn read(subscriber: &Subscriber, hand: &InHand) -> (Context, Result<D
         Err(fault) => (EnvelopeIn::default(), Some(fault)),
     };
     let event_id = envelope.event_id.unwrap_or_else(|| fallback_id(subscriber, hand));
-    let topic = subscriber.namespace.topic(&received.subject);
+    let topic = subscriber.shared.namespace.topic(&received.subject);
     let context = Context::new(Origin {
         subscriber: subscriber.name.clone(),
         durable: subscriber.durable.clone(),
@@ -34,7 +34,7 @@ pub(super) fn read(subscriber: &Subscriber, hand: &InHand) -> (Context, Result<D
         metadata: envelope.metadata,
     });
     let delivery = match fault {
-        None => Ok(Delivery::new(context.clone(), envelope.body, subscriber.services.clone())),
+        None => Ok(Delivery::new(context.clone(), envelope.body, subscriber.shared.services.clone())),
         Some(fault) => Err(Failure::new(FailureClass::Undecodable, fault)),
     };
     (context, delivery)

@@ -1,7 +1,7 @@
 //! One keeper for all deliveries in hand: it tells the server that they are being worked on.
 //!
-//! It runs on a thread of its own with a connection of its own, so that handlers that block every thread of the
-//! application do not make the server deliver their messages a second time.
+//! It runs on the connection's own thread, so that handlers that block every thread of the application do not make
+//! the server deliver their messages a second time.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,16 +10,13 @@ use std::time::Duration;
 
 use super::in_hand::InHand;
 use crate::clock::SharedClock;
-use crate::transport::{Received, Signaller, Transport};
+use crate::transport::{Received, SharedTransport, Transport};
 
 /// A message is signalled after `ack_wait / 3`; the keeper looks twice as often.
 const LOOKS_PER_ACK_WAIT: u32 = 6;
 
 /// The shortest pause between two looks.
 const LOOK_MIN: Duration = Duration::from_millis(20);
-
-/// The pause after a failed connection or signal.
-const FAULT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Every delivery in hand of one application.
 #[derive(Debug)]
@@ -67,28 +64,15 @@ impl Keeper {
         hands
     }
 
-    /// Signals for ever; the caller ends it by dropping the future. Runs on a thread that does nothing else.
-    pub(crate) async fn run(&self, transport: Arc<dyn Transport>) {
-        let mut signaller: Option<Box<dyn Signaller>> = None;
+    /// Signals for ever; the caller ends it by dropping the future.
+    pub(crate) async fn run(&self, transport: SharedTransport) {
         loop {
             self.clock.sleep(self.look).await;
             let due = self.due();
-            if signaller.is_none() {
-                signaller = match transport.signaller().await {
-                    Ok(made) => Some(made),
-                    Err(error) => {
-                        tracing::error!(%error, waiting = due.len(), "no in-progress signals can be sent");
-                        self.clock.sleep(FAULT_PAUSE).await;
-                        continue;
-                    }
-                };
-            }
-            if let Some(ready) = &mut signaller
-                && !due.is_empty()
-                && let Err(error) = self.signal(ready.as_mut(), &due).await
+            if !due.is_empty()
+                && let Err(error) = self.signal(transport.as_ref(), &due).await
             {
                 tracing::error!(%error, messages = due.len(), "in-progress signals were not sent");
-                self.clock.sleep(FAULT_PAUSE).await;
             }
         }
     }
@@ -98,11 +82,11 @@ impl Keeper {
         self.hands().values().filter(|hand| hand.wants_signal(now)).cloned().collect()
     }
 
-    async fn signal(&self, signaller: &mut dyn Signaller, due: &[Arc<InHand>]) -> crate::Result<()> {
+    async fn signal(&self, transport: &dyn Transport, due: &[Arc<InHand>]) -> crate::Result<()> {
         // The server restarts its clock when the signal arrives, which is after this moment: the deadline is safe.
         let at = self.clock.monotonic();
         let tokens: Vec<String> = due.iter().map(|hand| hand.token().to_owned()).collect();
-        signaller.in_progress(&tokens).await?;
+        transport.in_progress(&tokens).await?;
         for hand in due {
             hand.note_signal(at);
         }

@@ -3,14 +3,18 @@
 mod dead_letter;
 mod in_hand;
 mod incoming;
+mod intake;
 mod keeper;
+mod load;
 mod retry;
 mod run;
 mod settle;
 mod stats;
+mod subscriber;
 mod worker;
 
+pub(crate) use intake::Intake;
 pub(crate) use keeper::Keeper;
 pub use stats::Stats;
-pub(crate) use stats::StatsBoard;
-pub(crate) use worker::{Subscriber, SubscriberStatus, Worker};
+pub(crate) use subscriber::{Shared, Subscriber};
+pub(crate) use worker::Worker;

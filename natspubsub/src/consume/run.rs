@@ -9,7 +9,7 @@ use futures::FutureExt;
 use super::in_hand::InHand;
 use super::incoming;
 use super::settle::{Facts, Settlement, crashed, decide, settle};
-use super::worker::Subscriber;
+use super::subscriber::Subscriber;
 use crate::clock::timeout;
 use crate::handler::{Delivery, Failure, FailureClass, Next, Outcome};
 
@@ -29,7 +29,7 @@ async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Del
         attempt: hand.received().deliveries,
         max_attempts: settings.max_attempts,
         retry: &settings.retry,
-        random: subscriber.clock.random(),
+        random: subscriber.shared.clock.random(),
     };
     if let Some(crash) = crashed(&facts) {
         return crash;
@@ -44,7 +44,7 @@ async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Del
             // Held in hand, kept alive by the keeper: what is down costs no attempt.
             Settlement::Hold { pause, error } => {
                 tracing::warn!(consumer = %subscriber.durable, ?pause, error, "held until what it needs is back");
-                subscriber.clock.sleep(pause).await;
+                subscriber.shared.clock.sleep(pause).await;
             }
             settlement => return settlement,
         }
@@ -53,10 +53,11 @@ async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Del
 
 /// Calls middleware and handler under the time limit; a panic is an outcome.
 async fn call(subscriber: &Subscriber, delivery: Delivery) -> Outcome {
-    let chain = AssertUnwindSafe(async { Next::new(&subscriber.layers, subscriber.plan.call).run(delivery).await });
+    let chain =
+        AssertUnwindSafe(async { Next::new(&subscriber.shared.layers, subscriber.plan.call).run(delivery).await });
     let caught = chain.catch_unwind();
     let ended = match subscriber.plan.settings.timeout {
-        Some(limit) => timeout(&*subscriber.clock, limit, caught).await,
+        Some(limit) => timeout(&*subscriber.shared.clock, limit, caught).await,
         None => Some(caught.await),
     };
     match ended {

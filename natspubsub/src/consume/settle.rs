@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::dead_letter::{self, Failed};
 use super::in_hand::InHand;
 use super::retry::delay;
-use super::worker::Subscriber;
+use super::subscriber::Subscriber;
 use crate::error::Result;
 use crate::handler::{FailureClass, Outcome};
 use crate::message::Context;
@@ -112,7 +112,7 @@ fn again(facts: &Facts<'_>, after: Option<Duration>, reason: DeadReason, error: 
 
 /// Carries out a settlement. [`Settlement::Hold`] is not one that ends a delivery, and never comes here.
 pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Context, settlement: Settlement) {
-    let stats = &subscriber.stats;
+    let stats = &subscriber.shared.stats;
     match settlement {
         Settlement::Done => {
             answer(subscriber, hand, Answer::Ack).await;
@@ -124,7 +124,7 @@ pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Con
             stats.discarded();
         }
         Settlement::Retry { delay, error } | Settlement::Hold { pause: delay, error } => {
-            subscriber.memory.note_failure(hand.sequence(), subscriber.clock.now());
+            subscriber.memory.note_failure(hand.sequence(), subscriber.shared.clock.now());
             log_retry(context, delay, &error);
             answer(subscriber, hand, Answer::Nak(delay)).await;
             stats.retried();
@@ -159,7 +159,7 @@ fn log_retry(context: &Context, delay: Duration, error: &str) {
 /// Stores the dead letter and waits for the confirmation; only then ends the original. Without a confirmation the
 /// original stays, the cause is remembered, and its next delivery comes straight here.
 async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, reason: DeadReason, error: String) {
-    let now = subscriber.clock.now();
+    let now = subscriber.shared.clock.now();
     let first_failed_at = subscriber.memory.note_failure(hand.sequence(), now);
     let failed = Failed { reason, error: &error, first_failed_at, failed_at: now };
     let letter = dead_letter::letter(subscriber, hand, context, &failed);
@@ -168,14 +168,14 @@ async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, 
         Ok(stored) => {
             tracing::error!(subject, event_id, consumer = context.durable(), %reason, error, sequence = stored.sequence, "dead letter stored");
             answer(subscriber, hand, Answer::Term(reason.to_string())).await;
-            subscriber.stats.dead_lettered();
+            subscriber.shared.stats.dead_lettered();
         }
         Err(fault) => {
             let delay = subscriber.memory.note_unstored(hand.sequence(), reason, error, now);
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
             tracing::error!(subject, event_id, %reason, fault, delay_ms, "the dead letter could not be stored; the message is kept and tried again");
             answer(subscriber, hand, Answer::Nak(delay)).await;
-            subscriber.stats.unstored();
+            subscriber.shared.stats.unstored();
         }
     }
 }
@@ -183,25 +183,26 @@ async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, 
 /// Gives a delivery back that was never run or was cut off.
 pub(super) async fn release(subscriber: &Subscriber, hand: &InHand) {
     answer(subscriber, hand, Answer::Nak(Duration::ZERO)).await;
-    subscriber.stats.released();
+    subscriber.shared.stats.released();
 }
 
 /// The one place that answers a delivery. Past the deadline the server has delivered the message again: a NAK or TERM
 /// would then hit that other run, so nothing but an acknowledgement of finished work is sent.
 async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answer) {
-    let fenced = answer != Answer::Ack && hand.deadline() <= subscriber.clock.monotonic();
-    subscriber.keeper.forget(hand);
+    let fenced = answer != Answer::Ack && hand.deadline() <= subscriber.shared.clock.monotonic();
+    subscriber.shared.keeper.forget(hand);
+    subscriber.load.remove();
     if fenced {
         tracing::warn!(token = hand.token(), ?answer, "not sent: the server has delivered the message again by now");
         return;
     }
     let finished = matches!(answer, Answer::Ack | Answer::Term(_));
-    let sent: Result<()> = subscriber.transport.answer(hand.token(), answer).await;
+    let sent: Result<()> = subscriber.shared.transport.answer(hand.token(), answer).await;
     if finished {
         subscriber.memory.forget(hand.sequence());
     }
     if let Err(error) = sent {
-        subscriber.stats.unanswered();
+        subscriber.shared.stats.unanswered();
         tracing::error!(token = hand.token(), %error, "the answer was not sent; the message comes again after ack_wait");
     }
 }

@@ -9,8 +9,7 @@ use crate::clock::SharedClock;
 use crate::config::{Config, ServerUrl};
 use crate::error::Result;
 pub(crate) use port::{
-    Answer, AssetConfig, Outbound, PublishFault, Pull, PullEvent, Received, SharedTransport, Signaller, Stored,
-    Transport,
+    Answer, AssetConfig, Outbound, PublishFault, Pull, PullEvent, Received, SharedTransport, Stored, Transport,
 };
 
 /// Connects to what the configuration names.

@@ -103,13 +103,6 @@ pub(crate) trait Pull: Send {
     async fn stop(&mut self);
 }
 
-/// Tells the server that deliveries are still being worked on, from a thread of its own.
-#[async_trait]
-pub(crate) trait Signaller: Send {
-    /// Restarts the `ack_wait` of each delivery.
-    async fn in_progress(&mut self, tokens: &[String]) -> Result<()>;
-}
-
 /// A connection to JetStream.
 #[async_trait]
 pub(crate) trait Transport: Send + Sync + 'static {
@@ -152,8 +145,8 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Answers a delivery. `Ok` means handed to the connection; [`Transport::flush`] makes it certain.
     async fn answer(&self, token: &str, answer: Answer) -> Result<()>;
 
-    /// A signaller that works while every thread of the application is busy. Called on the thread that will use it.
-    async fn signaller(&self) -> Result<Box<dyn Signaller>>;
+    /// Restarts the `ack_wait` of each delivery.
+    async fn in_progress(&self, tokens: &[String]) -> Result<()>;
 
     /// Writes out everything handed over so far and waits for one answer of the server.
     async fn flush(&self, stream: &str, limit: Duration) -> Result<()>;

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use self::broker::Broker;
 use self::pull::MemoryPull;
 use super::ack_subject::AckSubject;
-use super::port::{Answer, AssetConfig, Outbound, PublishFault, Pull, SharedTransport, Signaller, Stored, Transport};
+use super::port::{Answer, AssetConfig, Outbound, PublishFault, Pull, SharedTransport, Stored, Transport};
 use crate::clock::SharedClock;
 use crate::error::Result;
 
@@ -97,24 +97,7 @@ impl Transport for MemoryTransport {
         Ok(())
     }
 
-    async fn signaller(&self) -> Result<Box<dyn Signaller>> {
-        Ok(Box::new(MemorySignaller { broker: self.broker.clone() }))
-    }
-
-    async fn flush(&self, _stream: &str, _limit: Duration) -> Result<()> {
-        Ok(())
-    }
-
-    async fn close(&self, _limit: Duration) {}
-}
-
-struct MemorySignaller {
-    broker: Arc<Broker>,
-}
-
-#[async_trait]
-impl Signaller for MemorySignaller {
-    async fn in_progress(&mut self, tokens: &[String]) -> Result<()> {
+    async fn in_progress(&self, tokens: &[String]) -> Result<()> {
         for token in tokens {
             if let Some(delivery) = AckSubject::parse(token) {
                 self.broker.in_progress(&delivery);
@@ -122,4 +105,10 @@ impl Signaller for MemorySignaller {
         }
         Ok(())
     }
+
+    async fn flush(&self, _stream: &str, _limit: Duration) -> Result<()> {
+        Ok(())
+    }
+
+    async fn close(&self, _limit: Duration) {}
 }

@@ -26,10 +26,9 @@ const RECONNECT_DELAYS: (Duration, Duration) = (Duration::from_millis(100), Dura
 /// Servers before this version forget message ids in ways that 2.11 mended (nats-server #6415, #6486).
 const VERSION_MIN: (i64, i64) = (2, 11);
 
-/// What every connection of the application is made from.
-#[derive(Clone)]
-pub(super) struct Settings {
-    pub(super) url: ServerUrl,
+/// What the connection is made from.
+struct Settings {
+    url: ServerUrl,
     name: String,
     clock: SharedClock,
 }
@@ -41,7 +40,7 @@ pub(in crate::transport) async fn connect(config: &Config, clock: &SharedClock) 
     let made = Arc::new(made);
     let deadline = clock.monotonic() + config.connect_timeout;
     let client = loop {
-        let error = match settings.attempt(Some(made.clone())).await {
+        let error = match settings.attempt(made.clone()).await {
             Ok(client) => break client,
             Err(error) => error,
         };
@@ -65,7 +64,7 @@ pub(in crate::transport) async fn connect(config: &Config, clock: &SharedClock) 
     };
     warn_of_old_server(&client);
     let jetstream = async_nats::jetstream::ContextBuilder::new().timeout(config.publish_timeout).build(client.clone());
-    Ok(Arc::new(NatsTransport { client, jetstream, settings, connections }))
+    Ok(Arc::new(NatsTransport { client, jetstream, url: settings.url, connections }))
 }
 
 /// Whether trying again cannot help.
@@ -89,10 +88,7 @@ fn warn_of_old_server(client: &async_nats::Client) {
 
 impl Settings {
     /// One attempt to connect. `made` counts this connection and each that replaces it.
-    pub(super) async fn attempt(
-        &self,
-        made: Option<Arc<watch::Sender<u64>>>,
-    ) -> Result<async_nats::Client, async_nats::ConnectError> {
+    async fn attempt(&self, made: Arc<watch::Sender<u64>>) -> Result<async_nats::Client, async_nats::ConnectError> {
         let ServerUrl::Nats { servers, login } = &self.url else {
             return Err(async_nats::ConnectError::new(ConnectErrorKind::ServerParse));
         };
@@ -103,7 +99,7 @@ impl Settings {
             .reconnect_delay_callback(move |attempt| reconnect_delay(attempt, clock.random()))
             .event_callback(move |event| {
                 let made = made.clone();
-                async move { note(&event, made.as_deref()) }
+                async move { note(&event, &made) }
             });
         options = match login {
             Some(Login::Token(token)) => options.token(token.expose_secret().to_owned()),
@@ -126,13 +122,11 @@ fn reconnect_delay(attempt: usize, random: u64) -> Duration {
 }
 
 /// Logs a connection event. The client drops events when this is slow, so it does nothing else.
-fn note(event: &Event, made: Option<&watch::Sender<u64>>) {
+fn note(event: &Event, made: &watch::Sender<u64>) {
     match event {
         Event::Connected => {
             tracing::info!("connected");
-            if let Some(made) = made {
-                made.send_modify(|made| *made += 1);
-            }
+            made.send_modify(|made| *made += 1);
         }
         Event::Disconnected => tracing::warn!("disconnected; reconnecting"),
         Event::SlowConsumer(subscription) => {

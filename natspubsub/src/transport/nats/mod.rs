@@ -4,19 +4,18 @@ mod api;
 mod connect;
 mod publish;
 mod pull;
-mod signal;
 
 use std::time::Duration;
 
 use async_nats::jetstream;
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::watch;
 
-use self::connect::Settings;
 pub(super) use self::connect::connect;
 use self::pull::NatsPull;
-use self::signal::NatsSignaller;
-use super::port::{Answer, AssetConfig, Outbound, PublishFault, Pull, Signaller, Stored, Transport};
+use super::port::{Answer, AssetConfig, Outbound, PublishFault, Pull, Stored, Transport};
+use crate::config::ServerUrl;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a request to the JetStream API may take.
@@ -25,10 +24,12 @@ const API_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long handing bytes to the connection may take; beyond it the connection is down and its buffer full.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
+const IN_PROGRESS: Bytes = Bytes::from_static(b"+WPI");
+
 struct NatsTransport {
     client: async_nats::Client,
     jetstream: jetstream::Context,
-    settings: Settings,
+    url: ServerUrl,
     /// Counts the connections made: a change voids every outstanding pull request.
     connections: watch::Receiver<u64>,
 }
@@ -51,7 +52,7 @@ async fn send<T, E: std::error::Error + Send + Sync + 'static>(
 #[async_trait]
 impl Transport for NatsTransport {
     fn describe(&self) -> String {
-        format!("{} (nats-server {})", self.settings.url, self.client.server_info().version)
+        format!("{} (nats-server {})", self.url, self.client.server_info().version)
     }
 
     fn max_payload(&self) -> usize {
@@ -109,8 +110,11 @@ impl Transport for NatsTransport {
         send("the answer to a delivery", self.client.publish(token.to_owned(), body)).await
     }
 
-    async fn signaller(&self) -> Result<Box<dyn Signaller>> {
-        Ok(Box::new(NatsSignaller::connect(&self.settings).await?))
+    async fn in_progress(&self, tokens: &[String]) -> Result<()> {
+        for token in tokens {
+            send("an in-progress signal", self.client.publish(token.clone(), IN_PROGRESS)).await?;
+        }
+        Ok(())
     }
 
     async fn flush(&self, stream: &str, limit: Duration) -> Result<()> {

@@ -1,0 +1,162 @@
+//! The intake of one subscriber: credit, pull requests, deliveries into hand, and a lost consumer got back.
+//!
+//! It runs on the connection's own thread: a delivery is in the keeper's hands the moment it arrives, even while
+//! handlers block every thread of the application.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+use super::in_hand::InHand;
+use super::subscriber::Subscriber;
+use crate::clock::timeout;
+use crate::topology::ensure_consumer;
+use crate::transport::{Pull, PullEvent};
+
+/// How long a pull request waits at the server. A peer that takes over after a restart waits no longer than this.
+const PULL_EXPIRES: Duration = Duration::from_secs(5);
+
+/// Pauses before a pull is opened again: from the first to the second value, doubling.
+const HEAL_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How long a withdrawn pull may take to say that nothing more comes.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
+
+/// The intake of one subscriber.
+pub(crate) struct Intake {
+    subscriber: Arc<Subscriber>,
+    /// To the worker. Credit bounds what lies in it.
+    worker: UnboundedSender<Arc<InHand>>,
+    pull: PullState,
+    /// Messages that open pull requests may still bring.
+    outstanding: u32,
+}
+
+enum PullState {
+    Open(Box<dyn Pull>),
+    Healing(BoxFuture<'static, Box<dyn Pull>>),
+}
+
+/// What the intake waits for.
+enum Step {
+    Pulled(PullEvent),
+    Healed(Box<dyn Pull>),
+    Freed,
+    Stop,
+}
+
+impl Intake {
+    pub(crate) fn new(subscriber: Arc<Subscriber>, pull: Box<dyn Pull>, worker: UnboundedSender<Arc<InHand>>) -> Self {
+        Self { subscriber, worker, pull: PullState::Open(pull), outstanding: 0 }
+    }
+
+    /// Takes deliveries into hand until `stop`; what is on its way by then is still taken. Its end closes the worker's
+    /// channel.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        loop {
+            self.top_up().await;
+            match self.step(&stop).await {
+                Step::Pulled(event) => self.note(event),
+                Step::Healed(pull) => {
+                    tracing::info!(consumer = %self.subscriber.durable, "the consumer is back");
+                    self.subscriber.set_healing(false);
+                    self.pull = PullState::Open(pull);
+                }
+                Step::Freed => {}
+                Step::Stop => break,
+            }
+        }
+        self.finish().await;
+    }
+
+    async fn step(&mut self, stop: &CancellationToken) -> Step {
+        let pulled = async {
+            match &mut self.pull {
+                PullState::Open(pull) => Step::Pulled(pull.next().await),
+                PullState::Healing(healing) => Step::Healed(healing.await),
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Step::Stop,
+            step = pulled => step,
+            () = self.subscriber.load.freed() => Step::Freed,
+        }
+    }
+
+    async fn top_up(&mut self) {
+        let PullState::Open(pull) = &mut self.pull else { return };
+        let Some(credit) = self.subscriber.load.credit(self.outstanding) else { return };
+        match pull.request(credit, PULL_EXPIRES).await {
+            Ok(()) => self.outstanding += credit,
+            Err(error) => self.heal(&error.to_string()),
+        }
+    }
+
+    fn note(&mut self, event: PullEvent) {
+        match event {
+            PullEvent::Message(received) => {
+                self.outstanding = self.outstanding.saturating_sub(1);
+                let subscriber = &self.subscriber;
+                subscriber.shared.stats.received();
+                subscriber.load.add();
+                let ack_wait = subscriber.plan.settings.ack_wait;
+                let hand = subscriber.shared.keeper.hold(subscriber.index, *received, ack_wait);
+                // A worker that has gone leaves the delivery in the keeper's table, from where it is released.
+                let _ = self.worker.send(hand);
+            }
+            PullEvent::Ended { unfilled } => self.outstanding = self.outstanding.saturating_sub(unfilled),
+            PullEvent::Reset => self.outstanding = 0,
+            PullEvent::Gone(reason) => self.heal(&reason),
+            PullEvent::Stopped => {}
+        }
+    }
+
+    /// Gets the consumer back from the plan and opens a new pull, while handlers go on.
+    fn heal(&mut self, reason: &str) {
+        let Subscriber { durable, stream, .. } = &*self.subscriber;
+        tracing::error!(consumer = %durable, %stream, reason, "the consumer is lost; getting it back");
+        self.outstanding = 0;
+        self.subscriber.set_healing(true);
+        self.pull = PullState::Healing(Box::pin(reopen(self.subscriber.clone())));
+    }
+
+    /// Withdraws the pull and takes what is already on its way.
+    async fn finish(mut self) {
+        let clock = self.subscriber.shared.clock.clone();
+        let rest = async {
+            let PullState::Open(pull) = &mut self.pull else { return };
+            pull.stop().await;
+            loop {
+                let PullState::Open(pull) = &mut self.pull else { return };
+                match pull.next().await {
+                    PullEvent::Stopped | PullEvent::Gone(_) => return,
+                    event => self.note(event),
+                }
+            }
+        };
+        if timeout(&*clock, STOP_LIMIT, rest).await.is_none() {
+            tracing::warn!(consumer = %self.subscriber.durable, "the pull could not be withdrawn; what it delivers comes again after ack_wait");
+        }
+    }
+}
+
+async fn reopen(subscriber: Arc<Subscriber>) -> Box<dyn Pull> {
+    let (mut pause, longest) = HEAL_PAUSES;
+    let transport = &subscriber.shared.transport;
+    loop {
+        subscriber.shared.clock.sleep(pause).await;
+        pause = (pause * 2).min(longest);
+        if let Err(error) = ensure_consumer(&subscriber.plan, transport.as_ref()).await {
+            tracing::warn!(consumer = %subscriber.durable, %error, "the consumer is not back yet");
+            continue;
+        }
+        match transport.pull(&subscriber.stream, &subscriber.durable).await {
+            Ok(pull) => return pull,
+            Err(error) => tracing::warn!(consumer = %subscriber.durable, %error, "the pull cannot be opened yet"),
+        }
+    }
+}

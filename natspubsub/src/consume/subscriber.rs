@@ -1,0 +1,76 @@
+//! Everything that the handling of one subscriber's deliveries needs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::dead_letter::FailureMemory;
+use super::keeper::Keeper;
+use super::load::Load;
+use super::stats::StatsBoard;
+use crate::clock::SharedClock;
+use crate::handler::{DynMiddleware, Services};
+use crate::subject::Namespace;
+use crate::topology::SubscriberPlan;
+use crate::transport::SharedTransport;
+
+/// What all subscribers of one application share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) namespace: Namespace,
+    pub(crate) transport: SharedTransport,
+    pub(crate) clock: SharedClock,
+    pub(crate) services: Arc<Services>,
+    pub(crate) layers: Arc<[Arc<dyn DynMiddleware>]>,
+    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) stats: Arc<StatsBoard>,
+}
+
+/// One subscriber at work.
+pub(crate) struct Subscriber {
+    pub(super) shared: Shared,
+    /// Its place among the subscribers of the application.
+    pub(super) index: usize,
+    pub(super) plan: SubscriberPlan,
+    pub(super) name: Arc<str>,
+    pub(super) durable: Arc<str>,
+    pub(super) stream: Arc<str>,
+    pub(super) memory: FailureMemory,
+    pub(super) load: Load,
+    healing: AtomicBool,
+    ended: AtomicBool,
+}
+
+impl Subscriber {
+    pub(crate) fn new(index: usize, plan: &SubscriberPlan, shared: Shared) -> Self {
+        Self {
+            shared,
+            index,
+            name: plan.function.into(),
+            durable: plan.durable.as_str().into(),
+            stream: plan.stream.as_str().into(),
+            memory: FailureMemory::default(),
+            load: Load::new(plan.settings.concurrency, plan.settings.prefetch),
+            plan: plan.clone(),
+            healing: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn set_healing(&self, healing: bool) {
+        self.healing.store(healing, Ordering::Relaxed);
+    }
+
+    /// Notes that its loops have ended, as planned or not.
+    pub(crate) fn set_ended(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// What keeps it from receiving messages, in one sentence.
+    pub(crate) fn problem(&self) -> Option<String> {
+        if self.ended.load(Ordering::Relaxed) {
+            return Some(format!("the subscriber of {} does not run", self.durable));
+        }
+        let healing = self.healing.load(Ordering::Relaxed);
+        healing.then(|| format!("the consumer {} is lost and is being made again", self.durable))
+    }
+}

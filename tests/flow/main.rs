@@ -1,0 +1,13 @@
+//! Flows through real parts: each file is one promise.
+
+mod bad_input;
+mod blocking_handler;
+mod crash;
+mod dead_letters;
+mod drift;
+mod isolation;
+mod outcomes;
+mod publishing;
+mod quickstart;
+mod server_restart;
+mod shutdown;

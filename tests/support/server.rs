@@ -1,0 +1,135 @@
+//! A real nats-server: on a free port, with a store folder of its own, ended by its own handle.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::eventually;
+
+/// The version that is used when none is asked for.
+const VERSION: &str = "2.15.1";
+
+/// How long a server may take to be ready.
+const READY_LIMIT: Duration = Duration::from_secs(20);
+
+/// A running server; dropping it kills the process and removes its folder.
+pub struct NatsServer {
+    folder: TempDir,
+    port: u16,
+    extra: String,
+    process: Option<Child>,
+}
+
+impl NatsServer {
+    /// Starts a server with JetStream.
+    pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// Starts a server with lines added to its configuration file.
+    ///
+    /// # Panics
+    /// When no binary is found or the server is not ready in time.
+    pub async fn start_with(extra: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the server");
+        let mut server = Self { folder, port: 0, extra: extra.to_owned(), process: None };
+        server.spawn();
+        let process = server.process.as_ref().map_or(0, Child::id);
+        let ports = server.folder.path().join(format!("nats-server_{process}.ports"));
+        server.port = eventually("the server has written its port", READY_LIMIT, || async { read_port(&ports) }).await;
+        server.wait_until_ready().await;
+        server
+    }
+
+    /// `nats://127.0.0.1:port`.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// The address and the port.
+    pub fn address(&self) -> (&'static str, u16) {
+        ("127.0.0.1", self.port)
+    }
+
+    /// Kills the process as `kill -9` does.
+    ///
+    /// # Panics
+    /// When it was not running.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().expect("the server runs");
+        process.kill().expect("the server can be killed");
+        process.wait().expect("the server ends");
+    }
+
+    /// Starts the process again on the same port with the same store.
+    pub async fn restart(&mut self) {
+        self.spawn();
+        self.wait_until_ready().await;
+    }
+
+    fn spawn(&mut self) {
+        let folder = self.folder.path();
+        let port = if self.port == 0 { -1 } else { i32::from(self.port) };
+        let store = folder.join("store");
+        let config = format!(
+            "listen: \"127.0.0.1:{port}\"\nports_file_dir: \"{}\"\njetstream {{ store_dir: \"{}\" }}\n{}\n",
+            folder.display(),
+            store.display(),
+            self.extra
+        );
+        let path = folder.join("server.conf");
+        std::fs::write(&path, config).expect("the configuration is written");
+        let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).expect("a log file");
+        let mut command = Command::new(binary());
+        command.arg("-c").arg(&path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        self.process = Some(command.spawn().expect("nats-server starts"));
+    }
+
+    async fn wait_until_ready(&self) {
+        let url = self.url();
+        eventually("JetStream answers", READY_LIMIT, || async {
+            let client = async_nats::connect(&url).await.ok();
+            match client {
+                Some(client) => async_nats::jetstream::new(client).query_account().await.ok().map(|_| ()),
+                // A server that asks for credentials is ready as soon as it listens.
+                None if !self.extra.is_empty() => std::net::TcpStream::connect(self.address()).ok().map(|_| ()),
+                None => None,
+            }
+        })
+        .await;
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            let tail: Vec<&str> = log.lines().rev().take(20).collect();
+            println!("the server's last words:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        }
+    }
+}
+
+fn read_port(path: &Path) -> Option<u16> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let ports: serde_json::Value = serde_json::from_str(&text).ok()?;
+    ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
+}
+
+/// `NATS_SERVER`, else `nats-server` on the PATH, else what `scripts/test.sh` unpacked.
+fn binary() -> PathBuf {
+    if let Some(named) = std::env::var_os("NATS_SERVER") {
+        return named.into();
+    }
+    let on_path =
+        std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/tools/nats-server-{VERSION}"));
+    let found = on_path.chain([unpacked]).map(|folder| folder.join("nats-server")).find(|file| file.is_file());
+    found.expect("no nats-server: set NATS_SERVER, put one on the PATH, or run scripts/test.sh, which installs it")
+}
