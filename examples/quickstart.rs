@@ -4,6 +4,8 @@
 //! `cargo run --example quickstart` needs nothing: it uses the broker inside this process. With
 //! `NATS_URL=nats://127.0.0.1:4222` the same program runs against a server.
 
+#![expect(clippy::print_stdout, reason = "the program talks to the person who runs it")]
+
 use std::time::Duration;
 
 use natspubsub::prelude::*;

@@ -1,1 +1,1 @@
-
+//! Programs that must not compile, with the texts that say why, and programs that must.

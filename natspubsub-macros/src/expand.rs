@@ -61,21 +61,25 @@ fn call(handler: &Handler) -> TokenStream {
     let check_return = quote_spanned!(return_span=> __natspubsub_returns::<#returned>());
     let decoded =
         quote_spanned!(payload_span=> <#payload as #payload_private::Payload>::from_body(&__natspubsub_delivery));
-    let send = quote_spanned!(name.span()=> #private_here::require_send);
+    // An error about a future that is not `Send` points at the block; the function's name is the better place.
+    let name_span = Span::call_site().located_at(name.span());
+    let name_private = private(name_span);
+    let body = quote! {
+        let __natspubsub_payload = match #decoded {
+            ::core::result::Result::Ok(payload) => payload,
+            ::core::result::Result::Err(failure) => return #private_here::Outcome::Failed(failure),
+        };
+        #(#takes)*
+        let __natspubsub_returned = #name(__natspubsub_payload #(, #arguments)*).await;
+        (&&&#private_here::Probe::of(&__natspubsub_returned)).conversion().outcome(__natspubsub_returned)
+    };
+    let future = quote_spanned!(name_span=> #name_private::require_send(async move { #body }));
     quote! {
         fn __natspubsub_call(__natspubsub_delivery: #private_here::Delivery) -> #private_here::CallFuture {
             use #private_here::{ByError as _, ByNothing as _, ByPolicy as _};
             fn __natspubsub_returns<R: #return_private::HandlerReturn>() {}
             #check_return;
-            ::std::boxed::Box::pin(#send(async move {
-                let __natspubsub_payload = match #decoded {
-                    ::core::result::Result::Ok(payload) => payload,
-                    ::core::result::Result::Err(failure) => return #private_here::Outcome::Failed(failure),
-                };
-                #(#takes)*
-                let __natspubsub_returned = #name(__natspubsub_payload #(, #arguments)*).await;
-                (&&&#private_here::Probe::of(&__natspubsub_returned)).conversion().outcome(__natspubsub_returned)
-            }))
+            ::std::boxed::Box::pin(#future)
         }
     }
 }

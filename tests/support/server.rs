@@ -111,7 +111,10 @@ impl Drop for NatsServer {
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(20).collect();
-            println!("the server's last words:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+            #[expect(clippy::print_stdout, reason = "shown with the failed test")]
+            {
+                println!("the server's last words:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+            }
         }
     }
 }

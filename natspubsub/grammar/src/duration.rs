@@ -74,7 +74,7 @@ pub fn format_duration(duration: Duration) -> String {
         return "0s".into();
     }
     for (name, size) in UNITS.iter().rev() {
-        if nanos % u128::from(*size) == 0 {
+        if nanos.is_multiple_of(u128::from(*size)) {
             return format!("{}{name}", nanos / u128::from(*size));
         }
     }

@@ -72,7 +72,7 @@ proptest! {
     #[test]
     fn what_is_parsed_is_written_back(pattern in pattern()) {
         let parsed = Pattern::topic(&pattern).unwrap();
-        prop_assert_eq!(parsed.to_string(), pattern.clone());
+        prop_assert_eq!(&parsed.to_string(), &pattern);
         prop_assert_eq!(parsed.filter(), pattern);
     }
 

@@ -276,12 +276,8 @@ mod tests {
 
     #[test]
     fn an_attempt_beyond_the_last_never_runs() {
-        let facts = |attempt| Facts {
-            attempt,
-            max_attempts: 3,
-            retry: &RetryPolicy { steps: vec![], longest: Duration::ZERO, jitter: false },
-            random: 0,
-        };
+        let retry = policy();
+        let facts = |attempt| Facts { attempt, max_attempts: 3, retry: &retry, random: 0 };
         assert_eq!(crashed(&facts(3)), None);
         assert!(matches!(crashed(&facts(4)), Some(Settlement::Dead { reason: DeadReason::Crash, .. })));
     }

@@ -64,7 +64,7 @@ pub(in crate::transport) async fn connect(config: &Config, clock: &SharedClock) 
     };
     warn_of_old_server(&client);
     let jetstream = async_nats::jetstream::ContextBuilder::new().timeout(config.publish_timeout).build(client.clone());
-    Ok(Arc::new(NatsTransport { client, jetstream, url: settings.url, connections }))
+    Ok(Arc::new(NatsTransport { client, jetstream, url: settings.url, clock: clock.clone(), connections }))
 }
 
 /// Whether trying again cannot help.

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 pub(super) use self::connect::connect;
 use self::pull::NatsPull;
 use super::port::{Answer, AssetConfig, Outbound, PublishFault, Pull, Stored, Transport};
+use crate::clock::SharedClock;
 use crate::config::ServerUrl;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -30,6 +31,7 @@ struct NatsTransport {
     client: async_nats::Client,
     jetstream: jetstream::Context,
     url: ServerUrl,
+    clock: SharedClock,
     /// Counts the connections made: a change voids every outstanding pull request.
     connections: watch::Receiver<u64>,
 }
@@ -96,7 +98,8 @@ impl Transport for NatsTransport {
     }
 
     async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>> {
-        let pull = NatsPull::open(self.client.clone(), self.connections.clone(), stream, durable).await?;
+        let pull =
+            NatsPull::open(self.client.clone(), self.clock.clone(), self.connections.clone(), stream, durable).await?;
         Ok(Box::new(pull))
     }
 

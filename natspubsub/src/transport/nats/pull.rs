@@ -12,9 +12,9 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::send;
+use crate::clock::SharedClock;
 use crate::error::Result;
 use crate::message::Headers;
 use crate::transport::ack_subject::AckSubject;
@@ -25,6 +25,7 @@ const LATE: Duration = Duration::from_millis(500);
 
 pub(super) struct NatsPull {
     client: Client,
+    clock: SharedClock,
     connections: watch::Receiver<u64>,
     subscription: Subscriber,
     inbox: String,
@@ -38,12 +39,13 @@ pub(super) struct NatsPull {
 struct Request {
     id: u64,
     left: u32,
-    ends: Instant,
+    ends: Duration,
 }
 
 impl NatsPull {
     pub(super) async fn open(
         client: Client,
+        clock: SharedClock,
         mut connections: watch::Receiver<u64>,
         stream: &str,
         durable: &str,
@@ -54,6 +56,7 @@ impl NatsPull {
         let next_subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}");
         Ok(Self {
             client,
+            clock,
             connections,
             subscription,
             inbox,
@@ -108,7 +111,7 @@ impl NatsPull {
     /// Requests that ended without a word count as ended.
     fn end_late(&mut self) -> Option<PullEvent> {
         let request = self.requests.front()?;
-        if request.ends + LATE > Instant::now() {
+        if request.ends + LATE > self.clock.monotonic() {
             return None;
         }
         let id = request.id;
@@ -123,7 +126,7 @@ impl Pull for NatsPull {
         let id = self.requests_made;
         let body = format!("{{\"batch\":{batch},\"expires\":{}}}", expires.as_nanos());
         let reply = format!("{}.{id}", self.inbox);
-        let ends = Instant::now() + expires;
+        let ends = self.clock.monotonic() + expires;
         send("a pull request", self.client.publish_with_reply(self.next_subject.clone(), reply, body.into())).await?;
         self.requests.push_back(Request { id, left: batch, ends });
         Ok(())
@@ -135,9 +138,10 @@ impl Pull for NatsPull {
                 return event;
             }
             let late = self.requests.front().map(|request| request.ends + LATE);
+            let clock = self.clock.clone();
             let wait = async {
                 match late {
-                    Some(at) => tokio::time::sleep_until(at).await,
+                    Some(at) => clock.sleep(at.saturating_sub(clock.monotonic())).await,
                     None => std::future::pending().await,
                 }
             };

@@ -1,0 +1,7 @@
+use natspubsub::prelude::*;
+
+#[derive(Event)]
+#[event(topics = "order.created")]
+struct OrderCreated;
+
+fn main() {}

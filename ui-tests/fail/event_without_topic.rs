@@ -1,0 +1,6 @@
+use natspubsub::prelude::*;
+
+#[derive(Event)]
+struct OrderCreated;
+
+fn main() {}

@@ -1,0 +1,6 @@
+use natspubsub::prelude::*;
+
+#[middleware]
+struct Audit;
+
+fn main() {}

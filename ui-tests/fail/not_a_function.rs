@@ -1,0 +1,6 @@
+use natspubsub::prelude::*;
+
+#[topic_subscriber("order.created")]
+struct OnOrder;
+
+fn main() {}
