@@ -119,7 +119,6 @@ impl AppBuilder {
     /// let builder = App::builder().subscriber(on_order {});
     /// ```
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "a subscriber is a value without content")]
     pub fn subscriber(mut self, subscriber: impl Subscribe) -> Self {
         self.named.subscribers.push(subscriber.descriptor());
         self
@@ -171,7 +170,7 @@ impl AppBuilder {
 
     /// Checks everything that can be checked without a server.
     ///
-    /// ```
+    /// ```standalone_crate
     /// use natspubsub::prelude::*;
     ///
     /// let config = Config::builder().url("memory:").app("orders").build()?;

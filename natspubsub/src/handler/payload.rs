@@ -7,7 +7,7 @@ use super::failure::{Failure, FailureClass};
 use crate::message::{Raw, decode_json};
 
 /// A type that the body of a message can be read as: anything that implements `serde::Deserialize`, or
-/// [`Raw`](crate::Raw) for the bytes.
+/// [`Raw`] for the bytes.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the payload of a handler",
     label = "not a payload",
