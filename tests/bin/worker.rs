@@ -14,6 +14,9 @@ struct Job {
 #[topic_subscriber("job.created", concurrency = 8, prefetch = 8, ack_wait = "2s")]
 async fn work(job: Job, State(journal): State<Journal>, State(pace): State<Duration>) {
     journal.write("start", job.number);
+    if std::env::var_os("WORKER_BLOCKS").is_some() {
+        std::thread::sleep(pace);
+    }
     tokio::time::sleep(pace).await;
     journal.write("end", job.number);
 }

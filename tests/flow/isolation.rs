@@ -34,3 +34,16 @@ async fn two_applications_share_an_environment() {
     let streams = ["test-orders-dlq", "test-orders-stream", "test-payments-dlq", "test-payments-stream"];
     assert_eq!(inspector.stream_names().await, streams);
 }
+
+/// `prod` + `eu-orders` and `prod-eu` + `orders` give one stream name.
+#[tokio::test]
+async fn an_application_never_takes_over_the_stream_of_another() {
+    let server = NatsServer::start().await;
+    let connect = async |env: &str, app: &str| {
+        Publisher::connect(Config::builder().url(server.url()).env(env).app(app).build().unwrap()).await
+    };
+    let first = connect("prod", "eu-orders").await.unwrap();
+    let text = connect("prod-eu", "orders").await.unwrap_err().to_string();
+    assert!(text.contains("belongs to another application") && text.contains("prod.eu-orders.>"), "{text}");
+    first.publish("order.created", &1).await.unwrap();
+}

@@ -17,12 +17,32 @@ enum Way {
     Fine,
     Panics,
     Hangs,
+    HangsAndPanicsWhenDropped,
+    ErrorTextPanics,
     AsksAgain,
     Discards,
     Permanent,
     Plain,
     Waits,
 }
+
+/// Panics where the handler no longer runs: when it is dropped, when its text is asked for.
+#[derive(Debug)]
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "on purpose, in Drop");
+    }
+}
+
+impl std::fmt::Display for Bomb {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("on purpose, in Display")
+    }
+}
+
+impl std::error::Error for Bomb {}
 
 #[derive(Clone, Default)]
 struct Calls(Arc<AtomicU64>);
@@ -34,6 +54,11 @@ async fn takes(way: Way, ctx: Context, State(calls): State<Calls>) -> Result<Out
         Way::Fine => Ok(Outcome::Ack),
         Way::Panics => panic!("on purpose"),
         Way::Hangs => std::future::pending().await,
+        Way::HangsAndPanicsWhenDropped => {
+            let _bomb = Bomb;
+            std::future::pending().await
+        }
+        Way::ErrorTextPanics => Err(Failure::transient(Bomb)),
         Way::AsksAgain => Ok(Outcome::Retry { after: Some(Duration::from_millis(10)) }),
         Way::Discards => Ok(Outcome::Discard { reason: "obsolete".into() }),
         Way::Permanent => Err(Failure::permanent("never")),
@@ -63,6 +88,8 @@ async fn every_way(url: &str) {
         (Way::Fine, 1, 1, 0, 0, 0),
         (Way::Panics, 2, 0, 1, 1, 0),
         (Way::Hangs, 2, 0, 1, 1, 0),
+        (Way::HangsAndPanicsWhenDropped, 2, 0, 1, 1, 0),
+        (Way::ErrorTextPanics, 2, 0, 1, 1, 0),
         (Way::AsksAgain, 2, 0, 1, 1, 0),
         (Way::Discards, 1, 0, 0, 0, 1),
         (Way::Permanent, 1, 0, 0, 1, 0),

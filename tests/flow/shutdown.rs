@@ -103,3 +103,15 @@ async fn a_second_signal_exits_at_once() {
     let status = worker.exit(Duration::from_secs(2)).await;
     assert_eq!(status.code(), Some(130), "{}", scene.log());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_that_blocks_its_thread_cannot_keep_the_process_alive() {
+    let scene = Scene::new("stuck").await;
+    let blocking = [("WORKER_PACE_MS", "600000"), ("WORKER_BLOCKS", "yes"), ("NATSPUBSUB_SHUTDOWN_TIMEOUT", "200ms")];
+    let mut worker = scene.worker("stuck", &blocking);
+    scene.wait_for("start", 1).await;
+    worker.signal(Signal::SIGTERM);
+    let status = worker.exit(Duration::from_secs(20)).await;
+    assert_eq!(status.code(), Some(1), "{}", scene.log());
+    assert!(scene.log().contains("cannot be ended: exiting"), "{}", scene.log());
+}

@@ -1,17 +1,23 @@
-//! The thread that connection, intakes and keeper have to themselves.
+//! A runtime on a thread of its own.
 //!
-//! A handler that blocks its thread, or all threads of the application, must not keep acknowledgements and
-//! in-progress signals from being written (measured: with the connection on the application's runtime, two blocking
-//! handlers on two threads made the server deliver a message twice).
+//! Connection, intakes and keeper have one: a handler that blocks its thread, or all threads of the application, must
+//! not keep acknowledgements and in-progress signals from being written (measured: with the connection on the
+//! application's runtime, two blocking handlers on two threads made the server deliver a message twice). Signals have
+//! another: a second signal must end a program whose threads are all blocked.
 
 use std::future::Future;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::{Clock, timeout};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A runtime on a thread of its own; it ends when it is told to.
+/// How long the thread may take to end.
+const END_LIMIT: Duration = Duration::from_secs(2);
+
+/// The thread; it ends when it is told to, or when this is dropped.
 pub(super) struct IoThread {
     handle: Handle,
     end: CancellationToken,
@@ -19,15 +25,19 @@ pub(super) struct IoThread {
 }
 
 impl IoThread {
-    pub(super) fn start() -> Result<Self> {
+    pub(super) fn start(name: &str) -> Result<Self> {
         let fault = |error: std::io::Error| {
-            Error::new(ErrorKind::Start, "the connection's thread could not be started").with_source(error)
+            Error::new(ErrorKind::Start, format!("the thread {name} could not be started")).with_source(error)
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fault)?;
         let (handle, end) = (runtime.handle().clone(), CancellationToken::new());
         let ended = end.clone();
-        let run = move || runtime.block_on(ended.cancelled());
-        let thread = std::thread::Builder::new().name("natspubsub-io".into()).spawn(run).map_err(fault)?;
+        let run = move || {
+            runtime.block_on(ended.cancelled());
+            // Without waiting for blocking work, such as the look-up of a host name.
+            runtime.shutdown_background();
+        };
+        let thread = std::thread::Builder::new().name(name.into()).spawn(run).map_err(fault)?;
         Ok(Self { handle, end, thread: Some(thread) })
     }
 
@@ -48,12 +58,12 @@ impl IoThread {
     }
 
     /// Ends the thread and every task on it.
-    pub(super) async fn end(mut self) {
+    pub(super) async fn end(mut self, clock: &dyn Clock) {
         self.end.cancel();
-        if let Some(thread) = self.thread.take()
-            && tokio::task::spawn_blocking(move || thread.join()).await.is_err()
-        {
-            tracing::error!("the connection's thread could not be joined");
+        let Some(thread) = self.thread.take() else { return };
+        let joined = tokio::task::spawn_blocking(move || thread.join());
+        if timeout(clock, END_LIMIT, joined).await.is_none() {
+            tracing::warn!("the connection's thread did not end in time");
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct ShutdownReport {
     pub released: u64,
     /// Deliveries whose end the server did not confirm; it delivers them again after `ack_wait`.
     pub lost: u64,
+    /// Subscribers with a handler that blocks its thread and could not be ended.
+    pub stuck: u64,
 }
 
 impl ShutdownReport {
@@ -45,7 +47,7 @@ impl ShutdownReport {
     /// # }
     /// ```
     pub fn is_clean(&self) -> bool {
-        self.lost == 0
+        self.lost == 0 && self.stuck == 0
     }
 }
 
@@ -80,7 +82,7 @@ impl RunningApp {
         let flushed = self.flush().await;
         self.shared.transport.close(FLUSH_LIMIT).await;
         if let Some(io) = self.io.take() {
-            io.end().await;
+            io.end(&*self.shared.clock).await;
         }
         self.shutdown_report(&before, flushed)
     }
@@ -113,7 +115,8 @@ impl RunningApp {
             dead_lettered: stats.dead_lettered,
             discarded: stats.discarded,
             released: stats.released,
-            lost: in_hand + unconfirmed,
+            lost: in_hand + unconfirmed + (stats.unanswered - before.unanswered),
+            stuck: self.workers.len() as u64,
         }
     }
 }

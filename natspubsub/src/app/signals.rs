@@ -1,15 +1,23 @@
 //! Running until the operator says stop.
 
-use std::future::Future;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use super::builder::App;
+use super::io_thread::IoThread;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The exit code of a program that a second signal ended at once.
 const SECOND_SIGNAL_EXIT: i32 = 130;
 
+/// The exit code of a program with a handler that cannot be ended.
+const STUCK_EXIT: i32 = 1;
+
 impl App {
     /// Starts, prints the start report, runs until SIGTERM or SIGINT, and drains. A second signal exits at once.
+    ///
+    /// When a handler blocks its thread beyond the time limits of the drain, the process exits with code 1 instead of
+    /// waiting for it without end.
     ///
     /// ```no_run
     /// # use natspubsub::prelude::*;
@@ -22,19 +30,22 @@ impl App {
     /// # Errors
     /// As [`App::start`]; and [`ErrorKind::Unknown`] when the server did not confirm every acknowledgement at the end.
     pub async fn run(self) -> Result<()> {
-        let mut signals = Signals::listen()?;
+        let stop = CancellationToken::new();
+        let signals = listen(stop.clone()).await?;
         let running = tokio::select! {
             running = self.start() => running?,
-            () = signals.next() => return Ok(()),
+            () = stop.cancelled() => return Ok(()),
         };
         print(running.report());
-        signals.next().await;
+        stop.cancelled().await;
         print("draining; a second signal exits at once\n");
-        let report = tokio::select! {
-            report = running.shutdown() => report,
-            never = exit_on(signals.next()) => never,
-        };
+        let report = running.shutdown().await;
         print(&format!("{report}\n"));
+        if report.stuck > 0 {
+            print(&format!("{} handler(s) block their threads and cannot be ended: exiting\n", report.stuck));
+            std::process::exit(STUCK_EXIT);
+        }
+        drop(signals);
         if report.is_clean() {
             return Ok(());
         }
@@ -45,37 +56,34 @@ impl App {
     }
 }
 
-async fn exit_on(signal: impl Future<Output = ()>) -> ! {
-    signal.await;
-    print("second signal: exiting at once; unfinished messages come again after ack_wait\n");
-    std::process::exit(SECOND_SIGNAL_EXIT);
+/// Cancels `stop` at the first signal and exits at the second, from a thread of its own.
+async fn listen(stop: CancellationToken) -> Result<IoThread> {
+    let thread = IoThread::start("natspubsub-signals")?;
+    let (mut terminate, mut interrupt) = thread
+        .run(async {
+            let fault =
+                |error: std::io::Error| Error::new(ErrorKind::Start, "signals cannot be received").with_source(error);
+            Ok((signal(SignalKind::terminate()).map_err(fault)?, signal(SignalKind::interrupt()).map_err(fault)?))
+        })
+        .await?;
+    thread.spawn(async move {
+        next(&mut terminate, &mut interrupt).await;
+        stop.cancel();
+        next(&mut terminate, &mut interrupt).await;
+        print("second signal: exiting at once; unfinished messages come again after ack_wait\n");
+        std::process::exit(SECOND_SIGNAL_EXIT);
+    });
+    Ok(thread)
+}
+
+async fn next(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "the start report is for the operator, with or without a log")]
 fn print(text: &str) {
     eprint!("{text}");
-}
-
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let fault =
-            |error: std::io::Error| Error::new(ErrorKind::Start, "signals cannot be received").with_source(error);
-        Ok(Self {
-            terminate: signal(SignalKind::terminate()).map_err(fault)?,
-            interrupt: signal(SignalKind::interrupt()).map_err(fault)?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

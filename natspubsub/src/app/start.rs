@@ -44,7 +44,7 @@ impl App {
     /// # Panics
     /// When called outside a tokio runtime.
     pub async fn start(self) -> Result<RunningApp> {
-        let io = IoThread::start()?;
+        let io = IoThread::start("natspubsub-io")?;
         let (config, clock) = (self.config.clone(), self.clock.clone());
         let transport = io.run(async move { connect(&config, &clock).await }).await?;
         apply(&self.plan, transport.as_ref()).await.map_err(|faults| start_error(&faults))?;
@@ -112,7 +112,8 @@ impl RunningApp {
 /// A loop that panics is a fault of this crate; it must be seen, not stall in silence.
 async fn guarded(work: impl Future<Output = ()>, subscriber: Arc<Subscriber>, what: &str) {
     if AssertUnwindSafe(work).catch_unwind().await.is_err() {
-        tracing::error!(what, "a loop of a subscriber panicked; its messages wait for another process");
+        tracing::error!(what, "a loop of a subscriber panicked; its messages go to another process after ack_wait");
+        subscriber.let_go();
     }
     subscriber.set_ended();
 }

@@ -298,7 +298,7 @@ impl ConfigBuilder {
     /// # Errors
     /// [`ErrorKind::Config`] with every fault at once.
     pub fn load(self) -> Result<Config> {
-        let environment: Vec<(String, String)> = std::env::vars().collect();
+        let environment: Vec<(String, String)> = sources::environment();
         settings::resolve(&sources::Found::everywhere(self.values, &environment)?)
     }
 }

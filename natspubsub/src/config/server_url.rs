@@ -28,15 +28,20 @@ impl ServerUrl {
         if let Some(name) = text.trim().strip_prefix("memory:") {
             return Ok(Self::Memory { name: name.to_owned() });
         }
+        // The whole text, because a comma in a password splits it in the wrong place.
+        let refuse = |fault: &str| format!("{:?} {fault}", mask(text));
         let mut servers = Vec::new();
         let mut login = None;
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let full = if part.contains("://") { part.to_owned() } else { format!("nats://{part}") };
-            let mut url = url::Url::parse(&full).map_err(|error| format!("{:?} is no address: {error}", mask(part)))?;
+            let mut url = url::Url::parse(&full).map_err(|error| refuse(&format!("is no address: {error}")))?;
             if !matches!(url.scheme(), "nats" | "tls") || url.host_str().is_none_or(str::is_empty) {
-                return Err(format!(
-                    "{:?} is no address of a server; write nats://host:port, tls://host:port or memory:",
-                    mask(part)
+                return Err(refuse("is no address of a server; write nats://host:port, tls://host:port or memory:"));
+            }
+            let more = !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some();
+            if more {
+                return Err(refuse(
+                    "has more than a host and a port; escape `/`, `?` and `#` in a password as %2F, %3F and %23",
                 ));
             }
             login = login.or_else(|| login_of(&url));
@@ -62,9 +67,7 @@ fn login_of(url: &url::Url) -> Option<Login> {
 
 /// `%40` to `@`: addresses escape the characters that separate their parts.
 fn percent_decode(text: &str) -> String {
-    url::form_urlencoded::parse(format!("v={}", text.replace('+', "%2B")).as_bytes())
-        .next()
-        .map_or_else(String::new, |(_, value)| value.into_owned())
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// An address whose user information is replaced.
@@ -112,11 +115,11 @@ mod tests {
 
     #[test]
     fn credentials_are_taken_out_and_never_printed() {
-        let url = ServerUrl::parse("nats://me:p%40ss@one:4222,two").unwrap();
+        let url = ServerUrl::parse("nats://me:p%40s&s+@one:4222,two").unwrap();
         assert_eq!(url.to_string(), "nats://me:***@one:4222,nats://me:***@two");
         let ServerUrl::Nats { servers, login: Some(Login::Password { user, password }) } = url else { panic!() };
         assert_eq!(servers, ["nats://one:4222", "nats://two"]);
-        assert_eq!((user.as_str(), password.expose_secret()), ("me", "p@ss"));
+        assert_eq!((user.as_str(), password.expose_secret()), ("me", "p@s&s+"));
     }
 
     #[test]
@@ -127,7 +130,15 @@ mod tests {
 
     #[test]
     fn bad_addresses_are_refused_without_their_passwords() {
-        for text in ["", "http://me:hunter2@host", "nats://me:hunter2@", "nats://me:hunter2@ho st"] {
+        for text in [
+            "nats://me:hun,hunter2@host",
+            "nats://hunter/hunter2@host",
+            "nats://me:x@host/?hunter2@",
+            "",
+            "http://me:hunter2@host",
+            "nats://me:hunter2@",
+            "nats://me:hunter2@ho st",
+        ] {
             let fault = ServerUrl::parse(text).unwrap_err();
             assert!(!fault.contains("hunter2"), "{fault}");
         }

@@ -20,6 +20,13 @@ pub(super) struct Found {
     pub(super) faults: Vec<String>,
 }
 
+/// The environment, without what is not text.
+pub(super) fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
 impl Found {
     /// Values set in code; the later of two wins.
     pub(super) fn in_code(values: Vec<(&'static str, String)>) -> Self {
@@ -54,12 +61,12 @@ impl Found {
 
     fn add_file(&mut self, named: Option<&str>) -> Result<()> {
         let path = Path::new(named.unwrap_or(FILE));
-        let source = File::from(path).format(FileFormat::Toml).required(named.is_some());
+        let source = File::from(path).format(FileFormat::Toml).required(named.is_some() || path.exists());
         self.add(&source, |key| format!("{key} in {}", path.display()))
     }
 
     fn add(&mut self, source: &dyn Source, origin: impl Fn(&str) -> String) -> Result<()> {
-        let values = source.collect().map_err(|error| faults_error(&[error.to_string()]))?;
+        let values = source.collect().map_err(|error| faults_error(&[first_line(&error.to_string())]))?;
         let mut values: Vec<_> = values.into_iter().collect();
         values.sort_by(|(left, _), (right, _)| left.cmp(right));
         for (key, value) in values {
@@ -77,6 +84,11 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// What went wrong and where, without the lines of the file that follow it: they may hold a password.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 /// An unknown key, with the setting that was probably meant.
@@ -161,6 +173,13 @@ mod tests {
     fn memory_is_refused_in_production() {
         let text = load(vec![("url", "memory:".into()), ("env", "production".into())], &[]).unwrap_err().to_string();
         assert!(text.contains("keeps nothing"), "{text}");
+    }
+
+    #[test]
+    fn a_broken_file_is_named_with_its_place_and_not_shown() {
+        let (_folder, path) = file("app = 1\nurl = \"nats://me:hunter2@host\nenv = 1");
+        let text = load(vec![], &[("NATSPUBSUB_CONFIG", path.as_str())]).unwrap_err().to_string();
+        assert!(text.contains("line 2") && !text.contains("hunter2"), "{text}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Dead letters: the original bytes with headers that tell what happened, stored before the original is settled.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,9 @@ use crate::transport::{Outbound, PublishFault, Stored};
 
 /// The error with its causes is cut here.
 const ERROR_BYTES_MAX: usize = 4 * 1024;
+
+/// The server refuses more bytes of headers than 64 KiB (10097).
+const HEADERS_BYTES_MAX: usize = 60 * 1024;
 
 /// How often the store is tried before the message is given back.
 const STORE_ATTEMPTS: u32 = 3;
@@ -71,12 +74,13 @@ fn story(hand: &InHand, context: &Context, failed: &Failed<'_>) -> Vec<(&'static
 /// Makes a letter small enough for the server: without the error text, then without the original's headers, then
 /// with a reference in place of the body, which stays in the original's stream.
 fn fit(mut letter: Outbound, limit: usize, mut story: Vec<(&'static str, String)>) -> Outbound {
-    if letter.size() <= limit {
+    let fits = |letter: &Outbound| letter.size() <= limit && letter.headers.wire_size() <= HEADERS_BYTES_MAX;
+    if fits(&letter) {
         return letter;
     }
     let shorter = letter.headers.iter().filter(|(name, _)| *name != dead_letter::ERROR);
     letter.headers = shorter.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    if letter.size() <= limit {
+    if fits(&letter) {
         return letter;
     }
     story.retain(|(name, _)| *name != dead_letter::ERROR);
@@ -94,7 +98,10 @@ pub(super) async fn store(subscriber: &Subscriber, letter: Outbound) -> Result<S
     let mut attempt = 1;
     loop {
         let fault = match subscriber.shared.transport.publish(letter.clone(), STORE_TIMEOUT).await {
-            Ok(stored) => return Ok(stored),
+            Ok(stored) if stored.stream == subscriber.shared.namespace.dead_letter_stream() => return Ok(stored),
+            Ok(stored) => {
+                format!("the stream {:?} took the dead letter, which is not the dead-letter stream", stored.stream)
+            }
             Err(PublishFault::NoStream) => "the dead-letter stream is missing or has no leader".to_owned(),
             Err(PublishFault::Rejected(fault) | PublishFault::Unknown(fault)) => fault,
         };
@@ -108,9 +115,12 @@ pub(super) async fn store(subscriber: &Subscriber, letter: Outbound) -> Result<S
 
 /// What is remembered between the deliveries of a message that failed: a restart forgets it and loses nothing.
 #[derive(Debug, Default)]
-pub(crate) struct FailureMemory {
-    messages: Mutex<HashMap<u64, Remembered>>,
+pub(super) struct FailureMemory {
+    messages: Mutex<BTreeMap<Key, Remembered>>,
 }
+
+/// The sequence alone is not enough: a stream that is made again starts at 1.
+type Key = (u64, Timestamp);
 
 #[derive(Debug)]
 struct Remembered {
@@ -127,43 +137,47 @@ pub(super) struct Unstored {
 }
 
 impl FailureMemory {
-    /// Beyond this many, new failures are not remembered.
+    /// Beyond this many, the oldest message is forgotten: it was probably finished by another process.
     const MESSAGES_MAX: usize = 10_000;
 
-    fn messages(&self) -> MutexGuard<'_, HashMap<u64, Remembered>> {
+    fn messages(&self) -> MutexGuard<'_, BTreeMap<Key, Remembered>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// When the message failed first.
-    pub(super) fn note_failure(&self, sequence: u64, now: Timestamp) -> Timestamp {
-        let mut messages = self.messages();
-        if !messages.contains_key(&sequence) && messages.len() >= Self::MESSAGES_MAX {
-            return now;
+    fn remember(messages: &mut BTreeMap<Key, Remembered>, key: Key, now: Timestamp) -> &mut Remembered {
+        if !messages.contains_key(&key) && messages.len() >= Self::MESSAGES_MAX {
+            messages.pop_first();
         }
-        messages.entry(sequence).or_insert(Remembered { first_failed_at: now, unstored: None }).first_failed_at
+        messages.entry(key).or_insert(Remembered { first_failed_at: now, unstored: None })
+    }
+
+    /// When the message failed first.
+    pub(super) fn note_failure(&self, hand: &InHand, now: Timestamp) -> Timestamp {
+        Self::remember(&mut self.messages(), key(hand), now).first_failed_at
     }
 
     /// Remembers a dead letter that could not be stored, and says when to try again.
-    pub(super) fn note_unstored(&self, sequence: u64, reason: DeadReason, error: String, now: Timestamp) -> Duration {
+    pub(super) fn note_unstored(&self, hand: &InHand, reason: DeadReason, error: String, now: Timestamp) -> Duration {
         let (first, longest) = UNSTORED_DELAYS;
         let mut messages = self.messages();
-        let earlier = messages.get(&sequence).and_then(|remembered| remembered.unstored.as_ref());
-        let delay = earlier.map_or(first, |unstored| (unstored.delay * 2).min(longest));
-        if messages.contains_key(&sequence) || messages.len() < Self::MESSAGES_MAX {
-            let remembered = messages.entry(sequence).or_insert(Remembered { first_failed_at: now, unstored: None });
-            remembered.unstored = Some(Unstored { reason, error, delay });
-        }
+        let remembered = Self::remember(&mut messages, key(hand), now);
+        let delay = remembered.unstored.as_ref().map_or(first, |unstored| (unstored.delay * 2).min(longest));
+        remembered.unstored = Some(Unstored { reason, error, delay });
         delay
     }
 
     /// The dead letter that an earlier delivery of the message could not store.
-    pub(super) fn unstored(&self, sequence: u64) -> Option<Unstored> {
-        self.messages().get(&sequence)?.unstored.clone()
+    pub(super) fn unstored(&self, hand: &InHand) -> Option<Unstored> {
+        self.messages().get(&key(hand))?.unstored.clone()
     }
 
-    pub(super) fn forget(&self, sequence: u64) {
-        self.messages().remove(&sequence);
+    pub(super) fn forget(&self, hand: &InHand) {
+        self.messages().remove(&key(hand));
     }
+}
+
+fn key(hand: &InHand) -> Key {
+    (hand.sequence(), hand.received().stored_at)
 }
 
 #[cfg(test)]
@@ -201,15 +215,38 @@ mod tests {
         }
     }
 
+    fn hand(sequence: u64) -> InHand {
+        let received = crate::transport::Received {
+            subject: "s".into(),
+            headers: Headers::default(),
+            body: Bytes::new(),
+            sequence,
+            deliveries: 1,
+            stored_at: Timestamp::UNIX_EPOCH,
+            token: String::new(),
+        };
+        InHand::new(0, 0, received, Duration::from_secs(30), Duration::ZERO)
+    }
+
     #[test]
     fn an_unstored_letter_is_remembered_with_growing_delays() {
         let memory = FailureMemory::default();
-        let now = Timestamp::UNIX_EPOCH;
+        let (now, hand) = (Timestamp::UNIX_EPOCH, hand(7));
         let delays: Vec<u64> =
-            (0..6).map(|_| memory.note_unstored(7, DeadReason::Crash, "e".into(), now).as_secs()).collect();
+            (0..6).map(|_| memory.note_unstored(&hand, DeadReason::Crash, "e".into(), now).as_secs()).collect();
         assert_eq!(delays, [30, 60, 120, 240, 480, 600]);
-        assert_eq!(memory.unstored(7).unwrap().reason, DeadReason::Crash);
-        memory.forget(7);
-        assert!(memory.unstored(7).is_none());
+        assert_eq!(memory.unstored(&hand).unwrap().reason, DeadReason::Crash);
+        memory.forget(&hand);
+        assert!(memory.unstored(&hand).is_none());
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_the_oldest_goes_first() {
+        let memory = FailureMemory::default();
+        for sequence in 0..=10_000 {
+            memory.note_unstored(&hand(sequence), DeadReason::Crash, String::new(), Timestamp::UNIX_EPOCH);
+        }
+        assert_eq!(memory.messages().len(), 10_000);
+        assert!(memory.unstored(&hand(0)).is_none() && memory.unstored(&hand(10_000)).is_some());
     }
 }

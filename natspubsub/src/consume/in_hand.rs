@@ -1,6 +1,6 @@
 //! A delivery that this process has received and not yet answered.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::transport::Received;
@@ -17,11 +17,20 @@ pub(crate) struct InHand {
     ack_wait: Duration,
     /// When the server was last told about it, in nanoseconds of the monotonic clock.
     signalled_ns: AtomicU64,
+    /// Set once an answer is on its way: a signal after a delayed NAK would undo its delay.
+    answering: AtomicBool,
 }
 
 impl InHand {
     pub(super) fn new(id: u64, subscriber: usize, received: Received, ack_wait: Duration, now: Duration) -> Self {
-        Self { id, subscriber, received, ack_wait, signalled_ns: AtomicU64::new(nanos(now)) }
+        Self {
+            id,
+            subscriber,
+            received,
+            ack_wait,
+            signalled_ns: AtomicU64::new(nanos(now)),
+            answering: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn id(&self) -> u64 {
@@ -56,7 +65,12 @@ impl InHand {
 
     /// Whether a third of `ack_wait` has passed since the last signal.
     pub(super) fn wants_signal(&self, now: Duration) -> bool {
-        now >= self.signalled() + self.ack_wait / 3 && now < self.deadline()
+        let due = now >= self.signalled() + self.ack_wait / 3 && now < self.deadline();
+        due && !self.answering.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn stop_signals(&self) {
+        self.answering.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn note_signal(&self, at: Duration) {

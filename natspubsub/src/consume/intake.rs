@@ -33,6 +33,8 @@ pub(crate) struct Intake {
     pull: PullState,
     /// Messages that open pull requests may still bring.
     outstanding: u32,
+    /// The pause before the next attempt to get the consumer back; short again once something worked.
+    heal_pause: Duration,
 }
 
 enum PullState {
@@ -50,13 +52,13 @@ enum Step {
 
 impl Intake {
     pub(crate) fn new(subscriber: Arc<Subscriber>, pull: Box<dyn Pull>, worker: UnboundedSender<Arc<InHand>>) -> Self {
-        Self { subscriber, worker, pull: PullState::Open(pull), outstanding: 0 }
+        Self { subscriber, worker, pull: PullState::Open(pull), outstanding: 0, heal_pause: HEAL_PAUSES.0 }
     }
 
     /// Takes deliveries into hand until `stop`; what is on its way by then is still taken. Its end closes the worker's
     /// channel.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        loop {
+        while !self.worker.is_closed() {
             self.top_up().await;
             match self.step(&stop).await {
                 Step::Pulled(event) => self.note(event),
@@ -89,6 +91,9 @@ impl Intake {
 
     async fn top_up(&mut self) {
         let PullState::Open(pull) = &mut self.pull else { return };
+        if !pull.is_ready() {
+            return;
+        }
         let Some(credit) = self.subscriber.load.credit(self.outstanding) else { return };
         match pull.request(credit, PULL_EXPIRES).await {
             Ok(()) => self.outstanding += credit,
@@ -105,10 +110,15 @@ impl Intake {
                 subscriber.load.add();
                 let ack_wait = subscriber.plan.settings.ack_wait;
                 let hand = subscriber.shared.keeper.hold(subscriber.index, *received, ack_wait);
-                // A worker that has gone leaves the delivery in the keeper's table, from where it is released.
-                let _ = self.worker.send(hand);
+                self.heal_pause = HEAL_PAUSES.0;
+                if let Err(unsent) = self.worker.send(hand) {
+                    subscriber.shared.keeper.forget(&unsent.0);
+                }
             }
-            PullEvent::Ended { unfilled } => self.outstanding = self.outstanding.saturating_sub(unfilled),
+            PullEvent::Ended { unfilled } => {
+                self.heal_pause = HEAL_PAUSES.0;
+                self.outstanding = self.outstanding.saturating_sub(unfilled);
+            }
             PullEvent::Reset => self.outstanding = 0,
             PullEvent::Gone(reason) => self.heal(&reason),
             PullEvent::Stopped => {}
@@ -121,7 +131,8 @@ impl Intake {
         tracing::error!(consumer = %durable, %stream, reason, "the consumer is lost; getting it back");
         self.outstanding = 0;
         self.subscriber.set_healing(true);
-        self.pull = PullState::Healing(Box::pin(reopen(self.subscriber.clone())));
+        self.pull = PullState::Healing(Box::pin(reopen(self.subscriber.clone(), self.heal_pause)));
+        self.heal_pause = (self.heal_pause * 2).min(HEAL_PAUSES.1);
     }
 
     /// Withdraws the pull and takes what is already on its way.
@@ -144,8 +155,8 @@ impl Intake {
     }
 }
 
-async fn reopen(subscriber: Arc<Subscriber>) -> Box<dyn Pull> {
-    let (mut pause, longest) = HEAL_PAUSES;
+async fn reopen(subscriber: Arc<Subscriber>, mut pause: Duration) -> Box<dyn Pull> {
+    let (_, longest) = HEAL_PAUSES;
     let transport = &subscriber.shared.transport;
     loop {
         subscriber.shared.clock.sleep(pause).await;

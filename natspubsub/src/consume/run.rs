@@ -16,21 +16,17 @@ use crate::handler::{Delivery, Failure, FailureClass, Next, Outcome};
 /// Handles one delivery and settles it.
 pub(super) async fn run(subscriber: Arc<Subscriber>, hand: Arc<InHand>) {
     let (context, delivery) = incoming::read(&subscriber, &hand);
-    let settlement = settlement(&subscriber, &hand, delivery).await;
+    // Code of the user also runs outside the handler: in `Drop` after a timeout, in the text of an error.
+    let caught = AssertUnwindSafe(settlement(&subscriber, &hand, delivery)).catch_unwind().await;
+    let settlement = caught.unwrap_or_else(|panic| decide(&facts(&subscriber, &hand), &panicked(panic)));
     settle(&subscriber, &hand, &context, settlement).await;
 }
 
 async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Delivery, Failure>) -> Settlement {
-    if let Some(unstored) = subscriber.memory.unstored(hand.sequence()) {
+    if let Some(unstored) = subscriber.memory.unstored(hand) {
         return Settlement::Dead { reason: unstored.reason, error: unstored.error };
     }
-    let settings = &subscriber.plan.settings;
-    let facts = Facts {
-        attempt: hand.received().deliveries,
-        max_attempts: settings.max_attempts,
-        retry: &settings.retry,
-        random: subscriber.shared.clock.random(),
-    };
+    let facts = facts(subscriber, hand);
     if let Some(crash) = crashed(&facts) {
         return crash;
     }
@@ -51,6 +47,16 @@ async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Del
     }
 }
 
+fn facts<'a>(subscriber: &'a Subscriber, hand: &InHand) -> Facts<'a> {
+    let settings = &subscriber.plan.settings;
+    Facts {
+        attempt: hand.received().deliveries,
+        max_attempts: settings.max_attempts,
+        retry: &settings.retry,
+        random: subscriber.shared.clock.random(),
+    }
+}
+
 /// Calls middleware and handler under the time limit; a panic is an outcome.
 async fn call(subscriber: &Subscriber, delivery: Delivery) -> Outcome {
     let chain =
@@ -62,12 +68,7 @@ async fn call(subscriber: &Subscriber, delivery: Delivery) -> Outcome {
     };
     match ended {
         Some(Ok(outcome)) => outcome,
-        Some(Err(panic)) => {
-            let text = panic_text(&*panic);
-            // Dropping a panic's value may panic itself.
-            let _ = std::panic::catch_unwind(AssertUnwindSafe(move || drop(panic)));
-            Outcome::Failed(Failure::new(FailureClass::Panic, format!("the handler panicked: {text}")))
-        }
+        Some(Err(panic)) => panicked(panic),
         None => {
             let limit = subscriber.plan.settings.timeout.unwrap_or_default();
             let limit = natspubsub_grammar::format_duration(limit);
@@ -77,6 +78,13 @@ async fn call(subscriber: &Subscriber, delivery: Delivery) -> Outcome {
             ))
         }
     }
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Outcome {
+    let text = panic_text(&*panic);
+    // Dropping a panic's value may panic itself.
+    let _ = std::panic::catch_unwind(AssertUnwindSafe(move || drop(panic)));
+    Outcome::Failed(Failure::new(FailureClass::Panic, format!("the handler panicked: {text}")))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {

@@ -7,7 +7,6 @@ use super::dead_letter::{self, Failed};
 use super::in_hand::InHand;
 use super::retry::delay;
 use super::subscriber::Subscriber;
-use crate::error::Result;
 use crate::handler::{FailureClass, Outcome};
 use crate::message::Context;
 use crate::topology::RetryPolicy;
@@ -115,19 +114,22 @@ pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Con
     let stats = &subscriber.shared.stats;
     match settlement {
         Settlement::Done => {
-            answer(subscriber, hand, Answer::Ack).await;
-            stats.processed();
+            if answer(subscriber, hand, Answer::Ack).await {
+                stats.processed();
+            }
         }
         Settlement::Discarded { reason } => {
             tracing::info!(subject = context.subject(), event_id = context.event_id(), reason, "discarded");
-            answer(subscriber, hand, Answer::Ack).await;
-            stats.discarded();
+            if answer(subscriber, hand, Answer::Ack).await {
+                stats.discarded();
+            }
         }
         Settlement::Retry { delay, error } | Settlement::Hold { pause: delay, error } => {
-            subscriber.memory.note_failure(hand.sequence(), subscriber.shared.clock.now());
+            subscriber.memory.note_failure(hand, subscriber.shared.clock.now());
             log_retry(context, delay, &error);
-            answer(subscriber, hand, Answer::Nak(delay)).await;
-            stats.retried();
+            if answer(subscriber, hand, Answer::Nak(delay)).await {
+                stats.retried();
+            }
         }
         Settlement::Dead { reason, error } if subscriber.plan.settings.dead_letter => {
             settle_dead(subscriber, hand, context, reason, error).await;
@@ -135,8 +137,9 @@ pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Con
         Settlement::Dead { reason, error } => {
             let event_id = context.event_id();
             tracing::error!(subject = context.subject(), event_id, %reason, error, "dropped: the subscriber has dead_letter = false");
-            answer(subscriber, hand, Answer::Term(reason.to_string())).await;
-            stats.discarded();
+            if answer(subscriber, hand, Answer::Term(reason.to_string())).await {
+                stats.discarded();
+            }
         }
     }
 }
@@ -160,7 +163,7 @@ fn log_retry(context: &Context, delay: Duration, error: &str) {
 /// original stays, the cause is remembered, and its next delivery comes straight here.
 async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, reason: DeadReason, error: String) {
     let now = subscriber.shared.clock.now();
-    let first_failed_at = subscriber.memory.note_failure(hand.sequence(), now);
+    let first_failed_at = subscriber.memory.note_failure(hand, now);
     let failed = Failed { reason, error: &error, first_failed_at, failed_at: now };
     let letter = dead_letter::letter(subscriber, hand, context, &failed);
     let (subject, event_id) = (context.subject(), context.event_id());
@@ -171,7 +174,7 @@ async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, 
             subscriber.shared.stats.dead_lettered();
         }
         Err(fault) => {
-            let delay = subscriber.memory.note_unstored(hand.sequence(), reason, error, now);
+            let delay = subscriber.memory.note_unstored(hand, reason, error, now);
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
             tracing::error!(subject, event_id, %reason, fault, delay_ms, "the dead letter could not be stored; the message is kept and tried again");
             answer(subscriber, hand, Answer::Nak(delay)).await;
@@ -182,29 +185,36 @@ async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, 
 
 /// Gives a delivery back that was never run or was cut off.
 pub(super) async fn release(subscriber: &Subscriber, hand: &InHand) {
-    answer(subscriber, hand, Answer::Nak(Duration::ZERO)).await;
-    subscriber.shared.stats.released();
+    if answer(subscriber, hand, Answer::Nak(Duration::ZERO)).await {
+        subscriber.shared.stats.released();
+    }
 }
 
-/// The one place that answers a delivery. Past the deadline the server has delivered the message again: a NAK or TERM
-/// would then hit that other run, so nothing but an acknowledgement of finished work is sent.
-async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answer) {
-    let fenced = answer != Answer::Ack && hand.deadline() <= subscriber.shared.clock.monotonic();
-    subscriber.shared.keeper.forget(hand);
-    subscriber.load.remove();
-    if fenced {
-        tracing::warn!(token = hand.token(), ?answer, "not sent: the server has delivered the message again by now");
-        return;
-    }
+/// The one place that answers a delivery; whether the answer was handed to a connection that stands.
+///
+/// Past the deadline, or after an outage, the server has delivered the message again: a NAK or TERM would then hit that
+/// other run, so nothing but an acknowledgement of finished work is sent. A dropped future leaves the delivery in
+/// the keeper's table, from where it is released.
+async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answer) -> bool {
+    let shared = &subscriber.shared;
+    hand.stop_signals();
     let finished = matches!(answer, Answer::Ack | Answer::Term(_));
-    let sent: Result<()> = subscriber.shared.transport.answer(hand.token(), answer).await;
+    let ours = hand.deadline() > shared.clock.monotonic() && shared.transport.is_connected();
+    let sent = if answer == Answer::Ack || ours {
+        shared.transport.answer(hand.token(), answer).await.map_err(|error| error.to_string())
+    } else {
+        Err("the server has delivered the message again by now".to_owned())
+    };
+    shared.keeper.forget(hand);
+    subscriber.load.remove();
     if finished {
-        subscriber.memory.forget(hand.sequence());
+        subscriber.memory.forget(hand);
     }
-    if let Err(error) = sent {
-        subscriber.shared.stats.unanswered();
-        tracing::error!(token = hand.token(), %error, "the answer was not sent; the message comes again after ack_wait");
+    if let Err(reason) = &sent {
+        shared.stats.unanswered();
+        tracing::warn!(token = hand.token(), reason, "the answer was not sent; the message comes again");
     }
+    sent.is_ok()
 }
 
 #[cfg(test)]

@@ -65,6 +65,13 @@ impl Subscriber {
         self.ended.store(true, Ordering::Relaxed);
     }
 
+    /// Stops keeping its deliveries alive, so that the server gives them to another process.
+    pub(crate) fn let_go(&self) {
+        for hand in self.shared.keeper.of(self.index) {
+            self.shared.keeper.forget(&hand);
+        }
+    }
+
     /// What keeps it from receiving messages, in one sentence.
     pub(crate) fn problem(&self) -> Option<String> {
         if self.ended.load(Ordering::Relaxed) {

@@ -244,6 +244,11 @@ impl Shared {
         for attempt in 1..=attempts {
             match self.transport.publish(outbound.clone(), self.config.publish_timeout).await {
                 Ok(stored) => return Ok(stored),
+                // After an attempt without an answer, a refusal of the next says nothing about the first.
+                Err(PublishFault::Rejected(reason)) if may_be_stored => {
+                    last = reason;
+                    break;
+                }
                 Err(PublishFault::Rejected(reason)) => {
                     return Err(Error::new(
                         ErrorKind::Rejected,

@@ -34,7 +34,19 @@ async fn ensure_stream(wanted: &AssetConfig, transport: &dyn Transport) -> Resul
         tracing::info!(stream = name, "creating the stream");
         return transport.create_stream(&without_nulls(wanted)).await;
     };
-    if let Some(config) = change(&what, Asset::Stream, &existing, wanted)? {
+    // Subjects that others added stay; a stream without ours is another application's.
+    let missing = subjects(wanted).find(|own| !subjects(&existing).any(|taken| taken == *own));
+    if let Some(subject) = missing {
+        let taken: Vec<&str> = subjects(&existing).collect();
+        let text = format!(
+            "{what} exists for {} and does not take {subject:?}: it belongs to another application; set another env or app",
+            taken.join(", ")
+        );
+        return Err(Error::new(ErrorKind::Start, text));
+    }
+    let mut wanted = wanted.clone();
+    wanted.remove("subjects");
+    if let Some(config) = change(&what, Asset::Stream, &existing, &wanted)? {
         transport.update_stream(&config).await?;
     }
     Ok(())
@@ -42,7 +54,7 @@ async fn ensure_stream(wanted: &AssetConfig, transport: &dyn Transport) -> Resul
 
 /// The server refuses overlapping streams with a number (10065); this says which stream and for which subject.
 async fn refuse_overlap(name: &str, wanted: &AssetConfig, transport: &dyn Transport) -> Result<()> {
-    for subject in wanted.get("subjects").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+    for subject in subjects(wanted) {
         let others: Vec<String> =
             transport.streams_on(subject).await?.into_iter().filter(|other| other != name).collect();
         if !others.is_empty() {
@@ -84,6 +96,10 @@ fn change(what: &str, asset: Asset, existing: &AssetConfig, wanted: &AssetConfig
     }
     tracing::warn!(changes = list(changes.iter().collect()), "updating {what}");
     Ok(Some(merged(existing, wanted)))
+}
+
+fn subjects(config: &AssetConfig) -> impl Iterator<Item = &str> {
+    config.get("subjects").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
 fn without_nulls(wanted: &AssetConfig) -> AssetConfig {

@@ -29,8 +29,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// Dead letters are kept long enough for a person to look at them.
 const DEAD_LETTER_MAX_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The engine counts attempts; the server's own limit is a net this far beyond.
-const DELIVERIES_BEYOND_ATTEMPTS: u32 = 100;
+/// The engine counts attempts. At a limit of its own the server stops delivering in silence, so it has none.
+const MAX_DELIVER_UNLIMITED: i64 = -1;
 
 /// The server's default; a smaller number would stop deliveries to the other instances without an error.
 const ACK_PENDING_MIN: u32 = 1_000;
@@ -204,7 +204,7 @@ fn consumer(durable: &str, mut filters: Vec<String>, settings: &SubscriberSettin
         "ack_policy": "explicit",
         "replay_policy": "instant",
         "ack_wait": nanos(settings.ack_wait),
-        "max_deliver": settings.max_attempts.saturating_add(DELIVERIES_BEYOND_ATTEMPTS),
+        "max_deliver": MAX_DELIVER_UNLIMITED,
         "max_ack_pending": capacity.saturating_mul(4).max(ACK_PENDING_MIN),
         "backoff": Value::Null,
     }))

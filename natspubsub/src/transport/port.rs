@@ -93,6 +93,9 @@ pub(crate) enum PullEvent {
 /// Pull requests of one durable consumer.
 #[async_trait]
 pub(crate) trait Pull: Send {
+    /// Whether a request would reach the server now. When that changes, [`Pull::next`] returns.
+    fn is_ready(&self) -> bool;
+
     /// Asks for up to `batch` messages within `expires`.
     async fn request(&mut self, batch: u32, expires: Duration) -> Result<()>;
 

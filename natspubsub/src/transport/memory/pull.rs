@@ -70,6 +70,10 @@ impl MemoryPull {
 
 #[async_trait]
 impl Pull for MemoryPull {
+    fn is_ready(&self) -> bool {
+        true
+    }
+
     async fn request(&mut self, batch: u32, expires: Duration) -> Result<()> {
         let ends = self.broker.clock.monotonic() + expires;
         self.requests.push_back((batch, ends));

@@ -25,6 +25,9 @@ const API_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long handing bytes to the connection may take; beyond it the connection is down and its buffer full.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the server may take to confirm in-progress signals.
+const SIGNAL_TIMEOUT: Duration = Duration::from_secs(2);
+
 const IN_PROGRESS: Bytes = Bytes::from_static(b"+WPI");
 
 struct NatsTransport {
@@ -114,10 +117,25 @@ impl Transport for NatsTransport {
     }
 
     async fn in_progress(&self, tokens: &[String]) -> Result<()> {
-        for token in tokens {
+        if !self.is_connected() {
+            return Err(Error::new(ErrorKind::Connect, "in-progress signals cannot be sent: the connection is down"));
+        }
+        let Some((last, others)) = tokens.split_last() else { return Ok(()) };
+        for token in others {
             send("an in-progress signal", self.client.publish(token.clone(), IN_PROGRESS)).await?;
         }
-        Ok(())
+        // An answer to the last one says that the server has read them all.
+        match tokio::time::timeout(SIGNAL_TIMEOUT, self.client.request(last.clone(), IN_PROGRESS)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) if error.kind() == async_nats::RequestErrorKind::NoResponders => Ok(()),
+            Ok(Err(error)) => {
+                Err(Error::new(ErrorKind::Server, "in-progress signals were not confirmed").with_source(error))
+            }
+            Err(_) => Err(Error::new(
+                ErrorKind::Server,
+                format!("in-progress signals were not confirmed within {SIGNAL_TIMEOUT:?}"),
+            )),
+        }
     }
 
     async fn flush(&self, stream: &str, limit: Duration) -> Result<()> {

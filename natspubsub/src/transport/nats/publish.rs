@@ -32,11 +32,17 @@ fn fault(error: &PublishError) -> PublishFault {
     let text = crate::error::chain(error);
     match error.kind() {
         PublishErrorKind::StreamNotFound => PublishFault::NoStream,
-        PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe | PublishErrorKind::MaxAckPending => {
-            PublishFault::Unknown(text)
-        }
-        _ => PublishFault::Rejected(text),
+        PublishErrorKind::MaxPayloadExceeded
+        | PublishErrorKind::WrongLastMessageId
+        | PublishErrorKind::WrongLastSequence => PublishFault::Rejected(text),
+        // An answer of the server is certain; anything else, such as an answer that cannot be read, is not.
+        _ if is_answer(error) => PublishFault::Rejected(text),
+        _ => PublishFault::Unknown(text),
     }
+}
+
+fn is_answer(error: &PublishError) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<jetstream::Error>())
 }
 
 /// Headers for the client. Whatever the client would panic on is left out: a dead letter must get through even when

@@ -7,9 +7,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use async_nats::connection::State;
 use async_nats::{Client, Message, StatusCode, Subscriber};
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -19,6 +22,15 @@ use crate::error::Result;
 use crate::message::Headers;
 use crate::transport::ack_subject::AckSubject;
 use crate::transport::port::{Pull, PullEvent, Received};
+
+/// How often a pull without open requests looks whether it could make one: the client can drop connection events.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What a request that ended says it was short of.
+const PENDING_MESSAGES: &str = "Nats-Pending-Messages";
+
+/// How long the round trip before the end may take.
+const BARRIER_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long after its end a request may stay unanswered before it counts as lost.
 const LATE: Duration = Duration::from_millis(500);
@@ -30,10 +42,13 @@ pub(super) struct NatsPull {
     subscription: Subscriber,
     inbox: String,
     next_subject: String,
+    info_subject: String,
     /// Open requests, the oldest first: the server fills them in this order.
     requests: VecDeque<Request>,
     requests_made: u64,
     stopped: bool,
+    /// Ends when the server has sent everything that open requests brought.
+    barrier: Option<BoxFuture<'static, ()>>,
 }
 
 struct Request {
@@ -53,6 +68,7 @@ impl NatsPull {
         let inbox = client.new_inbox();
         let subscription = send("a subscription", client.subscribe(format!("{inbox}.*"))).await?;
         connections.mark_unchanged();
+        let info_subject = format!("$JS.API.CONSUMER.INFO.{stream}.{durable}");
         let next_subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}");
         Ok(Self {
             client,
@@ -64,13 +80,30 @@ impl NatsPull {
             requests: VecDeque::new(),
             requests_made: 0,
             stopped: false,
+            barrier: None,
+            info_subject,
         })
     }
 
-    /// Takes a request off the list and returns what was left of it.
-    fn end(&mut self, id: u64) -> u32 {
-        let at = self.requests.iter().position(|request| request.id == id);
-        at.and_then(|at| self.requests.remove(at)).map_or(0, |request| request.left)
+    /// Takes a request off the list and returns what was left of it. The server serves open requests in turn, and
+    /// deliveries do not say which request they fill, so its own count corrects ours.
+    fn end(&mut self, id: u64, counted_by_server: Option<u32>) -> u32 {
+        let Some(at) = self.requests.iter().position(|request| request.id == id) else { return 0 };
+        let left = self.requests.remove(at).map_or(0, |request| request.left);
+        let unfilled = counted_by_server.unwrap_or(left);
+        if let Some(oldest) = self.requests.front_mut() {
+            oldest.left += left.saturating_sub(unfilled);
+        }
+        for _ in left..unfilled {
+            self.fill_one();
+        }
+        unfilled
+    }
+
+    async fn drain(&mut self) {
+        if let Err(error) = send("the end of a subscription", self.subscription.drain()).await {
+            tracing::warn!(%error, "the pull could not be withdrawn; what it delivers comes again after ack_wait");
+        }
     }
 
     fn fill_one(&mut self) {
@@ -91,7 +124,8 @@ impl NatsPull {
         };
         let id = message.subject.rsplit('.').next().and_then(|id| id.parse().ok()).unwrap_or(0);
         let description = message.description.as_deref().unwrap_or("");
-        let deleted = description.contains("Consumer Deleted") || description.contains("Stream Deleted");
+        let pending = message.headers.as_ref().and_then(|headers| headers.get(PENDING_MESSAGES)?.as_str().parse().ok());
+        let passing = description.contains("Leadership Change") || description.contains("Server Shutdown");
         match status {
             StatusCode::IDLE_HEARTBEAT => None,
             StatusCode::NO_RESPONDERS => {
@@ -100,11 +134,13 @@ impl NatsPull {
                     "nobody answers the pull: the consumer, its stream or its leader is missing".into(),
                 ))
             }
-            _ if deleted => {
+            StatusCode::NOT_FOUND | StatusCode::TIMEOUT => Some(PullEvent::Ended { unfilled: self.end(id, pending) }),
+            _ if passing => Some(PullEvent::Ended { unfilled: self.end(id, pending) }),
+            // Deleted, or refused: asking again at once would be refused at once.
+            _ => {
                 self.requests.clear();
-                Some(PullEvent::Gone(description.to_owned()))
+                Some(PullEvent::Gone(format!("{status} {description}")))
             }
-            _ => Some(PullEvent::Ended { unfilled: self.end(id) }),
         }
     }
 
@@ -115,12 +151,18 @@ impl NatsPull {
             return None;
         }
         let id = request.id;
-        Some(PullEvent::Ended { unfilled: self.end(id) })
+        Some(PullEvent::Ended { unfilled: self.end(id, None) })
     }
 }
 
 #[async_trait]
 impl Pull for NatsPull {
+    /// While the connection is down the client keeps what it is asked to send, and would send every request of the
+    /// outage at once when it is back.
+    fn is_ready(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
     async fn request(&mut self, batch: u32, expires: Duration) -> Result<()> {
         self.requests_made += 1;
         let id = self.requests_made;
@@ -137,11 +179,12 @@ impl Pull for NatsPull {
             if let Some(event) = self.end_late() {
                 return event;
             }
-            let late = self.requests.front().map(|request| request.ends + LATE);
             let clock = self.clock.clone();
-            let wait = async {
-                match late {
-                    Some(at) => clock.sleep(at.saturating_sub(clock.monotonic())).await,
+            let open = self.requests.front().map(|request| request.ends + LATE);
+            let wait = clock.sleep(open.map_or(LOOK, |late| late.saturating_sub(clock.monotonic())));
+            let barrier = async {
+                match &mut self.barrier {
+                    Some(barrier) => barrier.await,
                     None => std::future::pending().await,
                 }
             };
@@ -162,7 +205,13 @@ impl Pull for NatsPull {
                     self.requests.clear();
                     return PullEvent::Reset;
                 }
-                () = wait => {}
+                () = barrier => {
+                    self.barrier = None;
+                    self.drain().await;
+                }
+                () = wait => if open.is_none() && !self.stopped {
+                    return PullEvent::Ended { unfilled: 0 };
+                }
             }
         }
     }
@@ -170,10 +219,12 @@ impl Pull for NatsPull {
     async fn stop(&mut self) {
         self.requests.clear();
         self.stopped = true;
-        // Draining a subscription keeps it until the server has confirmed that nothing more comes.
-        if let Err(error) = send("the end of a subscription", self.subscription.drain()).await {
-            tracing::warn!(%error, "the pull could not be withdrawn; what it delivers comes again after ack_wait");
-        }
+        // async-nats forgets a drained subscription before the server does, and what is on its way would wait for
+        // ack_wait. One round trip first: what the server had sent by then has arrived.
+        let (client, info) = (self.client.clone(), self.info_subject.clone());
+        self.barrier = Some(Box::pin(async move {
+            let _ = tokio::time::timeout(BARRIER_LIMIT, client.request(info, Bytes::new())).await;
+        }));
     }
 }
 
