@@ -263,6 +263,18 @@ impl ConfigBuilder {
         self.set("stream_storage", settings::storage_name(storage))
     }
 
+    /// How long the application's stream keeps messages. Default: 7 days.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let config = natspubsub::Config::builder().url("memory:").app("a").stream_max_age(Duration::from_secs(3_600)).build()?;
+    /// # Ok::<(), natspubsub::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stream_max_age(self, age: Duration) -> Self {
+        self.set("stream_max_age", natspubsub_grammar::format_duration(age))
+    }
+
     /// Which headers a message carries besides its message id. Default: [`WireHeaders::Compact`].
     ///
     /// ```
