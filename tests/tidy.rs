@@ -22,7 +22,7 @@ const TOP: &str = "app";
 /// Words that name a mechanism, and the only places that may.
 const PLACES: [(&str, &[&str]); 5] = [
     ("async_nats", &["transport/nats/"]),
-    ("inventory", &["registry/linked.rs", "__private.rs", "lib.rs"]),
+    ("inventory", &["registry/linked.rs", "__private.rs", "link.rs"]),
     ("Instant::now", &["clock.rs"]),
     ("Timestamp::now", &["clock.rs"]),
     ("tokio::spawn", &[]),

@@ -1,17 +1,29 @@
 //! `#[derive(Event)]`.
 
 use natspubsub_grammar::Pattern;
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{DeriveInput, LitStr};
+use syn::{Data, DeriveInput, Expr, Fields, Lit, LitStr};
 
 use crate::faults::Faults;
 use crate::paths::private;
 
+const KEYS: [&str; 4] = ["topic", "version", "key", "id"];
+
 /// Keys that a later version understands.
-const LATER: [&str; 4] = ["version", "key", "id", "subject"];
+const LATER: [&str; 1] = ["subject"];
+
+/// What `#[event(..)]` says.
+#[derive(Default)]
+struct Declared {
+    topic: Option<LitStr>,
+    version: Option<u32>,
+    key: Option<LitStr>,
+    id: Option<LitStr>,
+    written: Vec<String>,
+}
 
 pub(crate) fn event(item: TokenStream) -> TokenStream {
     let input: DeriveInput = match syn::parse2(item) {
@@ -19,53 +31,92 @@ pub(crate) fn event(item: TokenStream) -> TokenStream {
         Err(error) => return error.to_compile_error(),
     };
     let mut faults = Faults::of(&input.ident);
-    let topic = topic(&input, &mut faults);
+    let declared = declared(&input, &mut faults);
+    let topic = topic(&declared, &mut faults);
+    let fields = field_names(&input);
+    let key = declared.key.as_ref().and_then(|key| field(key, &key.value(), &fields, &mut faults));
+    let id = declared.id.as_ref().and_then(|id| template(id, &fields, &mut faults));
     match (faults.into_tokens(), topic) {
-        (None, Some(topic)) => expand(&input, &topic),
+        (None, Some(topic)) => expand(&input, &topic, declared.version, key.as_ref(), id.as_ref()),
         (errors, _) => errors.unwrap_or_default(),
     }
 }
 
-fn topic(input: &DeriveInput, faults: &mut Faults) -> Option<String> {
-    let mut topic: Option<LitStr> = None;
-    let mut written = false;
+fn declared(input: &DeriveInput, faults: &mut Faults) -> Declared {
+    let mut declared = Declared::default();
+    let mut found = false;
     for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("event")) {
-        written = true;
+        found = true;
         let read = attribute.parse_nested_meta(|meta| {
             let key = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
-            let value: syn::Expr = meta.value()?.parse()?;
-            match (key.as_str(), &value) {
-                ("topic", syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. })) if topic.is_none() => {
-                    topic = Some(text.clone())
-                }
-                ("topic", _) if topic.is_some() => {
-                    faults.add(meta.path.span(), "`topic` is written twice", "keep one of them")
-                }
-                ("topic", _) => {
-                    faults.add(value.span(), "a topic is a literal in quotes", "write `topic = \"order.created\"`")
-                }
-                (later, _) if LATER.contains(&later) => {
-                    faults.add(meta.path.span(), format!("`{later}` is not supported yet"), "leave it out");
-                }
-                _ => faults.add(
-                    meta.path.span(),
-                    format!("there is no key `{key}`"),
-                    "write `topic = \"order.created\"`",
-                ),
-            }
+            let value: Expr = meta.value()?.parse()?;
+            declared.take(&key, meta.path.span(), &value, faults);
             Ok(())
         });
         if let Err(error) = read {
             faults.add(error.span(), error, "write #[event(topic = \"order.created\")]");
         }
     }
-    let Some(topic) = topic else {
-        if !written {
-            let help = "add #[event(topic = \"order.created\")] below the derive";
-            faults.add(Span::call_site(), "the topic is missing", help);
+    if declared.topic.is_none()
+        && !declared.written.iter().any(|key| key == "topic")
+        && (!found || !declared.written.is_empty())
+    {
+        faults.add(
+            Span::call_site(),
+            "the topic is missing",
+            "add #[event(topic = \"order.created\")] below the derive",
+        );
+    }
+    declared
+}
+
+impl Declared {
+    fn take(&mut self, key: &str, span: Span, value: &Expr, faults: &mut Faults) {
+        if LATER.contains(&key) {
+            faults.add(span, format!("`{key}` is not supported yet"), "leave it out and write `topic`");
+            return;
         }
-        return None;
-    };
+        if !KEYS.contains(&key) {
+            let nearest = KEYS.iter().min_by_key(|known| strsim::damerau_levenshtein(known, key)).unwrap_or(&"topic");
+            faults.add(
+                span,
+                format!("there is no key `{key}`"),
+                format!("did you mean `{nearest}`? the keys are {}", KEYS.join(", ")),
+            );
+            return;
+        }
+        if self.written.iter().any(|written| written == key) {
+            faults.add(span, format!("`{key}` is written twice"), "keep one of them");
+            return;
+        }
+        self.written.push(key.to_owned());
+        match (key, value) {
+            ("version", Expr::Lit(syn::ExprLit { lit: Lit::Int(number), .. })) => match number.base10_parse() {
+                Ok(version) if version >= 1 => self.version = Some(version),
+                _ => faults.add(number.span(), "a version is a whole number from 1", "write `version = 1`"),
+            },
+            ("version", _) => faults.add(value.span(), "a version is a whole number from 1", "write `version = 1`"),
+            (_, Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. })) => {
+                let slot = match key {
+                    "topic" => &mut self.topic,
+                    "key" => &mut self.key,
+                    _ => &mut self.id,
+                };
+                *slot = Some(text.clone());
+            }
+            ("topic", _) => {
+                faults.add(value.span(), "a topic is a literal in quotes", "write `topic = \"order.created\"`")
+            }
+            ("key", _) => {
+                faults.add(value.span(), "a key is the name of a field in quotes", "write `key = \"order_id\"`")
+            }
+            _ => faults.add(value.span(), "an id is a template in quotes", "write `id = \"order-created-{order_id}\"`"),
+        }
+    }
+}
+
+fn topic(declared: &Declared, faults: &mut Faults) -> Option<String> {
+    let topic = declared.topic.as_ref()?;
     match Pattern::topic(&topic.value()) {
         Ok(pattern) if pattern.is_literal() => Some(topic.value()),
         Ok(_) => {
@@ -83,15 +134,93 @@ fn topic(input: &DeriveInput, faults: &mut Faults) -> Option<String> {
     }
 }
 
-fn expand(input: &DeriveInput, topic: &str) -> TokenStream {
+fn field_names(input: &DeriveInput) -> Vec<Ident> {
+    match &input.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(named) => named.named.iter().filter_map(|field| field.ident.clone()).collect(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// The field of that name.
+fn field(literal: &LitStr, name: &str, fields: &[Ident], faults: &mut Faults) -> Option<Ident> {
+    let found = fields.iter().find(|field| field.unraw() == name).cloned();
+    if found.is_none() {
+        let names: Vec<String> = fields.iter().map(|field| field.unraw().to_string()).collect();
+        let help = match names.is_empty() {
+            true => "only a struct with named fields has one".to_owned(),
+            false => format!("the fields are {}", names.join(", ")),
+        };
+        faults.add(literal.span(), format!("there is no field `{name}`"), help);
+    }
+    found
+}
+
+/// An id template: the text around the placeholders, and the fields in them.
+struct Template {
+    format: String,
+    fields: Vec<Ident>,
+}
+
+fn template(literal: &LitStr, fields: &[Ident], faults: &mut Faults) -> Option<Template> {
+    let text = literal.value();
+    let mut template = Template { format: String::new(), fields: Vec::new() };
+    let mut rest = text.as_str();
+    while let Some(open) = rest.find(['{', '}']) {
+        let close = rest[open..].find('}').map(|close| open + close);
+        let (true, Some(close)) = (rest[open..].starts_with('{'), close) else {
+            faults.add(
+                literal.span(),
+                "the id has a brace that is not part of a placeholder",
+                "write `{field}` for the value of a field",
+            );
+            return None;
+        };
+        template.format.push_str(&rest[..open]);
+        template.format.push_str("{}");
+        template.fields.push(field(literal, &rest[open + 1..close], fields, faults)?);
+        rest = &rest[close + 1..];
+    }
+    template.format.push_str(rest);
+    if template.fields.is_empty() {
+        let help = "every event of this type would have the same id, and a stream stores an id once; add a field: `id = \"order-created-{order_id}\"`";
+        faults.add(literal.span(), "the id has no placeholder", help);
+        return None;
+    }
+    Some(template)
+}
+
+fn expand(
+    input: &DeriveInput,
+    topic: &str,
+    version: Option<u32>,
+    key: Option<&Ident>,
+    id: Option<&Template>,
+) -> TokenStream {
     let private = private(Span::call_site());
     let name = &input.ident;
     let message_type = name.unraw().to_string();
     let (generics, types, bounds) = input.generics.split_for_impl();
+    let version = version.map(|version| quote!(const VERSION: u32 = #version;));
+    let some = |value: TokenStream| quote!(::core::option::Option::Some(#value));
+    let returns = quote!(::core::option::Option<::std::string::String>);
+    let key = key.map(|field| {
+        let value = some(quote!(::std::string::ToString::to_string(&self.#field)));
+        quote!(fn key(&self) -> #returns { #value })
+    });
+    let id = id.map(|Template { format, fields }| {
+        let value = some(quote!(::std::format!(#format #(, self.#fields)*)));
+        quote!(fn id(&self) -> #returns { #value })
+    });
     quote! {
         impl #generics #private::Event for #name #types #bounds {
             const TOPIC: &'static str = #topic;
             const MESSAGE_TYPE: &'static str = #message_type;
+            #version
+            #key
+            #id
         }
     }
 }

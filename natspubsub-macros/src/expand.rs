@@ -1,19 +1,21 @@
 //! The code of a subscriber: absolute paths, private names, the user's tokens untouched.
 
+use natspubsub_grammar::{Pattern, Token};
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use crate::paths::private;
-use crate::signature::{Handler, return_type};
+use crate::signature::{Argument, Handler, return_type};
 use crate::validate::ValidArgs;
 
 /// The type of the function's name, its descriptor and its registration.
 pub(crate) fn expand(handler: &Handler, args: &ValidArgs) -> TokenStream {
     let Handler { name, cfgs, .. } = handler;
     let private = private(Span::call_site());
-    let call = call(handler);
+    let call = call(handler, args);
+    let deliverable = deliverable(handler, args);
     let descriptor = descriptor(handler, args);
     quote! {
         #(#cfgs)*
@@ -23,6 +25,7 @@ pub(crate) fn expand(handler: &Handler, args: &ValidArgs) -> TokenStream {
 
         #(#cfgs)*
         const _: () = {
+            #deliverable
             #call
             static __NATSPUBSUB_DESCRIPTOR: #private::SubscriberDescriptor = #descriptor;
             impl #private::Subscribe for #name {
@@ -38,17 +41,24 @@ pub(crate) fn expand(handler: &Handler, args: &ValidArgs) -> TokenStream {
 }
 
 /// Decodes the payload, takes the arguments, calls the function, converts what it returns.
-fn call(handler: &Handler) -> TokenStream {
-    let Handler { name, payload, extractors, returns, .. } = handler;
+fn call(handler: &Handler, args: &ValidArgs) -> TokenStream {
+    let Handler { name, payload, arguments: declared, returns, .. } = handler;
     let private_here = private(Span::call_site());
     let payload_span = payload.span();
     let payload_private = private(payload_span);
     let arguments: Vec<Ident> =
-        (0..extractors.len()).map(|index| format_ident!("__natspubsub_argument_{index}")).collect();
-    let takes = extractors.iter().zip(&arguments).map(|(ty, argument)| {
+        (0..declared.len()).map(|index| format_ident!("__natspubsub_argument_{index}")).collect();
+    let takes = declared.iter().zip(&arguments).map(|(Argument { name, ty }, argument)| {
         let private = private(ty.span());
-        let taken =
-            quote_spanned!(ty.span()=> <#ty as #private::FromDelivery>::from_delivery(&__natspubsub_delivery).await);
+        let taken = match name.as_ref().filter(|name| args.captures(name)) {
+            Some(name) => {
+                let (places, name) = (places(args, name), name.unraw().to_string());
+                quote_spanned!(ty.span()=> #private::captured::<#ty>(&__natspubsub_delivery, #name, &[#(#places),*]))
+            }
+            None => {
+                quote_spanned!(ty.span()=> <#ty as #private::FromDelivery>::from_delivery(&__natspubsub_delivery).await)
+            }
+        };
         quote! {
             let #argument = match #taken {
                 ::core::result::Result::Ok(argument) => argument,
@@ -84,11 +94,51 @@ fn call(handler: &Handler) -> TokenStream {
     }
 }
 
+/// Where each pattern captures a name.
+fn places(args: &ValidArgs, name: &Ident) -> Vec<TokenStream> {
+    let private = private(Span::call_site());
+    let name = name.unraw().to_string();
+    let place = |pattern: &Pattern| {
+        let token = pattern.tokens().iter().position(|token| token.capture() == Some(name.as_str()))?;
+        let tail = matches!(pattern.tokens()[token], Token::TailCapture(_));
+        let pattern = pattern.to_string();
+        Some(quote!(#private::Place { pattern: #pattern, token: #token, tail: #tail }))
+    };
+    args.patterns.iter().filter_map(place).collect()
+}
+
+/// A constant that fails to compile when the payload's own topic can never arrive.
+fn deliverable(handler: &Handler, args: &ValidArgs) -> TokenStream {
+    if args.patterns.is_empty() {
+        return TokenStream::new();
+    }
+    let Handler { name, payload, .. } = handler;
+    let patterns: Vec<String> = args.patterns.iter().map(ToString::to_string).collect();
+    let (function, listed, payload_text) = (name.unraw(), patterns.join("\", \""), quote!(#payload).to_string());
+    let message = format!(
+        "{function}: \"{listed}\" can never deliver the topic of its payload `{payload_text}`; compare the pattern with the payload's #[event(topic = ..)]"
+    );
+    let span = Span::call_site().located_at(args.span);
+    let private = private(span);
+    quote_spanned! {span=>
+        const _: () = {
+            #[allow(unused_imports)]
+            use #private::NoTopic as _;
+            ::core::assert!(#private::can_deliver(#private::TopicOf::<#payload>::TOPIC, &[#(#patterns),*]), "{}", #message);
+        };
+    }
+}
+
 fn descriptor(handler: &Handler, args: &ValidArgs) -> TokenStream {
-    let Handler { name, payload, extractors, .. } = handler;
+    let Handler { name, payload, arguments, .. } = handler;
+    let captured = |argument: &&Argument| argument.name.as_ref().is_some_and(|name| args.captures(name));
+    let extractors = arguments.iter().filter(|argument| !captured(argument)).map(|argument| &argument.ty);
     let private = private(Span::call_site());
     let function = name.unraw().to_string();
-    let topics = &args.topics;
+    let topics: Vec<TokenStream> = match args.patterns.is_empty() {
+        true => vec![quote_spanned!(payload.span()=> <#payload as #private::Event>::TOPIC)],
+        false => args.patterns.iter().map(|pattern| pattern.to_string().into_token_stream()).collect(),
+    };
     let fields = args.options.iter().map(|(field, value)| {
         let field = Ident::new(field, Span::call_site());
         let value = value.tokens();

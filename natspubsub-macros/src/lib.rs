@@ -5,6 +5,7 @@ mod event;
 mod expand;
 mod fallback;
 mod faults;
+mod handler_error;
 mod middleware;
 mod options;
 mod paths;
@@ -30,6 +31,12 @@ pub fn middleware(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Event, attributes(event))]
 pub fn event(item: TokenStream) -> TokenStream {
     debug(event::event(item.into())).into()
+}
+
+/// Says what each value of an error type means for its message; documented on `natspubsub::HandlerError`.
+#[proc_macro_derive(HandlerError, attributes(transient, permanent, validation, infrastructure, discard))]
+pub fn handler_error(item: TokenStream) -> TokenStream {
+    debug(handler_error::handler_error(item.into())).into()
 }
 
 /// Prints an expansion when `NATSPUBSUB_MACROS_DEBUG` is set.

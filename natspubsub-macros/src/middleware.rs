@@ -112,6 +112,7 @@ fn registration(name: &Ident, order: i32, make: &TokenStream, attributes: &[Attr
         const _: () = {
             static __NATSPUBSUB_DESCRIPTOR: #private::MiddlewareDescriptor = #private::MiddlewareDescriptor {
                 name: #text,
+                module: ::core::module_path!(),
                 order: #order,
                 file: ::core::file!(),
                 line: ::core::line!(),

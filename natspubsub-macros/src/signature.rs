@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Attribute, FnArg, ReturnType, Signature, Type, Visibility};
+use syn::{Attribute, FnArg, Pat, ReturnType, Signature, Type, Visibility};
 
 use crate::faults::Faults;
 
@@ -28,10 +28,18 @@ impl Parse for Function {
 pub(crate) struct Handler {
     pub(crate) name: Ident,
     pub(crate) payload: Type,
-    pub(crate) extractors: Vec<Type>,
+    /// The arguments after the payload.
+    pub(crate) arguments: Vec<Argument>,
     pub(crate) returns: ReturnType,
     /// `cfg` attributes, which generated items repeat.
     pub(crate) cfgs: Vec<Attribute>,
+}
+
+/// One argument after the payload.
+pub(crate) struct Argument {
+    /// Its name, unless it is a pattern such as `State(db)`.
+    pub(crate) name: Option<Ident>,
+    pub(crate) ty: Type,
 }
 
 /// Extractors that stand first are the likeliest mistake.
@@ -50,9 +58,8 @@ pub(crate) fn handler(function: Function, faults: &mut Faults) -> Option<Handler
     if let Some(variadic) = &signature.variadic {
         faults.add(variadic.span(), "a handler cannot be variadic", "write each argument");
     }
-    let types = argument_types(&signature, faults);
-    let mut types = types.into_iter();
-    let payload = types.next();
+    let mut arguments = arguments(&signature, faults).into_iter();
+    let payload = arguments.next().map(|argument| argument.ty);
     if payload.is_none() && signature.inputs.is_empty() {
         let help = "the first argument receives the body of the message: `order: OrderCreated`, or `Raw(body): Raw` for the bytes";
         faults.add(signature.paren_token.span.join(), "a handler takes the payload as its first argument", help);
@@ -60,11 +67,11 @@ pub(crate) fn handler(function: Function, faults: &mut Faults) -> Option<Handler
     let payload = payload?;
     check_payload(&payload, &signature, faults);
     let cfgs = attributes.into_iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
-    Some(Handler { name: signature.ident, payload, extractors: types.collect(), returns: signature.output, cfgs })
+    Some(Handler { name: signature.ident, payload, arguments: arguments.collect(), returns: signature.output, cfgs })
 }
 
-fn argument_types(signature: &Signature, faults: &mut Faults) -> Vec<Type> {
-    let mut types = Vec::new();
+fn arguments(signature: &Signature, faults: &mut Faults) -> Vec<Argument> {
+    let mut arguments = Vec::new();
     for input in &signature.inputs {
         match input {
             FnArg::Receiver(receiver) => {
@@ -79,11 +86,15 @@ fn argument_types(signature: &Signature, faults: &mut Faults) -> Vec<Type> {
                         "write the type itself instead of `impl Trait`",
                     );
                 }
-                types.push((*typed.ty).clone());
+                let name = match &*typed.pat {
+                    Pat::Ident(pattern) => Some(pattern.ident.clone()),
+                    _ => None,
+                };
+                arguments.push(Argument { name, ty: (*typed.ty).clone() });
             }
         }
     }
-    types
+    arguments
 }
 
 fn check_payload(payload: &Type, signature: &Signature, faults: &mut Faults) {

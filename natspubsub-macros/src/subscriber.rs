@@ -15,8 +15,9 @@ pub(crate) fn topic_subscriber(tokens: TokenStream, item: TokenStream) -> TokenS
         Err(_) => return not_a_function(item),
     };
     let mut faults = Faults::of(&function.signature.ident);
-    let valid = validate(args(tokens, &mut faults), &mut faults);
+    let written = args(tokens, &mut faults);
     let handler = handler(function, &mut faults);
+    let valid = validate(written, handler.as_ref(), &mut faults);
     match (faults.into_tokens(), handler) {
         (None, Some(handler)) => {
             let mut tokens = item;

@@ -2,11 +2,15 @@
 
 pub use inventory;
 
+pub use crate::handler::captured::{Place, captured};
 pub use crate::handler::returned::{ByError, ByNothing, ByPolicy, HandlerReturn, Probe};
-pub use crate::handler::{Delivery, FromDelivery, Middleware, Next, Outcome, Payload, Requirement};
-pub use crate::message::Event;
+pub use crate::handler::{
+    Delivery, FailureClass, FromDelivery, HandlerError, Middleware, Next, Outcome, Payload, Requirement, RetryCurve,
+};
+pub use crate::message::{Event, NoTopic, TopicOf, can_deliver};
 pub use crate::registry::{
-    MadeMiddleware, MiddlewareDescriptor, Registration, Subscribe, SubscriberDescriptor, SubscriberOptions,
+    LinkDescriptor, MadeMiddleware, MiddlewareDescriptor, Registration, Subscribe, SubscriberDescriptor,
+    SubscriberOptions,
 };
 
 /// The running handler of one delivery.

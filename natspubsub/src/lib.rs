@@ -29,6 +29,7 @@ mod config;
 mod consume;
 mod error;
 mod handler;
+mod link;
 mod message;
 mod middleware;
 mod publish;
@@ -40,6 +41,7 @@ mod transport;
 #[doc(hidden)]
 pub mod __private;
 pub mod prelude;
+pub mod testing;
 
 pub use app::{App, AppBuilder, Health, HealthStatus, RunningApp, ShutdownReport, run};
 pub use config::{Config, ConfigBuilder, Storage, WireHeaders};
@@ -47,7 +49,7 @@ pub use consume::Stats;
 pub use error::{Error, ErrorKind, Result};
 pub use handler::{
     Delivery, Failure, FailureClass, FromDelivery, HandlerError, IntoOutcome, Middleware, Next, Outcome, Payload,
-    Policy, Requirement, Services, State,
+    Policy, Requirement, RetryCurve, Services, State,
 };
 pub use message::{Context, Event, Headers, Metadata, Raw};
 /// Ties a payload type to its topic: implements [`Event`](trait@Event).
@@ -62,6 +64,8 @@ pub use message::{Context, Event, Headers, Metadata, Raw};
 /// assert_eq!(OrderCreated::TOPIC, "order.created");
 /// ```
 pub use natspubsub_macros::Event;
+#[doc = include_str!("../docs/handler_error.md")]
+pub use natspubsub_macros::HandlerError;
 #[doc = include_str!("../docs/middleware.md")]
 pub use natspubsub_macros::middleware;
 #[doc = include_str!("../docs/topic_subscriber.md")]

@@ -4,6 +4,8 @@ mod bad_input;
 mod blocking_handler;
 mod crash;
 mod dead_letters;
+mod declared;
+mod describe;
 mod drift;
 mod isolation;
 mod outcomes;

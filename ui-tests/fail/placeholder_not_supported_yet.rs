@@ -1,6 +1,6 @@
 use natspubsub::prelude::*;
 
-#[topic_subscriber("order.{id}")]
+#[topic_subscriber("order.${pod_id}")]
 async fn on_order(_order: String) {}
 
 fn main() {}

@@ -12,6 +12,7 @@
 //! ```
 
 mod backoff;
+mod delivers;
 mod duration;
 mod fault;
 mod name;
@@ -20,6 +21,7 @@ mod pattern;
 mod relate;
 
 pub use backoff::{Backoff, BackoffFault};
+pub use delivers::delivers;
 pub use duration::{DurationFault, format_duration, parse_duration};
 pub use fault::{Fault, FaultKind};
 pub use name::{NAME_LENGTH_MAX, NameFault, check_name, encode_name};

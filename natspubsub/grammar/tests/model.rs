@@ -1,6 +1,8 @@
 //! Goal: the grammar's relations are those of NATS. Method: compare with a slow, obvious model on random patterns.
 
-use natspubsub_grammar::{Pattern, check_subject, encode_name, format_duration, normalize_topic, parse_duration};
+use natspubsub_grammar::{
+    Pattern, check_subject, delivers, encode_name, format_duration, normalize_topic, parse_duration,
+};
 use proptest::prelude::*;
 
 fn token() -> impl Strategy<Value = String> {
@@ -97,16 +99,47 @@ proptest! {
     }
 }
 
+/// Which subjects of the universe a pattern matches, by the model; worked out once for each pattern.
+fn matched(pattern: &str) -> std::rc::Rc<Vec<bool>> {
+    type Known = std::cell::RefCell<std::collections::HashMap<String, std::rc::Rc<Vec<bool>>>>;
+    thread_local! {
+        static UNIVERSE: Vec<String> = universe();
+        static KNOWN: Known = Known::default();
+    }
+    KNOWN.with_borrow_mut(|known| {
+        let work_out = || {
+            UNIVERSE
+                .with(|universe| universe.iter().map(|subject| model(pattern, subject)).collect::<Vec<bool>>().into())
+        };
+        known.entry(pattern.to_owned()).or_insert_with(work_out).clone()
+    })
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig::with_cases(100_000))]
 
     #[test]
     fn relations_agree_with_every_subject_of_a_small_universe(left in pattern(), right in pattern()) {
         let (a, b) = (Pattern::topic(&left).unwrap(), Pattern::topic(&right).unwrap());
-        let universe = universe();
-        let both = universe.iter().any(|s| model(&left, s) && model(&right, s));
+        let (in_left, in_right) = (matched(&left), matched(&right));
+        let both = in_left.iter().zip(&*in_right).any(|(left, right)| *left && *right);
         prop_assert_eq!(a.overlaps(&b).is_some(), both, "overlap of {} and {}", left, right);
-        let inside = universe.iter().all(|s| !model(&left, s) || model(&right, s));
+        let inside = in_left.iter().zip(&*in_right).all(|(left, right)| !left || *right);
         prop_assert_eq!(a.is_subset(&b), inside, "{} inside {}", left, right);
+    }
+
+    #[test]
+    fn the_constant_function_agrees_with_the_pattern(pattern in pattern(), capture in any::<bool>(), subject in prop::collection::vec("[abx]|other", 1..6)) {
+        let subject = subject.join(".");
+        let written = if capture { pattern.replace('*', "{c}").replace('>', "{rest..}") } else { pattern.clone() };
+        prop_assert_eq!(delivers(&written, &subject), model(&pattern, &subject), "{} and {}", written, subject);
+    }
+
+    #[test]
+    fn normalising_twice_is_normalising_once(text in "[a-zA-Z0-9_.-]{1,20}") {
+        if let Ok(once) = normalize_topic(&text) {
+            prop_assert_eq!(once.as_ref(), text.to_ascii_lowercase());
+            prop_assert_eq!(normalize_topic(&once).unwrap(), once.clone());
+        }
     }
 }

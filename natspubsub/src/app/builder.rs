@@ -78,6 +78,7 @@ pub struct AppBuilder {
     named: Registry,
     linked: bool,
     publish_only: bool,
+    without_state_check: bool,
 }
 
 impl AppBuilder {
@@ -168,6 +169,12 @@ impl AppBuilder {
         self
     }
 
+    /// For looking at the declarations only: no handler will run.
+    pub(crate) fn without_state_check(mut self) -> Self {
+        self.without_state_check = true;
+        self
+    }
+
     /// Checks everything that can be checked without a server.
     ///
     /// ```standalone_crate
@@ -189,7 +196,8 @@ impl AppBuilder {
         let middleware = Arc::new(Logging::new(clock.clone()));
         registry.middleware.push(Layer { order: LOGGING_ORDER, name: "logging", middleware });
         let registry = registry.sorted();
-        let mut faults = check(&registry, &self.services, self.publish_only);
+        let services = Some(&self.services).filter(|_| !self.without_state_check);
+        let mut faults = check(&registry, services, self.publish_only);
         match plan(&registry, &config) {
             Ok(plan) if faults.is_empty() => return Ok(App { config, clock, registry, services: self.services, plan }),
             Ok(_) => {}

@@ -2,6 +2,7 @@
 
 mod builder;
 mod io_thread;
+mod manifest;
 mod report;
 mod running;
 mod shutdown;
@@ -9,6 +10,7 @@ mod signals;
 mod start;
 
 pub use builder::{App, AppBuilder};
+pub(crate) use manifest::{Places, manifest};
 pub use running::{Health, HealthStatus, RunningApp};
 pub use shutdown::ShutdownReport;
 

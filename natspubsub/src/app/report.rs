@@ -35,7 +35,8 @@ pub(super) fn start(app: &App, server: &str) -> String {
 }
 
 fn line(subscriber: &SubscriberPlan) -> String {
-    let SubscriberPlan { function, durable, settings, place, .. } = subscriber;
+    let SubscriberPlan { function, durable, settings, .. } = subscriber;
+    let place = subscriber.place();
     let topics = subscriber.topics.join(", ");
     let (concurrency, attempts) = (settings.concurrency, settings.max_attempts);
     format!("{topics} -> {function} (durable {durable}, concurrency {concurrency}, max_attempts {attempts}) {place}")

@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::builder::App;
 use super::io_thread::IoThread;
+use super::manifest::{Places, manifest};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The exit code of a program that a second signal ended at once.
@@ -13,8 +14,14 @@ const SECOND_SIGNAL_EXIT: i32 = 130;
 /// The exit code of a program with a handler that cannot be ended.
 const STUCK_EXIT: i32 = 1;
 
+/// The variable that makes a program print what it declares instead of running.
+const DESCRIBE: &str = "NATSPUBSUB_DESCRIBE";
+
 impl App {
     /// Starts, prints the start report, runs until SIGTERM or SIGINT, and drains. A second signal exits at once.
+    ///
+    /// With `NATSPUBSUB_DESCRIBE=1` in the environment it prints everything that the program declares as JSON on
+    /// standard output, without connecting, and returns.
     ///
     /// When a handler blocks its thread beyond the time limits of the drain, the process exits with code 1 instead of
     /// waiting for it without end.
@@ -30,6 +37,10 @@ impl App {
     /// # Errors
     /// As [`App::start`]; and [`ErrorKind::Unknown`] when the server did not confirm every acknowledgement at the end.
     pub async fn run(self) -> Result<()> {
+        if std::env::var_os(DESCRIBE).is_some_and(|value| value == "1") {
+            describe(&self);
+            return Ok(());
+        }
         let stop = CancellationToken::new();
         let signals = listen(stop.clone()).await?;
         let running = tokio::select! {
@@ -54,6 +65,11 @@ impl App {
             format!("{} deliveries were not confirmed; the server delivers them again", report.lost),
         ))
     }
+}
+
+#[expect(clippy::print_stdout, reason = "the manifest is what the program was asked for")]
+fn describe(app: &App) {
+    println!("{:#}", manifest(app, Places::Shown));
 }
 
 /// Cancels `stop` at the first signal and exits at the second, from a thread of its own.

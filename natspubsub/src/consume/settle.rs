@@ -90,6 +90,11 @@ pub(super) fn decide(facts: &Facts<'_>, outcome: &Outcome) -> Settlement {
     let error = failure.describe();
     match failure.class() {
         FailureClass::Transient { after } => again(facts, after, DeadReason::Exhausted, error),
+        FailureClass::TransientCurve { curve } => {
+            let own =
+                RetryPolicy { steps: curve.steps().to_vec(), longest: facts.retry.longest, jitter: curve.has_jitter() };
+            again(&Facts { retry: &own, ..*facts }, None, DeadReason::Exhausted, error)
+        }
         FailureClass::Timeout => again(facts, None, DeadReason::Timeout, error),
         FailureClass::Panic => again(facts, None, DeadReason::Panic, error),
         FailureClass::Permanent => Settlement::Dead { reason: DeadReason::Permanent, error },
@@ -220,7 +225,7 @@ async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answer) -> bool 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handler::Failure;
+    use crate::handler::{Failure, RetryCurve};
 
     fn policy() -> RetryPolicy {
         RetryPolicy {
@@ -229,6 +234,8 @@ mod tests {
             jitter: false,
         }
     }
+
+    const CURVE: RetryCurve = RetryCurve::new(&[Duration::from_secs(7), Duration::from_secs(9)], false);
 
     fn after(attempt: u64, outcome: Outcome) -> Settlement {
         decide(&Facts { attempt, max_attempts: 3, retry: &policy(), random: 0 }, &outcome)
@@ -256,10 +263,16 @@ mod tests {
             assert_eq!(after(attempt, failed(FailureClass::Panic)), retry(step));
             assert_eq!(after(attempt, failed(FailureClass::Transient { after: Some(five) })), retry(5));
         }
+        assert_eq!(after(1, failed(FailureClass::TransientCurve { curve: CURVE })), retry(7));
+        assert_eq!(after(2, failed(FailureClass::TransientCurve { curve: CURVE })), retry(9));
         for attempt in [3, 4] {
             assert_eq!(after(attempt, transient()), dead(DeadReason::Exhausted));
             assert_eq!(after(attempt, failed(FailureClass::Timeout)), dead(DeadReason::Timeout));
             assert_eq!(after(attempt, failed(FailureClass::Panic)), dead(DeadReason::Panic));
+            assert_eq!(
+                after(attempt, failed(FailureClass::TransientCurve { curve: CURVE })),
+                dead(DeadReason::Exhausted)
+            );
             assert!(matches!(
                 after(attempt, Outcome::Retry { after: Some(five) }),
                 Settlement::Dead { reason: DeadReason::Exhausted, .. }

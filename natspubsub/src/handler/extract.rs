@@ -30,7 +30,7 @@ use crate::message::{Context, Headers, Metadata};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a handler",
     label = "not an extractor",
-    note = "the first argument is the payload; the others are `Context`, `State<T>`, `Publisher`, `Headers`, `Metadata` or a type that implements `FromDelivery`"
+    note = "the first argument is the payload; the others are `Context`, `State<T>`, `Publisher`, `Headers`, `Metadata`, a type that implements `FromDelivery`, or a token that the pattern captures as `{{name}}` under the name of the argument"
 )]
 pub trait FromDelivery: Sized + Send {
     /// Takes the argument out of a delivery.

@@ -19,6 +19,11 @@ pub enum FailureClass {
         /// The delay before the next attempt; `None` is the subscriber's backoff.
         after: Option<Duration>,
     },
+    /// May succeed later: retried along a curve of its own.
+    TransientCurve {
+        /// The delays between attempts.
+        curve: RetryCurve,
+    },
     /// Will never succeed: a dead letter at once.
     Permanent,
     /// The message breaks a rule: a dead letter at once.
@@ -38,6 +43,38 @@ pub enum FailureClass {
     Discard,
 }
 
+/// The delays between attempts that one kind of error asks for; past the last one the delay doubles up to the
+/// subscriber's `max_backoff`.
+///
+/// ```
+/// use natspubsub::RetryCurve;
+/// use std::time::Duration;
+/// const CURVE: RetryCurve = RetryCurve::new(&[Duration::from_millis(50), Duration::from_secs(1)], true);
+/// assert_eq!(CURVE.steps().len(), 2);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryCurve {
+    steps: &'static [Duration],
+    jitter: bool,
+}
+
+impl RetryCurve {
+    /// A curve with at least one step; with `jitter` each delay varies by up to a fifth.
+    pub const fn new(steps: &'static [Duration], jitter: bool) -> Self {
+        Self { steps, jitter }
+    }
+
+    /// The delay after the first failure, the second, and so on.
+    pub const fn steps(&self) -> &'static [Duration] {
+        self.steps
+    }
+
+    /// Whether each delay varies by up to a fifth.
+    pub const fn has_jitter(&self) -> bool {
+        self.jitter
+    }
+}
+
 /// The policy that an error type declares for its values; see [`HandlerError`].
 ///
 /// ```
@@ -48,7 +85,7 @@ pub type Policy = FailureClass;
 
 /// An error type that says what each of its values means for the message.
 ///
-/// An error that does not implement it is transient.
+/// Derive it, or implement it by hand. An error that does not implement it is transient.
 ///
 /// ```
 /// use natspubsub::{FailureClass, HandlerError, Policy};

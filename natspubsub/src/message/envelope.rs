@@ -11,15 +11,11 @@ use serde_json::value::RawValue;
 use super::codec::DecodeFault;
 use super::metadata::Metadata;
 
-/// The version of the envelope that is written.
-const SCHEMA_VERSION: u32 = 1;
-
 /// An envelope to be written around a borrowed body.
 #[derive(Serialize)]
 pub(crate) struct EnvelopeOut<'a, T: ?Sized> {
     pub(crate) event_id: &'a str,
-    #[serde(serialize_with = "schema_version")]
-    pub(crate) schema_version: (),
+    pub(crate) schema_version: u32,
     pub(crate) topic: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message_type: Option<&'a str>,
@@ -29,10 +25,6 @@ pub(crate) struct EnvelopeOut<'a, T: ?Sized> {
     pub(crate) message: &'a T,
     #[serde(skip_serializing_if = "Metadata::is_empty")]
     pub(crate) metadata: &'a Metadata,
-}
-
-fn schema_version<S: Serializer>(_: &(), serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u32(SCHEMA_VERSION)
 }
 
 /// RFC 3339 with milliseconds, as every implementation of the format writes it.
@@ -190,7 +182,7 @@ mod tests {
         let metadata = Metadata { correlation_id: Some("c".into()), ..Metadata::default() };
         let mut envelope = EnvelopeOut {
             event_id: "e-1",
-            schema_version: (),
+            schema_version: 1,
             topic: "order.created",
             message_type: Some("OrderCreated"),
             producer: "orders",

@@ -9,16 +9,17 @@
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Serialize, Deserialize, Event)]
-/// #[event(topic = "order.created")]
+/// #[event(topic = "order.created", version = 2, key = "order_id", id = "order-created-{order_id}")]
 /// struct OrderCreated { order_id: String }
 ///
-/// assert_eq!(OrderCreated::TOPIC, "order.created");
-/// assert_eq!(OrderCreated::MESSAGE_TYPE, "OrderCreated");
+/// let order = OrderCreated { order_id: "ORD-1".into() };
+/// assert_eq!((OrderCreated::TOPIC, OrderCreated::MESSAGE_TYPE, OrderCreated::VERSION), ("order.created", "OrderCreated", 2));
+/// assert_eq!((order.key().as_deref(), order.id().as_deref()), (Some("ORD-1"), Some("order-created-ORD-1")));
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not know its topic",
     label = "not an `Event`",
-    note = "add `#[derive(Event)]` and `#[event(topic = \"order.created\")]` to `{Self}`, or name the topic with `publisher.publish(\"order.created\", &value)`"
+    note = "add `#[derive(Event)]` and `#[event(topic = \"order.created\")]` to `{Self}`, or name the topic: `publisher.publish(\"order.created\", &value)`, `#[topic_subscriber(\"order.created\")]`"
 )]
 pub trait Event {
     /// The topic, checked at compile time.
@@ -26,4 +27,47 @@ pub trait Event {
 
     /// The name of the type, written as `message_type` into the envelope.
     const MESSAGE_TYPE: &'static str;
+
+    /// The version of the type, written as `schema_version` into the envelope. Default: 1.
+    const VERSION: u32 = 1;
+
+    /// The partition key: events of one key belong together. Default: none.
+    fn key(&self) -> Option<String> {
+        None
+    }
+
+    /// The event's id; the stream stores one message of an id inside its duplicate window. Default: `None`, and the
+    /// publisher makes a UUID of version 7.
+    fn id(&self) -> Option<String> {
+        None
+    }
+}
+
+/// The topic of a payload type, for checks at compile time: an inherent constant of a bounded impl comes before the
+/// constant of [`NoTopic`], and falls back to it where the bound does not hold.
+pub struct TopicOf<T>(std::marker::PhantomData<T>);
+
+impl<T: Event> TopicOf<T> {
+    /// The declared topic.
+    pub const TOPIC: Option<&'static str> = Some(T::TOPIC);
+}
+
+/// Types without a topic.
+pub trait NoTopic {
+    /// Nothing is declared.
+    const TOPIC: Option<&'static str> = None;
+}
+impl<T> NoTopic for TopicOf<T> {}
+
+/// Whether one of the patterns delivers the topic, if there is one.
+pub const fn can_deliver(topic: Option<&str>, patterns: &[&str]) -> bool {
+    let Some(topic) = topic else { return true };
+    let mut at = 0;
+    while at < patterns.len() {
+        if natspubsub_grammar::delivers(patterns[at], topic) {
+            return true;
+        }
+        at += 1;
+    }
+    false
 }

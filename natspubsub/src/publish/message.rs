@@ -31,13 +31,30 @@ pub struct MessageBuilder<'a, T: ?Sized> {
 }
 
 /// Everything about a message but its value.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Draft {
+    pub(super) version: u32,
     pub(super) topic: Option<String>,
     pub(super) message_type: Option<&'static str>,
     pub(super) event_id: Option<String>,
     pub(super) correlation_id: Option<String>,
     pub(super) headers: Headers,
+}
+
+/// The version of a value that declares none.
+const VERSION: u32 = 1;
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            topic: None,
+            message_type: None,
+            event_id: None,
+            correlation_id: None,
+            headers: Headers::default(),
+        }
+    }
 }
 
 impl Draft {

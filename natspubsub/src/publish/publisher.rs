@@ -147,6 +147,8 @@ impl Publisher {
     pub async fn send<E: Event + Serialize>(&self, event: &E) -> Result<Published> {
         let mut message = self.message(event).topic(E::TOPIC);
         message.draft.message_type = Some(E::MESSAGE_TYPE);
+        message.draft.version = E::VERSION;
+        message.draft.event_id = event.id();
         message.publish().await
     }
 
@@ -173,7 +175,7 @@ impl Publisher {
         let metadata = self.metadata(draft);
         let envelope = EnvelopeOut {
             event_id: &event_id,
-            schema_version: (),
+            schema_version: draft.version,
             topic: &topic,
             message_type: draft.message_type,
             producer: self.shared.config.app(),

@@ -1,6 +1,6 @@
 //! Faults that the declarations show without a server.
 
-use super::Registry;
+use super::{LinkDescriptor, Registry};
 use crate::handler::Services;
 
 /// Why a registry may be empty, most likely cause first (measured: a library crate whose name the binary never
@@ -11,12 +11,28 @@ const NO_SUBSCRIBERS: &str = "no subscribers are linked into this program; the l
     3. a cfg or a feature leaves them out
     a program that only publishes says so with App::builder().publish_only()";
 
-/// Every fault of the declarations.
-pub(crate) fn check(registry: &Registry, services: &Services, publish_only: bool) -> Vec<String> {
+/// Crates that `link!` names and that declare nothing: a wrong name, or handlers behind a cfg.
+fn empty_links(registry: &Registry) -> Vec<String> {
+    let in_crate = |module: &str, name: &str| module.split("::").next() == Some(name);
+    let empty =
+        registry.links.iter().filter(|link| !registry.linked_modules.iter().any(|module| in_crate(module, link.name)));
+    let fault = |link: &&&LinkDescriptor| {
+        let LinkDescriptor { name, file, line } = link;
+        format!(
+            "{file}:{line}: link!({name}) names a crate without subscribers or middleware; is a `mod` missing in it, or a feature off?"
+        )
+    };
+    empty.map(|link| fault(&link)).collect()
+}
+
+/// Every fault of the declarations. Without `services` the states that handlers take are not looked at.
+pub(crate) fn check(registry: &Registry, services: Option<&Services>, publish_only: bool) -> Vec<String> {
     let mut faults = Vec::new();
+    faults.extend(empty_links(registry));
     if registry.subscribers.is_empty() && !publish_only {
         faults.push(NO_SUBSCRIBERS.to_owned());
     }
+    let Some(services) = services else { return faults };
     for subscriber in &registry.subscribers {
         for requirement in (subscriber.requirements)() {
             if !services.contains(requirement.id) {

@@ -77,10 +77,23 @@ impl SubscriberOptions {
     };
 }
 
+/// One crate that `link!` names.
+#[derive(Debug)]
+pub struct LinkDescriptor {
+    /// The name of the crate, as Rust code writes it.
+    pub name: &'static str,
+    /// The file of the macro call.
+    pub file: &'static str,
+    /// The line of the macro call.
+    pub line: u32,
+}
+
 /// What one `#[middleware]` declared.
 pub struct MiddlewareDescriptor {
     /// The name of the type or function.
     pub name: &'static str,
+    /// The module that holds it.
+    pub module: &'static str,
     /// Its place in the order; lower lies further out.
     pub order: i32,
     /// The file of the attribute.

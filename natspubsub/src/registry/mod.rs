@@ -7,7 +7,7 @@ mod linked;
 use std::sync::Arc;
 
 pub(crate) use check::check;
-pub use descriptor::{MadeMiddleware, MiddlewareDescriptor, SubscriberDescriptor, SubscriberOptions};
+pub use descriptor::{LinkDescriptor, MadeMiddleware, MiddlewareDescriptor, SubscriberDescriptor, SubscriberOptions};
 pub use linked::Registration;
 pub(crate) use linked::linked;
 
@@ -29,6 +29,9 @@ use crate::handler::DynMiddleware;
 pub(crate) struct Registry {
     pub(crate) subscribers: Vec<&'static SubscriberDescriptor>,
     pub(crate) middleware: Vec<Layer>,
+    pub(crate) links: Vec<&'static LinkDescriptor>,
+    /// The module of every linked declaration, also of those that the application leaves out.
+    pub(crate) linked_modules: Vec<&'static str>,
     /// Linked subscribers that are left out because subscribers were named explicitly.
     pub(crate) left_out: usize,
 }

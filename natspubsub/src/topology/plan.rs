@@ -47,13 +47,23 @@ pub(crate) struct Plan {
 pub(crate) struct SubscriberPlan {
     pub(crate) function: &'static str,
     pub(crate) crate_name: &'static str,
-    pub(crate) place: String,
+    pub(crate) module: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+    pub(crate) payload: &'static str,
     pub(crate) durable: String,
     pub(crate) stream: String,
     pub(crate) topics: &'static [&'static str],
     pub(crate) consumer: AssetConfig,
     pub(crate) settings: SubscriberSettings,
     pub(crate) call: fn(Delivery) -> CallFuture,
+}
+
+impl SubscriberPlan {
+    /// `file:line` of the declaration.
+    pub(crate) fn place(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
 }
 
 /// The options of a subscriber with defaults filled in.
@@ -105,7 +115,10 @@ fn subscriber(descriptor: &'static SubscriberDescriptor, namespace: &Namespace) 
     Ok(SubscriberPlan {
         function,
         crate_name: descriptor.crate_name,
-        place: descriptor.place(),
+        module: descriptor.module,
+        file: descriptor.file,
+        line: descriptor.line,
+        payload: (descriptor.payload)(),
         stream: namespace.stream(),
         topics: descriptor.topics,
         consumer: consumer(&durable, filters, &settings),
@@ -159,7 +172,7 @@ fn shared_durables(subscribers: &[SubscriberPlan]) -> Vec<String> {
     let mut faults = Vec::new();
     for subscriber in subscribers {
         if let Some(other) = first.insert(&subscriber.durable, subscriber) {
-            let (here, there) = (&subscriber.place, &other.place);
+            let (here, there) = (subscriber.place(), other.place());
             let (function, other_function, durable) = (subscriber.function, other.function, &subscriber.durable);
             faults.push(format!(
                 "{here}: {function} has the durable {durable:?}, which {other_function} at {there} has too, so that each would get half of the messages; write durable = \"..\" on one of them"

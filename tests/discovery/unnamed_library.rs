@@ -1,12 +1,11 @@
-//! Goal: a program without subscribers does not start, and says why.
+//! Goal: a library that is a dependency and never named is not linked, and the start is refused with the causes.
 
 use natspubsub::prelude::*;
 use natspubsub_tests::config;
 
 #[test]
-fn zero_subscribers_are_refused_with_the_causes_in_order() {
-    let error = App::builder().config(config("memory:", "orders")).build().unwrap_err();
-    let text = error.to_string();
+fn an_unnamed_library_is_refused_with_the_causes_in_order() {
+    let text = App::builder().config(config("memory:", "orders")).build().unwrap_err().to_string();
     let causes = [
         "is never named: write `use my_handlers as _;`",
         "is not declared: write `mod handlers;`",

@@ -1,0 +1,69 @@
+//! Everything that an application declares, as JSON: to read, to compare, to pin in a test.
+
+use natspubsub_grammar::format_duration;
+use serde_json::{Value, json};
+
+use super::builder::App;
+use crate::topology::SubscriberPlan;
+
+/// Whether a manifest says where each declaration stands, and which version wrote it; a pinned one does not, because
+/// lines move and versions rise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Places {
+    Shown,
+    Left,
+}
+
+/// Streams, subscribers and middleware of an application.
+pub(crate) fn manifest(app: &App, places: Places) -> Value {
+    let subscribers: Vec<Value> = app.plan.subscribers.iter().map(|planned| subscriber(planned, places)).collect();
+    let middleware: Vec<Value> =
+        app.registry.middleware.iter().map(|layer| json!({ "name": layer.name, "order": layer.order })).collect();
+    let mut described = json!({
+        "env": app.config.env(),
+        "app": app.config.app(),
+        "streams": app.plan.streams,
+        "subscribers": subscribers,
+        "middleware": middleware,
+    });
+    if places == Places::Shown {
+        described["natspubsub"] = json!(env!("CARGO_PKG_VERSION"));
+    }
+    described
+}
+
+fn subscriber(planned: &SubscriberPlan, places: Places) -> Value {
+    let settings = &planned.settings;
+    let backoff: Vec<String> = settings.retry.steps.iter().map(|step| format_duration(*step)).collect();
+    let filters = match &planned.consumer["filter_subjects"] {
+        Value::Array(filters) => filters.clone(),
+        _ => vec![planned.consumer["filter_subject"].clone()],
+    };
+    let mut described = json!({
+        "function": planned.function,
+        "module": planned.module,
+        "crate": planned.crate_name,
+        "payload": planned.payload,
+        "topics": planned.topics,
+        "stream": planned.stream,
+        "durable": planned.durable,
+        "filters": filters,
+        "options": {
+            "concurrency": settings.concurrency,
+            "prefetch": settings.prefetch,
+            "ack_wait": format_duration(settings.ack_wait),
+            "max_attempts": settings.max_attempts,
+            "backoff": backoff,
+            "max_backoff": format_duration(settings.retry.longest),
+            "jitter": settings.retry.jitter,
+            "timeout": settings.timeout.map_or_else(|| "none".to_owned(), format_duration),
+            "dead_letter": settings.dead_letter,
+        },
+        "on_error": if settings.dead_letter { "retry, then dead letter" } else { "retry, then drop" },
+    });
+    if places == Places::Shown {
+        described["file"] = json!(planned.file);
+        described["line"] = json!(planned.line);
+    }
+    described
+}

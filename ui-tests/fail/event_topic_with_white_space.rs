@@ -1,0 +1,7 @@
+use natspubsub::prelude::*;
+
+#[derive(Event)]
+#[event(topic = "order created")]
+struct OrderCreated;
+
+fn main() {}

@@ -1,0 +1,9 @@
+use natspubsub::prelude::*;
+
+#[derive(Debug, HandlerError)]
+enum StockError {
+    #[permanent]
+    Busy,
+}
+
+fn main() {}

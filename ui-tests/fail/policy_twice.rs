@@ -1,0 +1,18 @@
+use natspubsub::prelude::*;
+
+#[derive(Debug, HandlerError)]
+enum StockError {
+    #[transient]
+    #[permanent]
+    Busy,
+}
+
+impl std::fmt::Display for StockError {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Ok(())
+    }
+}
+
+impl std::error::Error for StockError {}
+
+fn main() {}
