@@ -23,8 +23,10 @@ async fn work(job: Job, State(journal): State<Journal>, State(pace): State<Durat
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    tracing_subscriber::fmt().with_ansi(false).with_env_filter("info").init();
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    if variable("WORKER_QUIET").is_empty() {
+        tracing_subscriber::fmt().with_ansi(false).with_env_filter("info").init();
+    }
     let pace = Duration::from_millis(variable("WORKER_PACE_MS").parse().unwrap_or(5));
     App::builder().state(Journal::at(variable("WORKER_JOURNAL"))).state(pace).build()?.run().await
 }

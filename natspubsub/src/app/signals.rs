@@ -1,5 +1,7 @@
 //! Running until the operator says stop.
 
+use std::io::Write;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +46,7 @@ impl App {
         let stop = CancellationToken::new();
         let signals = listen(stop.clone()).await?;
         let running = tokio::select! {
-            running = self.start() => running?,
+            running = self.start_noting(note) => running?,
             () = stop.cancelled() => return Ok(()),
         };
         print(running.report());
@@ -67,9 +69,18 @@ impl App {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the manifest is what the program was asked for")]
+/// A reader that has seen enough, such as `head`, is no fault.
 fn describe(app: &App) {
-    println!("{:#}", manifest(app, Places::Shown));
+    let _ = writeln!(std::io::stdout(), "{:#}", manifest(app, Places::Shown));
+}
+
+/// What happens before the start report is logged where there is a log, and printed where there is none.
+fn note(text: &str) {
+    if tracing::dispatcher::has_been_set() {
+        tracing::warn!("{text}");
+    } else {
+        print(&format!("{text}\n"));
+    }
 }
 
 /// Cancels `stop` at the first signal and exits at the second, from a thread of its own.

@@ -44,9 +44,14 @@ impl App {
     /// # Panics
     /// When called outside a tokio runtime.
     pub async fn start(self) -> Result<RunningApp> {
+        self.start_noting(|text| tracing::warn!("{text}")).await
+    }
+
+    /// `note` is told what the start waits for.
+    pub(super) async fn start_noting(self, note: fn(&str)) -> Result<RunningApp> {
         let io = IoThread::start("natspubsub-io")?;
         let (config, clock) = (self.config.clone(), self.clock.clone());
-        let transport = io.run(async move { connect(&config, &clock).await }).await?;
+        let transport = io.run(async move { connect(&config, &clock, note).await }).await?;
         apply(&self.plan, transport.as_ref()).await.map_err(|faults| start_error(&faults))?;
         let report = report::start(&self, &transport.describe());
         let publisher = Publisher::new(transport.clone(), self.clock.clone(), self.config.clone());

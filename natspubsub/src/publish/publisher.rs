@@ -98,7 +98,7 @@ impl Publisher {
     /// cannot be created.
     pub async fn connect(config: Config) -> Result<Self> {
         let clock = SystemClock::shared();
-        let transport = crate::transport::connect(&config, &clock).await?;
+        let transport = crate::transport::connect(&config, &clock, |text| tracing::warn!("{text}")).await?;
         let empty = crate::registry::Registry::default();
         let plan =
             crate::topology::plan(&empty, &config).map_err(|faults| Error::new(ErrorKind::Start, faults.join("\n")))?;

@@ -12,10 +12,10 @@ pub(crate) use port::{
     Answer, AssetConfig, Outbound, PublishFault, Pull, PullEvent, Received, SharedTransport, Stored, Transport,
 };
 
-/// Connects to what the configuration names.
-pub(crate) async fn connect(config: &Config, clock: &SharedClock) -> Result<SharedTransport> {
+/// Connects to what the configuration names; `note` is told of every attempt that failed.
+pub(crate) async fn connect(config: &Config, clock: &SharedClock, note: fn(&str)) -> Result<SharedTransport> {
     match &config.url {
         ServerUrl::Memory { name } => Ok(memory::connect(name, clock)),
-        ServerUrl::Nats { .. } => nats::connect(config, clock).await,
+        ServerUrl::Nats { .. } => nats::connect(config, clock, note).await,
     }
 }

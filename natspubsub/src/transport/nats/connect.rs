@@ -33,7 +33,11 @@ struct Settings {
     clock: SharedClock,
 }
 
-pub(in crate::transport) async fn connect(config: &Config, clock: &SharedClock) -> Result<SharedTransport> {
+pub(in crate::transport) async fn connect(
+    config: &Config,
+    clock: &SharedClock,
+    note: fn(&str),
+) -> Result<SharedTransport> {
     let name = format!("{}.{}", config.env(), config.app());
     let settings = Settings { url: config.url.clone(), name, clock: clock.clone() };
     let (made, connections) = watch::channel(0);
@@ -59,7 +63,7 @@ pub(in crate::transport) async fn connect(config: &Config, clock: &SharedClock) 
             );
             return Err(Error::new(ErrorKind::Connect, text).with_source(error));
         }
-        tracing::warn!(%url, %error, "no connection yet; trying again each second");
+        note(&format!("no server at {url} yet ({error}); trying again each second until connect_timeout"));
         clock.sleep(ATTEMPT_PAUSE).await;
     };
     warn_of_old_server(&client);
@@ -99,7 +103,7 @@ impl Settings {
             .reconnect_delay_callback(move |attempt| reconnect_delay(attempt, clock.random()))
             .event_callback(move |event| {
                 let made = made.clone();
-                async move { note(&event, &made) }
+                async move { log(&event, &made) }
             });
         options = match login {
             Some(Login::Token(token)) => options.token(token.expose_secret().to_owned()),
@@ -122,7 +126,7 @@ fn reconnect_delay(attempt: usize, random: u64) -> Duration {
 }
 
 /// Logs a connection event. The client drops events when this is slow, so it does nothing else.
-fn note(event: &Event, made: &watch::Sender<u64>) {
+fn log(event: &Event, made: &watch::Sender<u64>) {
     match event {
         Event::Connected => {
             tracing::info!("connected");
