@@ -3,6 +3,7 @@
 use natspubsub_grammar::{Pattern, Token};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::Attribute;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
@@ -14,14 +15,12 @@ use crate::validate::ValidArgs;
 pub(crate) fn expand(handler: &Handler, args: &ValidArgs) -> TokenStream {
     let Handler { name, cfgs, .. } = handler;
     let private = private(Span::call_site());
+    let marker = marker(name, cfgs);
     let call = call(handler, args);
     let deliverable = deliverable(handler, args);
     let descriptor = descriptor(handler, args);
     quote! {
-        #(#cfgs)*
-        #[doc(hidden)]
-        #[allow(non_camel_case_types, unreachable_pub, missing_docs, missing_debug_implementations)]
-        pub struct #name {}
+        #marker
 
         #(#cfgs)*
         const _: () = {
@@ -37,6 +36,17 @@ pub(crate) fn expand(handler: &Handler, args: &ValidArgs) -> TokenStream {
                 #private::Registration::Subscriber(&__NATSPUBSUB_DESCRIPTOR)
             }
         };
+    }
+}
+
+/// The type of a function's name. It has braces, so that it lives in the namespace of types only and the function
+/// stays callable.
+pub(crate) fn marker(name: &Ident, cfgs: &[Attribute]) -> TokenStream {
+    quote! {
+        #(#cfgs)*
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, unreachable_pub, missing_docs, missing_debug_implementations)]
+        pub struct #name {}
     }
 }
 

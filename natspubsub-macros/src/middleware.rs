@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::parse::Parser;
 use syn::{Attribute, Fields, Item, LitInt, Token};
 
+use crate::expand::marker;
 use crate::fallback::fallback;
 use crate::faults::Faults;
 use crate::paths::private;
@@ -82,13 +83,11 @@ fn order(args: TokenStream, faults: &mut Faults) -> i32 {
 fn function_type(name: &Ident, order: i32, attributes: &[Attribute]) -> TokenStream {
     let private = private(Span::call_site());
     let cfgs = cfgs(attributes);
+    let marker = marker(name, &cfgs);
     let registration = registration(name, order, &quote!(#name {}), attributes);
     let call = quote_spanned!(name.span()=> #name(delivery, next).await);
     quote! {
-        #(#cfgs)*
-        #[doc(hidden)]
-        #[allow(non_camel_case_types, unreachable_pub, missing_docs, missing_debug_implementations)]
-        pub struct #name {}
+        #marker
 
         #(#cfgs)*
         const _: () = {
@@ -125,6 +124,6 @@ fn registration(name: &Ident, order: i32, make: &TokenStream, attributes: &[Attr
     }
 }
 
-fn cfgs(attributes: &[Attribute]) -> Vec<&Attribute> {
-    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect()
+fn cfgs(attributes: &[Attribute]) -> Vec<Attribute> {
+    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect()
 }

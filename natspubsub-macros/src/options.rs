@@ -45,6 +45,11 @@ pub(crate) enum Value {
     Nanos(u64),
     Steps(Vec<u64>),
     Flag(bool),
+    /// A first delay that doubles, up to a longest one.
+    Exponential {
+        first: u64,
+        longest: Option<u64>,
+    },
 }
 
 const fn option(
@@ -106,7 +111,7 @@ pub(crate) const OPTIONS: [OptionSpec; 10] = [
         "backoff_ns",
         Form::Backoff,
         "`\"1s, 2s, 5s, 10s, 30s\"`",
-        "Delays between attempts; past the last one the delay doubles.",
+        "Delays between attempts; past the last one the delay doubles. Or `exponential(\"100ms\", max = \"30s\")`.",
         "backoff = \"1s, 2s, 5s\"",
     ),
     option(
@@ -177,8 +182,9 @@ impl OptionSpec {
                 None => expected("a duration in quotes, or \"none\""),
             },
             Form::Backoff => match text {
+                None if is_exponential(value) => exponential(value),
                 Some(text) => steps(&text).map(Value::Steps).map_err(|fault| (span, fault)),
-                None => expected("a list of durations in quotes"),
+                None => expected("a list of durations in quotes, or exponential(\"100ms\", max = \"30s\")"),
             },
             Form::Flag => match flag(value) {
                 Some(flag) => Ok(Value::Flag(flag)),
@@ -218,6 +224,37 @@ fn literal(value: &Expr) -> Option<&Lit> {
     }
 }
 
+fn is_exponential(value: &Expr) -> bool {
+    matches!(value, Expr::Call(call) if matches!(&*call.func, Expr::Path(path) if path.path.is_ident("exponential")))
+}
+
+/// `exponential("100ms", max = "30s")`; the maximum may be left out.
+fn exponential(value: &Expr) -> Result<Value, (Span, String)> {
+    let Expr::Call(call) = value else { return Err((Span::call_site(), "expected a call".to_owned())) };
+    let fault = |expr: &dyn quote::ToTokens, what: &str| {
+        let span = syn::spanned::Spanned::span(&expr.to_token_stream());
+        (span, what.to_owned())
+    };
+    let duration = |expr: &Expr| match text(expr) {
+        Some(text) => nanos(&text).map_err(|what| fault(expr, &what)),
+        None => Err(fault(expr, "expected a duration in quotes")),
+    };
+    let mut arguments = call.args.iter();
+    let first = arguments.next().ok_or_else(|| fault(call, "the first delay is missing"))?;
+    let first = duration(first)?;
+    let longest = match arguments.next() {
+        None => None,
+        Some(Expr::Assign(assign)) if matches!(&*assign.left, Expr::Path(path) if path.path.is_ident("max")) => {
+            Some(duration(&assign.right)?)
+        }
+        Some(other) => return Err(fault(other, "expected `max = \"30s\"`")),
+    };
+    match arguments.next() {
+        Some(more) => Err(fault(more, "expected nothing after `max`")),
+        None => Ok(Value::Exponential { first, longest }),
+    }
+}
+
 fn nanos(text: &str) -> Result<u64, String> {
     let duration = parse_duration(text).map_err(|fault| fault.to_string())?;
     if duration.is_zero() {
@@ -241,6 +278,7 @@ impl Value {
             Self::Nanos(nanos) => quote!(#nanos),
             Self::Steps(steps) => quote!(&[#(#steps),*]),
             Self::Flag(flag) => quote!(#flag),
+            Self::Exponential { first, .. } => quote!(&[#first]),
         }
     }
 }

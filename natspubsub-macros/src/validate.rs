@@ -107,6 +107,9 @@ fn unreceived(name: &str, arguments: &[String]) -> String {
     }
 }
 
+/// The field that bounds the doubling of delays.
+const MAX_BACKOFF: &str = "max_backoff_ns";
+
 fn options(written: Vec<(Ident, Expr)>, faults: &mut Faults) -> Vec<(&'static str, Value)> {
     let mut valid: Vec<(&'static str, Value)> = Vec::new();
     for (name, value) in written {
@@ -120,7 +123,20 @@ fn options(written: Vec<(Ident, Expr)>, faults: &mut Faults) -> Vec<(&'static st
             continue;
         }
         match spec.check(&value) {
-            Ok(value) => valid.push((spec.field, value)),
+            Ok(value) => {
+                // The maximum of `exponential` is the option `max_backoff` under another name.
+                if let Value::Exponential { longest: Some(longest), .. } = value {
+                    if valid.iter().any(|(field, _)| *field == MAX_BACKOFF) {
+                        faults.add(
+                            name.span(),
+                            "the option `max_backoff` is written twice",
+                            "keep `max` of `exponential`, or `max_backoff`",
+                        );
+                    }
+                    valid.push((MAX_BACKOFF, Value::Nanos(longest)));
+                }
+                valid.push((spec.field, value));
+            }
             Err((span, fault)) => {
                 faults.add(
                     span,

@@ -21,7 +21,7 @@ async fn by_pattern(order: OrderCreated) {
     let _ = order;
 }
 
-#[topic_subscriber("{kind}.created.{rest..}", concurrency = 2)]
+#[topic_subscriber("{kind}.created.{rest..}", concurrency = 2, backoff = exponential("100ms", max = "30s"))]
 async fn by_token(Raw(body): Raw, rest: String, ctx: Context, kind: String) {
     let _ = (body, rest, ctx, kind);
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::diff::{Asset, Change, diff, merged};
 use super::plan::{Plan, SubscriberPlan};
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::{AssetConfig, Transport};
+use crate::transport::{AssetConfig, Transport, config_text};
 
 /// Brings the server to the plan. Every fault is reported, and consumers are left alone while a stream is faulty.
 pub(crate) async fn apply(plan: &Plan, transport: &dyn Transport) -> Result<(), Vec<String>> {
@@ -27,7 +27,7 @@ pub(crate) async fn apply(plan: &Plan, transport: &dyn Transport) -> Result<(), 
 }
 
 async fn ensure_stream(wanted: &AssetConfig, transport: &dyn Transport) -> Result<()> {
-    let name = text(wanted, "name");
+    let name = config_text(wanted, "name");
     let what = format!("stream {name:?}");
     let Some(existing) = transport.stream(name).await? else {
         refuse_overlap(name, wanted, transport).await?;
@@ -104,8 +104,4 @@ fn subjects(config: &AssetConfig) -> impl Iterator<Item = &str> {
 
 fn without_nulls(wanted: &AssetConfig) -> AssetConfig {
     wanted.iter().filter(|(_, value)| !value.is_null()).map(|(field, value)| (field.clone(), value.clone())).collect()
-}
-
-fn text<'a>(config: &'a AssetConfig, key: &str) -> &'a str {
-    config.get(key).and_then(Value::as_str).unwrap_or("")
 }

@@ -10,6 +10,7 @@ use crate::config::{Config, ServerUrl};
 use crate::error::Result;
 pub(crate) use port::{
     Answer, AssetConfig, Outbound, PublishFault, Pull, PullEvent, Received, SharedTransport, Stored, Transport,
+    config_text,
 };
 
 /// Connects to what the configuration names; `note` is told of every attempt that failed.

@@ -17,6 +17,11 @@ pub(crate) type SharedTransport = Arc<dyn Transport>;
 /// keeps: what natspubsub does not own survives an update.
 pub(crate) type AssetConfig = Map<String, Value>;
 
+/// The text of a field, empty where there is none.
+pub(crate) fn config_text<'a>(config: &'a AssetConfig, field: &str) -> &'a str {
+    config.get(field).and_then(Value::as_str).unwrap_or("")
+}
+
 /// A message on its way to a stream.
 #[derive(Debug, Clone)]
 pub(crate) struct Outbound {

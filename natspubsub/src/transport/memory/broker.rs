@@ -8,11 +8,11 @@ use natspubsub_grammar::Pattern;
 use tokio::sync::Notify;
 
 use super::consumer::Taken;
-use super::stream::{Stream, text};
+use super::stream::Stream;
 use crate::clock::SharedClock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::ack_subject::AckSubject;
-use crate::transport::port::{Answer, AssetConfig, Outbound, PublishFault, Stored};
+use crate::transport::port::{Answer, AssetConfig, Outbound, PublishFault, Stored, config_text};
 
 pub(super) struct Broker {
     pub(super) clock: SharedClock,
@@ -80,7 +80,7 @@ impl Broker {
     }
 
     pub(super) fn update_stream(&self, config: &AssetConfig) -> Result<()> {
-        let name = text(config, "name");
+        let name = config_text(config, "name");
         match self.streams().get_mut(name) {
             Some(stream) => stream.reconfigure(config),
             None => refuse(format!("stream {name:?} not found (10059)")),
@@ -106,7 +106,7 @@ impl Broker {
     pub(super) fn update_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
         let mut streams = self.streams();
         let consumer =
-            streams.get_mut(stream).and_then(|stream| stream.consumers.get_mut(text(config, "durable_name")));
+            streams.get_mut(stream).and_then(|stream| stream.consumers.get_mut(config_text(config, "durable_name")));
         match consumer {
             Some(consumer) => consumer.reconfigure(config),
             None => refuse("consumer does not exist (10149)".to_owned()),

@@ -6,10 +6,10 @@ use std::time::Duration;
 use natspubsub_grammar::Pattern;
 use serde_json::Value;
 
-use super::stream::{Kept, nanos, text};
+use super::stream::{Kept, nanos};
 use crate::error::Result;
 use crate::transport::ack_subject::AckSubject;
-use crate::transport::port::{AssetConfig, Received};
+use crate::transport::port::{AssetConfig, Received, config_text};
 
 /// The server's defaults.
 const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -43,7 +43,7 @@ pub(super) struct Consumer {
 
 impl Consumer {
     pub(super) fn new(config: &AssetConfig, last_of_stream: u64) -> Result<Self> {
-        let next = if text(config, "deliver_policy") == "new" { last_of_stream + 1 } else { 1 };
+        let next = if config_text(config, "deliver_policy") == "new" { last_of_stream + 1 } else { 1 };
         let mut consumer = Self {
             config: AssetConfig::new(),
             ack_wait: ACK_WAIT,
@@ -62,7 +62,7 @@ impl Consumer {
     pub(super) fn reconfigure(&mut self, config: &AssetConfig) -> Result<()> {
         let many =
             config.get("filter_subjects").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        let one = Some(text(config, "filter_subject")).filter(|filter| !filter.is_empty());
+        let one = Some(config_text(config, "filter_subject")).filter(|filter| !filter.is_empty());
         self.filters = many.chain(one).map(Pattern::subject).collect::<Result<_, _>>()?;
         let ack_wait = nanos(config, "ack_wait");
         self.ack_wait = if ack_wait.is_zero() { ACK_WAIT } else { ack_wait };
@@ -116,7 +116,7 @@ impl Consumer {
         self.pending.insert(sequence, (deliveries, due));
         self.due.insert((due, sequence));
         self.sequence += 1;
-        let consumer = text(&self.config, "durable_name");
+        let consumer = config_text(&self.config, "durable_name");
         let token =
             AckSubject { stream, consumer, deliveries, sequence, stored_at: kept.stored_at }.write(self.sequence, 0);
         Taken::Delivery(Box::new(Received {

@@ -11,7 +11,7 @@ use super::broker::refuse;
 use super::consumer::{Consumer, Taken};
 use crate::error::Result;
 use crate::message::headers::MESSAGE_ID;
-use crate::transport::port::{AssetConfig, Outbound, Stored};
+use crate::transport::port::{AssetConfig, Outbound, Stored, config_text};
 
 /// A message as it is kept.
 pub(super) struct Kept {
@@ -36,7 +36,7 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn new(config: &AssetConfig) -> Result<Self> {
         let mut stream = Self {
-            name: text(config, "name").to_owned(),
+            name: config_text(config, "name").to_owned(),
             config: AssetConfig::new(),
             subjects: Vec::new(),
             consumers: BTreeMap::new(),
@@ -98,7 +98,7 @@ impl Stream {
 
     pub(super) fn create_consumer(&mut self, config: &AssetConfig) -> Result<()> {
         let consumer = Consumer::new(config, self.last)?;
-        let name = text(config, "durable_name").to_owned();
+        let name = config_text(config, "durable_name").to_owned();
         match self.consumers.get(&name) {
             Some(existing) if existing.config == *config => Ok(()),
             Some(_) => refuse(format!("consumer {name:?} already exists with another configuration (10148)")),
@@ -116,10 +116,6 @@ impl Stream {
             None => Taken::Gone,
         }
     }
-}
-
-pub(super) fn text<'a>(config: &'a AssetConfig, key: &str) -> &'a str {
-    config.get(key).and_then(Value::as_str).unwrap_or("")
 }
 
 pub(super) fn nanos(config: &AssetConfig, key: &str) -> Duration {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::API_TIMEOUT;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::port::AssetConfig;
+use crate::transport::port::{AssetConfig, config_text};
 
 /// `err_code` of a missing stream and of a missing consumer.
 const NOT_FOUND: [u32; 2] = [10059, 10014];
@@ -81,21 +81,17 @@ pub(super) async fn stream_names(client: &Client, subject: &str) -> Result<Vec<S
 
 /// Creates or updates a stream.
 pub(super) async fn write_stream(client: &Client, verb: &str, config: &AssetConfig) -> Result<()> {
-    let operation = format!("STREAM.{verb}.{}", text(config, "name"));
+    let operation = format!("STREAM.{verb}.{}", config_text(config, "name"));
     accepted(&operation, request(client, &operation, &Value::Object(config.clone())).await?).map(|_| ())
 }
 
 /// Creates or updates a consumer; the action makes the server refuse the other of the two.
 pub(super) async fn write_consumer(client: &Client, stream: &str, action: &str, config: &AssetConfig) -> Result<()> {
-    let name = text(config, "durable_name");
-    let operation = match text(config, "filter_subject") {
+    let name = config_text(config, "durable_name");
+    let operation = match config_text(config, "filter_subject") {
         "" => format!("CONSUMER.CREATE.{stream}.{name}"),
         filter => format!("CONSUMER.CREATE.{stream}.{name}.{filter}"),
     };
     let body = json!({ "stream_name": stream, "config": config, "action": action });
     accepted(&operation, request(client, &operation, &body).await?).map(|_| ())
-}
-
-fn text<'a>(config: &'a AssetConfig, key: &str) -> &'a str {
-    config.get(key).and_then(Value::as_str).unwrap_or("")
 }
