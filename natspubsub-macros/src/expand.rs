@@ -54,6 +54,9 @@ pub(crate) fn marker(name: &Ident, cfgs: &[Attribute]) -> TokenStream {
 fn call(handler: &Handler, args: &ValidArgs) -> TokenStream {
     let Handler { name, payload, arguments: declared, returns, .. } = handler;
     let private_here = private(Span::call_site());
+    // Errors carry the place of the user's type; the name of this variable does not: inside `macro_rules!` it would be
+    // looked up among the user's.
+    let delivery = Ident::new("__natspubsub_delivery", Span::call_site());
     let payload_span = payload.span();
     let payload_private = private(payload_span);
     let arguments: Vec<Ident> =
@@ -63,11 +66,9 @@ fn call(handler: &Handler, args: &ValidArgs) -> TokenStream {
         let taken = match name.as_ref().filter(|name| args.captures(name)) {
             Some(name) => {
                 let (places, name) = (places(args, name), name.unraw().to_string());
-                quote_spanned!(ty.span()=> #private::captured::<#ty>(&__natspubsub_delivery, #name, &[#(#places),*]))
+                quote_spanned!(ty.span()=> #private::captured::<#ty>(&#delivery, #name, &[#(#places),*]))
             }
-            None => {
-                quote_spanned!(ty.span()=> <#ty as #private::FromDelivery>::from_delivery(&__natspubsub_delivery).await)
-            }
+            None => quote_spanned!(ty.span()=> <#ty as #private::FromDelivery>::from_delivery(&#delivery).await),
         };
         quote! {
             let #argument = match #taken {
@@ -79,8 +80,7 @@ fn call(handler: &Handler, args: &ValidArgs) -> TokenStream {
     let (returned, return_span) = return_type(returns, name);
     let return_private = private(return_span);
     let check_return = quote_spanned!(return_span=> __natspubsub_returns::<#returned>());
-    let decoded =
-        quote_spanned!(payload_span=> <#payload as #payload_private::Payload>::from_body(&__natspubsub_delivery));
+    let decoded = quote_spanned!(payload_span=> <#payload as #payload_private::Payload>::from_body(&#delivery));
     // An error about a future that is not `Send` points at the block; the function's name is the better place.
     let name_span = Span::call_site().located_at(name.span());
     let name_private = private(name_span);
@@ -95,7 +95,7 @@ fn call(handler: &Handler, args: &ValidArgs) -> TokenStream {
     };
     let future = quote_spanned!(name_span=> #name_private::require_send(async move { #body }));
     quote! {
-        fn __natspubsub_call(__natspubsub_delivery: #private_here::Delivery) -> #private_here::CallFuture {
+        fn __natspubsub_call(#delivery: #private_here::Delivery) -> #private_here::CallFuture {
             use #private_here::{ByError as _, ByNothing as _, ByPolicy as _};
             fn __natspubsub_returns<R: #return_private::HandlerReturn>() {}
             #check_return;
@@ -143,6 +143,11 @@ fn descriptor(handler: &Handler, args: &ValidArgs) -> TokenStream {
     let Handler { name, payload, arguments, .. } = handler;
     let captured = |argument: &&Argument| argument.name.as_ref().is_some_and(|name| args.captures(name));
     let extractors = arguments.iter().filter(|argument| !captured(argument)).map(|argument| &argument.ty);
+    // The same span as where the argument is taken, so that the compiler reports a type that is no extractor once.
+    let requirements = extractors.map(|ty| {
+        let private = crate::paths::private(ty.span());
+        quote_spanned!(ty.span()=> <#ty as #private::FromDelivery>::requirement())
+    });
     let private = private(Span::call_site());
     let function = name.unraw().to_string();
     let topics: Vec<TokenStream> = match args.patterns.is_empty() {
@@ -166,7 +171,7 @@ fn descriptor(handler: &Handler, args: &ValidArgs) -> TokenStream {
             payload: #private::type_name::<#payload>,
             requirements: || {
                 let mut requirements = ::std::vec::Vec::new();
-                #(requirements.extend(<#extractors as #private::FromDelivery>::requirement());)*
+                #(requirements.extend(#requirements);)*
                 requirements
             },
             call: __natspubsub_call,

@@ -126,6 +126,13 @@ impl Parameters {
                 ("infrastructure", "pause") => {
                     let value: LitStr = meta.value()?.parse()?;
                     match parse_duration(&value.value()) {
+                        Ok(pause) if pause.is_zero() => {
+                            faults.add(
+                                value.span(),
+                                "the pause is zero, and the message would be run again without end",
+                                "write #[infrastructure(pause = \"30s\")]",
+                            );
+                        }
                         Ok(pause) => self.pause_ns = Some(nanos(pause)),
                         Err(fault) => faults.add(value.span(), fault, "write #[infrastructure(pause = \"30s\")]"),
                     }

@@ -85,14 +85,14 @@ fn function_type(name: &Ident, order: i32, attributes: &[Attribute]) -> TokenStr
     let cfgs = cfgs(attributes);
     let marker = marker(name, &cfgs);
     let registration = registration(name, order, &quote!(#name {}), attributes);
-    let call = quote_spanned!(name.span()=> #name(delivery, next).await);
+    let call = quote_spanned!(Span::call_site().located_at(name.span())=> #name(__natspubsub_delivery, __natspubsub_next).await);
     quote! {
         #marker
 
         #(#cfgs)*
         const _: () = {
             impl #private::Middleware for #name {
-                async fn handle(&self, delivery: #private::Delivery, next: #private::Next<'_>) -> #private::Outcome {
+                async fn handle(&self, __natspubsub_delivery: #private::Delivery, __natspubsub_next: #private::Next<'_>) -> #private::Outcome {
                     #call
                 }
             }

@@ -79,6 +79,10 @@ fn arguments(signature: &Signature, faults: &mut Faults) -> Vec<Argument> {
                 faults.add(receiver.span(), "a handler has no `self`", help);
             }
             FnArg::Typed(typed) => {
+                if let Some(cfg) = typed.attrs.iter().find(|attribute| attribute.path().is_ident("cfg")) {
+                    let help = "write two functions, each with its cfg above the attribute";
+                    faults.add(cfg.span(), "an argument of a handler has no cfg", help);
+                }
                 if let Type::ImplTrait(ty) = &*typed.ty {
                     faults.add(
                         ty.span(),

@@ -8,6 +8,7 @@ mod declared;
 mod describe;
 mod drift;
 mod isolation;
+mod outage;
 mod outcomes;
 mod publishing;
 mod quickstart;

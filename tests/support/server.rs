@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::eventually;
@@ -61,6 +63,23 @@ impl NatsServer {
         let mut process = self.process.take().expect("the server runs");
         process.kill().expect("the server can be killed");
         process.wait().expect("the server ends");
+    }
+
+    /// Stops the process (SIGSTOP) for a while and lets it go on: connections stay up, and nothing answers.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub async fn freeze_for(&self, duration: Duration) {
+        let id = self.process.as_ref().expect("the server runs").id();
+        let pid = Pid::from_raw(i32::try_from(id).expect("a process id fits"));
+        kill(pid, Signal::SIGSTOP).expect("the server is stopped");
+        self.stay_away_for(duration).await;
+        kill(pid, Signal::SIGCONT).expect("the server goes on");
+    }
+
+    /// The length of an outage: the time itself is what the test needs.
+    pub async fn stay_away_for(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
     }
 
     /// Starts the process again on the same port with the same store.

@@ -9,6 +9,28 @@ macro_rules! handler {
     };
 }
 
+macro_rules! by_identifier {
+    ($name:ident, $payload:ident, $argument:ident: $extractor:tt, $id:ident: $number:ident) => {
+        #[topic_subscriber("item.{id}")]
+        async fn $name(payload: $payload, $argument: $extractor, $id: $number) {
+            let _ = (payload, $argument, $id);
+        }
+    };
+}
+
+macro_rules! layer {
+    ($name:ident) => {
+        #[middleware(order = 1)]
+        async fn $name(delivery: Delivery, rest: Next<'_>) -> Outcome {
+            rest.run(delivery).await
+        }
+    };
+}
+
+layer!(audit);
+layer!(next);
+layer!(delivery);
+by_identifier!(on_item, String, ctx: Context, id: u32);
 handler!(on_order, "order.created", 3, serde_json::Value);
 handler!(on_user, "user.created", 4, String);
 

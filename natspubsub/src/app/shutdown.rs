@@ -70,6 +70,7 @@ impl RunningApp {
     /// ```
     pub async fn shutdown(mut self) -> ShutdownReport {
         let before = self.shared.stats.read();
+        let connection = self.shared.transport.connections_made();
         self.stop.cancel();
         let limit = self.config.shutdown_timeout;
         if self.wait_for_workers(limit).await.is_none() {
@@ -79,7 +80,8 @@ impl RunningApp {
                 tracing::error!("some subscribers did not end; a handler blocks its thread");
             }
         }
-        let flushed = self.flush().await;
+        // A flush of a new connection says nothing about what was written to the one before it.
+        let flushed = self.flush().await && connection == self.shared.transport.connections_made();
         self.shared.transport.close(FLUSH_LIMIT).await;
         if let Some(io) = self.io.take() {
             io.end(&*self.shared.clock).await;

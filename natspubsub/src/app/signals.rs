@@ -1,6 +1,8 @@
 //! Running until the operator says stop.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -44,7 +46,8 @@ impl App {
             return Ok(());
         }
         let stop = CancellationToken::new();
-        let signals = listen(stop.clone()).await?;
+        let ended = Ended::default();
+        listen(stop.clone(), ended.0.clone()).await?;
         let running = tokio::select! {
             running = self.start_noting(note) => running?,
             () = stop.cancelled() => return Ok(()),
@@ -58,7 +61,6 @@ impl App {
             print(&format!("{} handler(s) block their threads and cannot be ended: exiting\n", report.stuck));
             std::process::exit(STUCK_EXIT);
         }
-        drop(signals);
         if report.is_clean() {
             return Ok(());
         }
@@ -84,7 +86,10 @@ fn note(text: &str) {
 }
 
 /// Cancels `stop` at the first signal and exits at the second, from a thread of its own.
-async fn listen(stop: CancellationToken) -> Result<IoThread> {
+///
+/// The thread stays for the life of the process: tokio never gives a signal back to the system, so without somebody who
+/// listens the program could not be stopped any more. After the end of `run` every signal exits.
+async fn listen(stop: CancellationToken, ended: Arc<AtomicBool>) -> Result<()> {
     let thread = IoThread::start("natspubsub-signals")?;
     let (mut terminate, mut interrupt) = thread
         .run(async {
@@ -95,12 +100,25 @@ async fn listen(stop: CancellationToken) -> Result<IoThread> {
         .await?;
     thread.spawn(async move {
         next(&mut terminate, &mut interrupt).await;
-        stop.cancel();
-        next(&mut terminate, &mut interrupt).await;
+        if !ended.load(Ordering::Relaxed) {
+            stop.cancel();
+            next(&mut terminate, &mut interrupt).await;
+        }
         print("second signal: exiting at once; unfinished messages come again after ack_wait\n");
         std::process::exit(SECOND_SIGNAL_EXIT);
     });
-    Ok(thread)
+    std::mem::forget(thread);
+    Ok(())
+}
+
+/// Notes that `run` has returned, by whatever way.
+#[derive(Default)]
+struct Ended(Arc<AtomicBool>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 async fn next(terminate: &mut Signal, interrupt: &mut Signal) {

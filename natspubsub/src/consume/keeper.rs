@@ -3,7 +3,7 @@
 //! It runs on the connection's own thread, so that handlers that block every thread of the application do not make
 //! the server deliver their messages a second time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -68,28 +68,31 @@ impl Keeper {
     pub(crate) async fn run(&self, transport: SharedTransport) {
         loop {
             self.clock.sleep(self.look).await;
-            let due = self.due();
-            if !due.is_empty()
-                && let Err(error) = self.signal(transport.as_ref(), &due).await
-            {
-                tracing::error!(%error, messages = due.len(), "in-progress signals were not sent");
-            }
+            // A consumer that does not answer must not hold up the others.
+            let rounds = self.due().into_values().map(|due| self.signal(transport.as_ref(), due));
+            futures::future::join_all(rounds).await;
         }
     }
 
-    fn due(&self) -> Vec<Arc<InHand>> {
+    /// What is due, for each subscriber.
+    fn due(&self) -> BTreeMap<usize, Vec<Arc<InHand>>> {
         let now = self.clock.monotonic();
-        self.hands().values().filter(|hand| hand.wants_signal(now)).cloned().collect()
+        let mut due: BTreeMap<usize, Vec<Arc<InHand>>> = BTreeMap::new();
+        for hand in self.hands().values().filter(|hand| hand.wants_signal(now)) {
+            due.entry(hand.subscriber()).or_default().push(hand.clone());
+        }
+        due
     }
 
-    async fn signal(&self, transport: &dyn Transport, due: &[Arc<InHand>]) -> crate::Result<()> {
+    async fn signal(&self, transport: &dyn Transport, due: Vec<Arc<InHand>>) {
         // The server restarts its clock when the signal arrives, which is after this moment: the deadline is safe.
         let at = self.clock.monotonic();
         let tokens: Vec<String> = due.iter().map(|hand| hand.token().to_owned()).collect();
-        transport.in_progress(&tokens).await?;
-        for hand in due {
-            hand.note_signal(at);
+        match transport.in_progress(&tokens).await {
+            Ok(()) => due.iter().for_each(|hand| hand.note_signal(at)),
+            Err(error) => {
+                tracing::error!(%error, messages = due.len(), "in-progress signals are not certain to have arrived")
+            }
         }
-        Ok(())
     }
 }

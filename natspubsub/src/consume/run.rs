@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 
@@ -12,6 +13,9 @@ use super::settle::{Facts, Settlement, crashed, decide, settle};
 use super::subscriber::Subscriber;
 use crate::clock::timeout;
 use crate::handler::{Delivery, Failure, FailureClass, Next, Outcome};
+
+/// A held message is run again no sooner than this, whatever pause an error asks for.
+const HOLD_MIN: Duration = Duration::from_millis(10);
 
 /// Handles one delivery and settles it.
 pub(super) async fn run(subscriber: Arc<Subscriber>, hand: Arc<InHand>) {
@@ -40,7 +44,7 @@ async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Del
             // Held in hand, kept alive by the keeper: what is down costs no attempt.
             Settlement::Hold { pause, error } => {
                 tracing::warn!(consumer = %subscriber.durable, ?pause, error, "held until what it needs is back");
-                subscriber.shared.clock.sleep(pause).await;
+                subscriber.shared.clock.sleep(pause.max(HOLD_MIN)).await;
             }
             settlement => return settlement,
         }

@@ -69,6 +69,7 @@ impl Subscriber {
     pub(crate) fn let_go(&self) {
         for hand in self.shared.keeper.of(self.index) {
             self.shared.keeper.forget(&hand);
+            self.shared.stats.unanswered();
         }
     }
 

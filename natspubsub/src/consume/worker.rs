@@ -1,5 +1,6 @@
 //! The worker of one subscriber: runs handlers, no more at once than `concurrency`, on the application's runtime.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -46,7 +47,10 @@ impl Worker {
     /// Gives back everything that did not end: handlers are dropped first, so that nothing runs here when it is
     /// delivered to somebody else.
     async fn release_rest(&mut self) {
-        self.running.clear();
+        while !self.running.is_empty() {
+            // What the user's code does when it is dropped may panic; each round drops at least one handler.
+            let _ = std::panic::catch_unwind(AssertUnwindSafe(|| self.running.clear()));
+        }
         // The intake ends within a time limit of its own; what it took by then is in the keeper's table.
         while self.intake.recv().await.is_some() {}
         for hand in self.subscriber.shared.keeper.of(self.subscriber.index) {

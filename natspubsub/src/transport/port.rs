@@ -123,6 +123,9 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Whether the connection stands.
     fn is_connected(&self) -> bool;
 
+    /// How often a connection was made: what was written to an earlier one may not have been read.
+    fn connections_made(&self) -> u64;
+
     /// Stores a message and waits for the confirmation.
     async fn publish(&self, message: Outbound, limit: Duration) -> Result<Stored, PublishFault>;
 
@@ -153,7 +156,7 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Answers a delivery. `Ok` means handed to the connection; [`Transport::flush`] makes it certain.
     async fn answer(&self, token: &str, answer: Answer) -> Result<()>;
 
-    /// Restarts the `ack_wait` of each delivery.
+    /// Restarts the `ack_wait` of deliveries of one consumer; an error when that is not certain.
     async fn in_progress(&self, tokens: &[String]) -> Result<()>;
 
     /// Writes out everything handed over so far and waits for one answer of the server.

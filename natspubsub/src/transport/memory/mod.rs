@@ -54,6 +54,10 @@ impl Transport for MemoryTransport {
         true
     }
 
+    fn connections_made(&self) -> u64 {
+        1
+    }
+
     async fn publish(&self, message: Outbound, _limit: Duration) -> Result<Stored, PublishFault> {
         self.broker.publish(message)
     }

@@ -4,7 +4,6 @@
 //! messages resets only when no pull waits), pulls on while it is drained, and clones its context for every message;
 //! the second loses the wake-up after a heartbeat. So requests are written and answers counted here.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -16,6 +15,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::requests::Requests;
 use super::send;
 use crate::clock::SharedClock;
 use crate::error::Result;
@@ -32,6 +32,9 @@ const PENDING_MESSAGES: &str = "Nats-Pending-Messages";
 /// How long the round trip before the end may take.
 const BARRIER_LIMIT: Duration = Duration::from_secs(1);
 
+/// How long a server that said nothing may take to answer whether it is there.
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
+
 /// How long after its end a request may stay unanswered before it counts as lost.
 const LATE: Duration = Duration::from_millis(500);
 
@@ -43,18 +46,12 @@ pub(super) struct NatsPull {
     inbox: String,
     next_subject: String,
     info_subject: String,
-    /// Open requests, the oldest first: the server fills them in this order.
-    requests: VecDeque<Request>,
-    requests_made: u64,
+    requests: Requests,
     stopped: bool,
-    /// Ends when the server has sent everything that open requests brought.
-    barrier: Option<BoxFuture<'static, ()>>,
-}
-
-struct Request {
-    id: u64,
-    left: u32,
-    ends: Duration,
+    /// A request has ended without a word, and nothing has been heard since.
+    silent: bool,
+    /// Asks whether the server answers; at the end, waits until it has sent what open requests brought.
+    round_trip: Option<BoxFuture<'static, bool>>,
 }
 
 impl NatsPull {
@@ -77,27 +74,12 @@ impl NatsPull {
             subscription,
             inbox,
             next_subject,
-            requests: VecDeque::new(),
-            requests_made: 0,
+            requests: Requests::default(),
             stopped: false,
-            barrier: None,
+            silent: false,
+            round_trip: None,
             info_subject,
         })
-    }
-
-    /// Takes a request off the list and returns what was left of it. The server serves open requests in turn, and
-    /// deliveries do not say which request they fill, so its own count corrects ours.
-    fn end(&mut self, id: u64, counted_by_server: Option<u32>) -> u32 {
-        let Some(at) = self.requests.iter().position(|request| request.id == id) else { return 0 };
-        let left = self.requests.remove(at).map_or(0, |request| request.left);
-        let unfilled = counted_by_server.unwrap_or(left);
-        if let Some(oldest) = self.requests.front_mut() {
-            oldest.left += left.saturating_sub(unfilled);
-        }
-        for _ in left..unfilled {
-            self.fill_one();
-        }
-        unfilled
     }
 
     async fn drain(&mut self) {
@@ -106,20 +88,36 @@ impl NatsPull {
         }
     }
 
-    fn fill_one(&mut self) {
-        if let Some(request) = self.requests.front_mut() {
-            request.left -= 1;
-            if request.left == 0 {
-                self.requests.pop_front();
-            }
+    /// Starts a round trip to the consumer.
+    fn start_round_trip(&mut self) {
+        let (client, info) = (self.client.clone(), self.info_subject.clone());
+        let limit = if self.stopped { BARRIER_LIMIT } else { PROBE_LIMIT };
+        self.round_trip = Some(Box::pin(async move {
+            let answered = tokio::time::timeout(limit, client.request(info, Bytes::new())).await;
+            matches!(answered, Ok(Ok(_)))
+        }));
+    }
+
+    /// What the end of a round trip means.
+    async fn end_round_trip(&mut self, answered: bool) -> Option<PullEvent> {
+        self.round_trip = None;
+        if self.stopped {
+            self.drain().await;
+            return None;
         }
+        self.silent = false;
+        Some(match answered {
+            true => PullEvent::Ended { unfilled: 0 },
+            false => PullEvent::Gone("neither pull requests nor CONSUMER.INFO are answered".into()),
+        })
     }
 
     /// What a message on the inbox means; `None` for one that means nothing.
     fn read(&mut self, message: Message) -> Option<PullEvent> {
+        self.silent = false;
         let Some(status) = message.status else {
             let received = received(message)?;
-            self.fill_one();
+            self.requests.fill_one();
             return Some(PullEvent::Message(Box::new(received)));
         };
         let id = message.subject.rsplit('.').next().and_then(|id| id.parse().ok()).unwrap_or(0);
@@ -134,8 +132,10 @@ impl NatsPull {
                     "nobody answers the pull: the consumer, its stream or its leader is missing".into(),
                 ))
             }
-            StatusCode::NOT_FOUND | StatusCode::TIMEOUT => Some(PullEvent::Ended { unfilled: self.end(id, pending) }),
-            _ if passing => Some(PullEvent::Ended { unfilled: self.end(id, pending) }),
+            StatusCode::NOT_FOUND | StatusCode::TIMEOUT => {
+                Some(PullEvent::Ended { unfilled: self.requests.end(id, pending) })
+            }
+            _ if passing => Some(PullEvent::Ended { unfilled: self.requests.end(id, pending) }),
             // Deleted, or refused: asking again at once would be refused at once.
             _ => {
                 self.requests.clear();
@@ -144,14 +144,17 @@ impl NatsPull {
         }
     }
 
-    /// Requests that ended without a word count as ended.
+    /// A request that ended without a word counts as ended. A server that is frozen, with its connection up, would
+    /// serve all later requests at once when it goes on, so it gets none before it answers something.
     fn end_late(&mut self) -> Option<PullEvent> {
-        let request = self.requests.front()?;
-        if request.ends + LATE > self.clock.monotonic() {
+        if self.requests.ends()? + LATE > self.clock.monotonic() {
             return None;
         }
-        let id = request.id;
-        Some(PullEvent::Ended { unfilled: self.end(id, None) })
+        if !self.stopped && !self.silent {
+            self.silent = true;
+            self.start_round_trip();
+        }
+        Some(PullEvent::Ended { unfilled: self.requests.end_oldest() })
     }
 }
 
@@ -160,17 +163,16 @@ impl Pull for NatsPull {
     /// While the connection is down the client keeps what it is asked to send, and would send every request of the
     /// outage at once when it is back.
     fn is_ready(&self) -> bool {
-        self.client.connection_state() == State::Connected
+        !self.silent && self.client.connection_state() == State::Connected
     }
 
     async fn request(&mut self, batch: u32, expires: Duration) -> Result<()> {
-        self.requests_made += 1;
-        let id = self.requests_made;
+        let id = self.requests.next_id();
         let body = format!("{{\"batch\":{batch},\"expires\":{}}}", expires.as_nanos());
         let reply = format!("{}.{id}", self.inbox);
         let ends = self.clock.monotonic() + expires;
         send("a pull request", self.client.publish_with_reply(self.next_subject.clone(), reply, body.into())).await?;
-        self.requests.push_back(Request { id, left: batch, ends });
+        self.requests.add(batch, ends);
         Ok(())
     }
 
@@ -180,11 +182,11 @@ impl Pull for NatsPull {
                 return event;
             }
             let clock = self.clock.clone();
-            let open = self.requests.front().map(|request| request.ends + LATE);
+            let open = self.requests.ends().map(|ends| ends + LATE);
             let wait = clock.sleep(open.map_or(LOOK, |late| late.saturating_sub(clock.monotonic())));
-            let barrier = async {
-                match &mut self.barrier {
-                    Some(barrier) => barrier.await,
+            let round_trip = async {
+                match &mut self.round_trip {
+                    Some(round_trip) => round_trip.await,
                     None => std::future::pending().await,
                 }
             };
@@ -203,12 +205,12 @@ impl Pull for NatsPull {
                 },
                 Ok(()) = self.connections.changed() => {
                     self.requests.clear();
+                    self.silent = false;
                     return PullEvent::Reset;
                 }
-                () = barrier => {
-                    self.barrier = None;
-                    self.drain().await;
-                }
+                answered = round_trip => if let Some(event) = self.end_round_trip(answered).await {
+                    return event;
+                },
                 () = wait => if open.is_none() && !self.stopped {
                     return PullEvent::Ended { unfilled: 0 };
                 }
@@ -220,11 +222,9 @@ impl Pull for NatsPull {
         self.requests.clear();
         self.stopped = true;
         // async-nats forgets a drained subscription before the server does, and what is on its way would wait for
-        // ack_wait. One round trip first: what the server had sent by then has arrived.
-        let (client, info) = (self.client.clone(), self.info_subject.clone());
-        self.barrier = Some(Box::pin(async move {
-            let _ = tokio::time::timeout(BARRIER_LIMIT, client.request(info, Bytes::new())).await;
-        }));
+        // ack_wait. One round trip first: what the server had sent by then has arrived. What is published between its
+        // answer and the end of the subscription can still be caught so.
+        self.start_round_trip();
     }
 }
 
@@ -251,15 +251,4 @@ fn received(message: Message) -> Option<Received> {
         stored_at,
         token,
     })
-}
-
-impl Drop for NatsPull {
-    fn drop(&mut self) {
-        if !self.requests.is_empty() {
-            tracing::debug!(
-                requests = self.requests.len(),
-                "pull requests are abandoned; what they deliver comes again after ack_wait"
-            );
-        }
-    }
 }
