@@ -145,7 +145,7 @@ fn descriptor(handler: &Handler, args: &ValidArgs) -> TokenStream {
     let extractors = arguments.iter().filter(|argument| !captured(argument)).map(|argument| &argument.ty);
     // The same span as where the argument is taken, so that the compiler reports a type that is no extractor once.
     let requirements = extractors.map(|ty| {
-        let private = crate::paths::private(ty.span());
+        let private = private(ty.span());
         quote_spanned!(ty.span()=> <#ty as #private::FromDelivery>::requirement())
     });
     let private = private(Span::call_site());
