@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::subject::Namespace;
 
 /// Every setting and its default. An empty default is computed.
-pub(super) const SETTINGS: [(&str, &str); 11] = [
+const SETTINGS: [(&str, &str); 12] = [
     ("url", "nats://127.0.0.1:4222"),
     ("env", "development"),
     ("app", ""),
@@ -24,13 +24,11 @@ pub(super) const SETTINGS: [(&str, &str); 11] = [
     ("stream_storage", "file"),
     ("stream_max_age", "7d"),
     ("stream_duplicate_window", "2m"),
+    ("stream_replicas", "1"),
 ];
 
-/// Settings that are read like those of [`SETTINGS`] and have a computed default.
-const REPLICAS: (&str, &str) = ("stream_replicas", "1");
-
 pub(super) fn keys() -> impl Iterator<Item = (&'static str, &'static str)> {
-    SETTINGS.into_iter().chain([REPLICAS])
+    SETTINGS.into_iter()
 }
 
 pub(super) fn storage_name(storage: Storage) -> &'static str {
