@@ -8,9 +8,10 @@ use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Expr, Fields, Lit, LitStr};
 
 use crate::faults::Faults;
-use crate::paths::private;
+use crate::options::{Form, Value};
+use crate::paths::Root;
 
-const KEYS: [&str; 4] = ["topic", "version", "key", "id"];
+const KEYS: [&str; 5] = ["topic", "version", "key", "id", "crate"];
 
 /// Keys that a later version understands.
 const LATER: [&str; 1] = ["subject"];
@@ -22,6 +23,7 @@ struct Declared {
     version: Option<u32>,
     key: Option<LitStr>,
     id: Option<LitStr>,
+    root: Root,
     written: Vec<String>,
 }
 
@@ -37,7 +39,7 @@ pub(crate) fn event(item: TokenStream) -> TokenStream {
     let key = declared.key.as_ref().and_then(|key| field(key, &key.value(), &fields, &mut faults));
     let id = declared.id.as_ref().and_then(|id| template(id, &fields, &mut faults));
     match (faults.into_tokens(), topic) {
-        (None, Some(topic)) => expand(&input, &topic, declared.version, key.as_ref(), id.as_ref()),
+        (None, Some(topic)) => expand(&input, &topic, &declared, key.as_ref(), id.as_ref()),
         (errors, _) => errors.unwrap_or_default(),
     }
 }
@@ -94,6 +96,10 @@ impl Declared {
             ("version", Expr::Lit(syn::ExprLit { lit: Lit::Int(number), .. })) => match number.base10_parse() {
                 Ok(version) if version >= 1 => self.version = Some(version),
                 _ => faults.add(number.span(), "a version is a whole number from 1", "write `version = 1`"),
+            },
+            ("crate", value) => match Form::Path.check(value) {
+                Ok(Value::Path(path)) => self.root = Root::named(&path),
+                _ => faults.add(value.span(), "the crate is a name in quotes", "write `crate = \"my_natspubsub\"`"),
             },
             ("version", _) => faults.add(value.span(), "a version is a whole number from 1", "write `version = 1`"),
             (_, Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. })) => {
@@ -195,15 +201,15 @@ fn template(literal: &LitStr, fields: &[Ident], faults: &mut Faults) -> Option<T
 fn expand(
     input: &DeriveInput,
     topic: &str,
-    version: Option<u32>,
+    declared: &Declared,
     key: Option<&Ident>,
     id: Option<&Template>,
 ) -> TokenStream {
-    let private = private(Span::call_site());
+    let private = declared.root.private(Span::call_site());
     let name = &input.ident;
     let message_type = name.unraw().to_string();
     let (generics, types, bounds) = input.generics.split_for_impl();
-    let version = version.map(|version| quote!(const VERSION: u32 = #version;));
+    let version = declared.version.map(|version| quote!(const VERSION: u32 = #version;));
     let some = |value: TokenStream| quote!(::core::option::Option::Some(#value));
     let returns = quote!(::core::option::Option<::std::string::String>);
     let key = key.map(|field| {

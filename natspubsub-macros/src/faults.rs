@@ -32,6 +32,11 @@ impl Faults {
             .push(syn::Error::new(span, format!("{subject}: subject pattern {clause}\n\n{caret}\n\nhelp: {help}")));
     }
 
+    /// How many were found so far.
+    pub(crate) fn count(&self) -> usize {
+        self.found.len()
+    }
+
     /// The errors as tokens, if there are any.
     pub(crate) fn into_tokens(mut self) -> Option<TokenStream> {
         self.checked = true;

@@ -2,12 +2,13 @@
 
 use natspubsub_grammar::{Backoff, parse_duration};
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, LitStr};
 
 use crate::faults::Faults;
-use crate::paths::private;
+use crate::options::{Form, Value};
+use crate::paths::Root;
 
 /// The attributes that name a policy.
 const POLICIES: [&str; 5] = ["transient", "permanent", "validation", "infrastructure", "discard"];
@@ -31,11 +32,12 @@ pub(crate) fn handler_error(item: TokenStream) -> TokenStream {
         Err(error) => return error.to_compile_error(),
     };
     let mut faults = Faults::of(&input.ident);
-    let arms = arms(&input, &mut faults);
+    let root = root(&input.attrs, &mut faults);
+    let arms = arms(&input, &root, &mut faults);
     if let Some(errors) = faults.into_tokens() {
         return errors;
     }
-    let private = private(Span::call_site());
+    let private = root.private(Span::call_site());
     let name = &input.ident;
     let (generics, types, bounds) = input.generics.split_for_impl();
     quote! {
@@ -49,7 +51,26 @@ pub(crate) fn handler_error(item: TokenStream) -> TokenStream {
     }
 }
 
-fn arms(input: &DeriveInput, faults: &mut Faults) -> Vec<TokenStream> {
+/// `#[handler_error(crate = "..")]`.
+fn root(attributes: &[Attribute], faults: &mut Faults) -> Root {
+    let mut root = Root::default();
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("handler_error")) {
+        let read = attribute.parse_nested_meta(|meta| {
+            let value: syn::Expr = meta.value()?.parse()?;
+            match Form::Path.check(&value) {
+                Ok(Value::Path(path)) if meta.path.is_ident("crate") => root = Root::named(&path),
+                _ => return Err(meta.error("the only parameter is `crate`, the name of a crate in quotes")),
+            }
+            Ok(())
+        });
+        if let Err(error) = read {
+            faults.add(error.span(), error, "write #[handler_error(crate = \"my_natspubsub\")]");
+        }
+    }
+    root
+}
+
+fn arms(input: &DeriveInput, root: &Root, faults: &mut Faults) -> Vec<TokenStream> {
     match &input.data {
         Data::Enum(data) => {
             for attribute in policies(&input.attrs) {
@@ -57,7 +78,7 @@ fn arms(input: &DeriveInput, faults: &mut Faults) -> Vec<TokenStream> {
                 faults.add(attribute.span(), "a policy stands on a variant, not on the enum", help);
             }
             let arm = |variant: &syn::Variant, faults: &mut Faults| {
-                let (name, policy) = (&variant.ident, policy(&variant.attrs, faults));
+                let (name, policy) = (&variant.ident, policy(&variant.attrs, faults).tokens(root));
                 quote!(Self::#name { .. } => #policy,)
             };
             let arms: Vec<TokenStream> = data.variants.iter().map(|variant| arm(variant, faults)).collect();
@@ -65,7 +86,7 @@ fn arms(input: &DeriveInput, faults: &mut Faults) -> Vec<TokenStream> {
             if arms.is_empty() { vec![quote!(_ => match *self {},)] } else { arms }
         }
         Data::Struct(_) => {
-            let policy = policy(&input.attrs, faults);
+            let policy = policy(&input.attrs, faults).tokens(root);
             vec![quote!(_ => #policy,)]
         }
         Data::Union(data) => {
@@ -161,12 +182,12 @@ fn nanos(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-impl ToTokens for Policy {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        let private = private(Span::call_site());
+impl Policy {
+    fn tokens(&self, root: &Root) -> TokenStream {
+        let private = root.private(Span::call_site());
         let class = quote!(#private::FailureClass);
         let duration = |nanos: &u64| quote!(::core::time::Duration::from_nanos(#nanos));
-        tokens.extend(match self {
+        match self {
             Self::Transient => quote!(#class::Transient { after: ::core::option::Option::None }),
             Self::Curve { steps_ns, jitter } => {
                 let steps = steps_ns.iter().map(duration);
@@ -182,6 +203,6 @@ impl ToTokens for Policy {
                 quote!(#class::Infrastructure { pause: #pause })
             }
             Self::Discard => quote!(#class::Discard),
-        });
+        }
     }
 }

@@ -2,19 +2,25 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::parse::Parser;
-use syn::{Attribute, Fields, Item, LitInt, Token};
+use syn::{Fields, Item};
 
-use crate::expand::marker;
+use crate::args::args;
+use crate::attribute::Attribute;
+use crate::expand::{marker, origin};
 use crate::fallback::fallback;
 use crate::faults::Faults;
-use crate::paths::private;
+use crate::options::Value;
+use crate::written::Written;
 
-pub(crate) fn middleware(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn middleware(tokens: TokenStream, item: TokenStream) -> TokenStream {
     let parsed = syn::parse2::<Item>(item.clone());
     let mut faults =
         Faults::of(name(parsed.as_ref().ok()).map_or_else(|| "middleware".to_owned(), ToString::to_string));
-    let order = order(args, &mut faults);
+    let arguments = args(Attribute::Middleware, tokens, &mut faults);
+    for literal in &arguments.literals {
+        faults.add(literal.span(), "the attribute takes options only", "write `order = 10`");
+    }
+    let written = Written::read(arguments.options, Attribute::Middleware, &mut faults);
     let expansion = match &parsed {
         Ok(Item::Struct(declared)) => {
             let name = &declared.ident;
@@ -22,18 +28,15 @@ pub(crate) fn middleware(args: TokenStream, item: TokenStream) -> TokenStream {
                 Fields::Unit => quote!(#name),
                 _ => quote!(<#name as ::core::default::Default>::default()),
             };
-            Some(registration(name, order, &make, &declared.attrs))
+            Some(registration(name, &written, &make))
         }
         Ok(Item::Fn(function)) => {
             if function.sig.asyncness.is_none() || function.sig.inputs.len() != 2 {
                 let help = "write `async fn audit(delivery: Delivery, next: Next<'_>) -> Outcome`";
-                faults.add(
-                    function.sig.ident.span(),
-                    "a middleware function is async and takes a delivery and what comes next",
-                    help,
-                );
+                let what = "a middleware function is async and takes a delivery and what comes next";
+                faults.add(function.sig.ident.span(), what, help);
             }
-            Some(function_type(&function.sig.ident, order, &function.attrs))
+            Some(function_type(&function.sig.ident, &written))
         }
         _ => {
             let help =
@@ -56,40 +59,16 @@ fn name(item: Option<&Item>) -> Option<&Ident> {
     }
 }
 
-/// `order = 10`; 0 without it.
-fn order(args: TokenStream, faults: &mut Faults) -> i32 {
-    if args.is_empty() {
-        return 0;
-    }
-    let parser = |input: syn::parse::ParseStream<'_>| {
-        let key: Ident = input.parse()?;
-        if key != "order" {
-            return Err(syn::Error::new(key.span(), "the only option is `order`"));
-        }
-        input.parse::<Token![=]>()?;
-        let minus = input.parse::<Option<Token![-]>>()?.is_some();
-        let number: LitInt = input.parse()?;
-        input.parse::<Option<Token![,]>>()?;
-        let value: i32 = number.base10_parse()?;
-        Ok(if minus { -value } else { value })
-    };
-    parser.parse2(args).unwrap_or_else(|error| {
-        faults.add(error.span(), error, "write #[middleware(order = 10)]; a lower order lies further out");
-        0
-    })
-}
-
 /// A type of the function's name that calls the function.
-fn function_type(name: &Ident, order: i32, attributes: &[Attribute]) -> TokenStream {
-    let private = private(Span::call_site());
-    let cfgs = cfgs(attributes);
-    let marker = marker(name, &cfgs);
-    let registration = registration(name, order, &quote!(#name {}), attributes);
+fn function_type(name: &Ident, written: &Written) -> TokenStream {
+    let private = written.root().private(Span::call_site());
+    let marker = marker(name);
+    let registration = registration(name, written, &quote!(#name {}));
     let call = quote_spanned!(Span::call_site().located_at(name.span())=> #name(__natspubsub_delivery, __natspubsub_next).await);
     quote! {
         #marker
 
-        #(#cfgs)*
+        #[allow(unused_qualifications)]
         const _: () = {
             impl #private::Middleware for #name {
                 async fn handle(&self, __natspubsub_delivery: #private::Delivery, __natspubsub_next: #private::Next<'_>) -> #private::Outcome {
@@ -101,20 +80,21 @@ fn function_type(name: &Ident, order: i32, attributes: &[Attribute]) -> TokenStr
     }
 }
 
-fn registration(name: &Ident, order: i32, make: &TokenStream, attributes: &[Attribute]) -> TokenStream {
-    let private = private(Span::call_site());
-    let cfgs = cfgs(attributes);
-    let text = name.to_string();
+fn registration(name: &Ident, written: &Written, make: &TokenStream) -> TokenStream {
+    let root = written.root();
+    let private = root.private(Span::call_site());
+    let origin = origin(name, &root);
+    let order = match written.get("order") {
+        Some(Value::Order(order)) => *order,
+        _ => 0,
+    };
     let made = quote_spanned!(name.span()=> #private::MadeMiddleware::new(#make));
     quote! {
-        #(#cfgs)*
+        #[allow(unused_qualifications)]
         const _: () = {
             static __NATSPUBSUB_DESCRIPTOR: #private::MiddlewareDescriptor = #private::MiddlewareDescriptor {
-                name: #text,
-                module: ::core::module_path!(),
+                origin: #origin,
                 order: #order,
-                file: ::core::file!(),
-                line: ::core::line!(),
                 make: || #made,
             };
             #private::inventory::submit! {
@@ -122,8 +102,4 @@ fn registration(name: &Ident, order: i32, make: &TokenStream, attributes: &[Attr
             }
         };
     }
-}
-
-fn cfgs(attributes: &[Attribute]) -> Vec<Attribute> {
-    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect()
 }

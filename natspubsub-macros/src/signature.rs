@@ -1,26 +1,26 @@
-//! The signature of a handler. Errors in its body and its types are the compiler's.
+//! The signature of a function. Errors in its body and its types are the compiler's.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Attribute, FnArg, Pat, ReturnType, Signature, Type, Visibility};
+use syn::{Attribute as SynAttribute, FnArg, Pat, ReturnType, Signature, Type, Visibility};
 
+use crate::attribute::Attribute;
 use crate::faults::Faults;
 
 /// A function whose body is not looked at.
 pub(crate) struct Function {
-    pub(crate) attributes: Vec<Attribute>,
     pub(crate) signature: Signature,
 }
 
 impl Parse for Function {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let attributes = input.call(Attribute::parse_outer)?;
+        input.call(SynAttribute::parse_outer)?;
         input.parse::<Visibility>()?;
         let signature = input.parse()?;
         input.parse::<TokenStream>()?;
-        Ok(Self { attributes, signature })
+        Ok(Self { signature })
     }
 }
 
@@ -31,8 +31,6 @@ pub(crate) struct Handler {
     /// The arguments after the payload.
     pub(crate) arguments: Vec<Argument>,
     pub(crate) returns: ReturnType,
-    /// `cfg` attributes, which generated items repeat.
-    pub(crate) cfgs: Vec<Attribute>,
 }
 
 /// One argument after the payload.
@@ -45,50 +43,54 @@ pub(crate) struct Argument {
 /// Extractors that stand first are the likeliest mistake.
 const EXTRACTORS: [&str; 5] = ["Context", "State", "Publisher", "Headers", "Metadata"];
 
+/// Extractors that belong to one message.
+const OF_A_MESSAGE: [&str; 3] = ["Context", "Headers", "Metadata"];
+
 /// Checks everything that a handler's signature must be, and reports all faults.
-pub(crate) fn handler(function: Function, faults: &mut Faults) -> Option<Handler> {
-    let Function { attributes, signature } = function;
-    if signature.asyncness.is_none() {
-        faults.add(signature.fn_token.span(), "a handler is an async function", "write `async fn`");
-    }
-    if !signature.generics.params.is_empty() {
-        let help = "a handler is one function for one payload; write concrete types";
-        faults.add(signature.generics.span(), "a handler cannot be generic", help);
-    }
-    if let Some(variadic) = &signature.variadic {
-        faults.add(variadic.span(), "a handler cannot be variadic", "write each argument");
-    }
-    let mut arguments = arguments(&signature, faults).into_iter();
+pub(crate) fn handler(function: Function, attribute: Attribute, faults: &mut Faults) -> Option<Handler> {
+    let Function { signature } = function;
+    let mut arguments = free_async_function(&signature, "a handler", faults).into_iter();
     let payload = arguments.next().map(|argument| argument.ty);
     if payload.is_none() && signature.inputs.is_empty() {
-        let help = "the first argument receives the body of the message: `order: OrderCreated`, or `Raw(body): Raw` for the bytes";
-        faults.add(signature.paren_token.span.join(), "a handler takes the payload as its first argument", help);
+        let what = "a handler takes the payload as its first argument";
+        faults.add(signature.paren_token.span.join(), what, first_argument(attribute));
     }
     let payload = payload?;
-    check_payload(&payload, &signature, faults);
-    let cfgs = attributes.into_iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
-    Some(Handler { name: signature.ident, payload, arguments: arguments.collect(), returns: signature.output, cfgs })
+    check_payload(&payload, &signature, attribute, faults);
+    let arguments: Vec<Argument> = arguments.collect();
+    if attribute == Attribute::BatchSubscriber {
+        check_batch_arguments(&arguments, faults);
+    }
+    Some(Handler { name: signature.ident, payload, arguments, returns: signature.output })
 }
 
-fn arguments(signature: &Signature, faults: &mut Faults) -> Vec<Argument> {
+/// Checks what every annotated function must be, and returns its arguments; `what` names it, as in "a handler".
+pub(crate) fn free_async_function(signature: &Signature, what: &str, faults: &mut Faults) -> Vec<Argument> {
+    if signature.asyncness.is_none() {
+        faults.add(signature.fn_token.span(), format!("{what} is an async function"), "write `async fn`");
+    }
+    if !signature.generics.params.is_empty() {
+        let help = "it is registered once and called for every message; write concrete types";
+        faults.add(signature.generics.span(), format!("{what} cannot be generic"), help);
+    }
+    if let Some(variadic) = &signature.variadic {
+        faults.add(variadic.span(), format!("{what} cannot be variadic"), "write each argument");
+    }
     let mut arguments = Vec::new();
     for input in &signature.inputs {
         match input {
             FnArg::Receiver(receiver) => {
                 let help = "write a free function and share what it needs with `State<T>`";
-                faults.add(receiver.span(), "a handler has no `self`", help);
+                faults.add(receiver.span(), format!("{what} has no `self`"), help);
             }
             FnArg::Typed(typed) => {
                 if let Some(cfg) = typed.attrs.iter().find(|attribute| attribute.path().is_ident("cfg")) {
                     let help = "write two functions, each with its cfg above the attribute";
-                    faults.add(cfg.span(), "an argument of a handler has no cfg", help);
+                    faults.add(cfg.span(), format!("an argument of {what} has no cfg"), help);
                 }
                 if let Type::ImplTrait(ty) = &*typed.ty {
-                    faults.add(
-                        ty.span(),
-                        "an argument of a handler has a concrete type",
-                        "write the type itself instead of `impl Trait`",
-                    );
+                    let help = "write the type itself instead of `impl Trait`";
+                    faults.add(ty.span(), format!("an argument of {what} has a concrete type"), help);
                 }
                 let name = match &*typed.pat {
                     Pat::Ident(pattern) => Some(pattern.ident.clone()),
@@ -101,23 +103,68 @@ fn arguments(signature: &Signature, faults: &mut Faults) -> Vec<Argument> {
     arguments
 }
 
-fn check_payload(payload: &Type, signature: &Signature, faults: &mut Faults) {
+fn first_argument(attribute: Attribute) -> String {
+    let payload = attribute.payload();
+    match attribute {
+        Attribute::BatchSubscriber | Attribute::DeadLetterHandler => format!("write `{payload}` first"),
+        _ => format!(
+            "the first argument receives the body of the message: `{payload}`, or `Raw(body): Raw` for the bytes"
+        ),
+    }
+}
+
+fn check_payload(payload: &Type, signature: &Signature, attribute: Attribute, faults: &mut Faults) {
     if let Type::Reference(reference) = payload {
         let help = "the message is decoded for this call only; take an owned value, such as `String` instead of `&str`";
         faults.add(reference.span(), "the payload is taken by reference", help);
     }
-    let Type::Path(path) = payload else { return };
-    let Some(last) = path.path.segments.last() else { return };
-    if EXTRACTORS.iter().any(|extractor| last.ident == extractor) {
-        let name = &last.ident;
+    let Some(name) = last_name(payload) else { return };
+    if is_extractor(payload) {
         let swapped = signature.inputs.len() > 1;
         let help = match swapped {
             true => format!("put the payload first and `{name}` after it"),
-            false => {
-                format!("add the payload before `{name}`: `order: OrderCreated`, or `Raw(body): Raw` for the bytes")
-            }
+            false => format!("add the payload before `{name}`: {}", add_first(attribute)),
         };
-        faults.add(path.span(), format!("the first argument is the payload, and `{name}` is not one"), help);
+        faults.add(payload.span(), format!("the first argument is the payload, and `{name}` is not one"), help);
+    }
+    for (special, belongs) in [("Batch", Attribute::BatchSubscriber), ("DeadLetter", Attribute::DeadLetterHandler)] {
+        if name == special && attribute != belongs {
+            let (here, there) = (attribute.name(), belongs.name());
+            let help = format!("annotate the function with `#[{there}(..)]`, or take one payload");
+            faults.add(payload.span(), format!("`#[{here}]` takes one message, and `{special}` is not one"), help);
+        }
+    }
+}
+
+/// Whether a type is an extractor by its name.
+pub(crate) fn is_extractor(ty: &Type) -> bool {
+    last_name(ty).is_some_and(|name| EXTRACTORS.iter().any(|extractor| name == extractor))
+}
+
+fn add_first(attribute: Attribute) -> String {
+    match attribute {
+        Attribute::BatchSubscriber | Attribute::DeadLetterHandler => format!("`{}`", attribute.payload()),
+        _ => format!("`{}`, or `Raw(body): Raw` for the bytes", attribute.payload()),
+    }
+}
+
+/// A batch holds many messages; what belongs to one message is not an argument.
+fn check_batch_arguments(arguments: &[Argument], faults: &mut Faults) {
+    for argument in arguments {
+        let Some(name) = last_name(&argument.ty).filter(|name| OF_A_MESSAGE.iter().any(|known| *name == known)) else {
+            continue;
+        };
+        let help = "each message has its own: `for message in &batch { message.context() .. }`";
+        faults.add(argument.ty.span(), format!("a batch has many messages, and `{name}` belongs to one"), help);
+    }
+}
+
+/// The last name of a type's path.
+pub(crate) fn last_name(ty: &Type) -> Option<&Ident> {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
+        Type::Group(group) => last_name(&group.elem),
+        _ => None,
     }
 }
 

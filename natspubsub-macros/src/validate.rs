@@ -1,23 +1,26 @@
-//! From what was written to what is valid: topics and options.
+//! From what was written to what is valid: patterns, captures and the options of a function that handles messages.
 
-use natspubsub_grammar::{Pattern, Token};
+use natspubsub_grammar::Pattern;
 use proc_macro2::{Ident, Span};
+use syn::LitStr;
 use syn::ext::IdentExt;
-use syn::{Expr, LitStr};
+use syn::spanned::Spanned;
 
 use crate::args::Args;
+use crate::attribute::{Attribute, Literals};
 use crate::faults::Faults;
-use crate::options::{OptionSpec, Value};
-use crate::signature::Handler;
+use crate::options::Value;
+use crate::signature::{Argument, Handler, is_extractor, last_name};
+use crate::written::Written;
 
-/// Checked arguments of a subscriber attribute.
+/// Checked arguments of an attribute on a handler.
 pub(crate) struct ValidArgs {
+    pub(crate) attribute: Attribute,
     /// The patterns; none means the topic of the payload.
     pub(crate) patterns: Vec<Pattern>,
     /// The place of the first pattern in the source.
     pub(crate) span: Span,
-    /// Field of the descriptor and value.
-    pub(crate) options: Vec<(&'static str, Value)>,
+    pub(crate) options: Written,
 }
 
 impl ValidArgs {
@@ -28,29 +31,44 @@ impl ValidArgs {
     }
 }
 
-pub(crate) fn validate(args: Args, handler: Option<&Handler>, faults: &mut Faults) -> ValidArgs {
-    let span = args.topics.first().map_or_else(Span::call_site, LitStr::span);
-    let patterns = patterns(&args.topics, faults);
-    if let Some(handler) = handler {
-        captures(&args.topics, &patterns, handler, faults);
+pub(crate) fn validate(args: Args, attribute: Attribute, handler: Option<&Handler>, faults: &mut Faults) -> ValidArgs {
+    let span = args.literals.first().map_or_else(Span::call_site, LitStr::span);
+    let complaints = faults.count();
+    let mut patterns = patterns(&args.literals, attribute, faults);
+    let readable = faults.count() == complaints;
+    number_of_literals(&args, attribute, faults);
+    if attribute == Attribute::BatchSubscriber {
+        no_captures(&args.literals, &patterns, faults);
+    } else if let Some(handler) = handler {
+        captures(&args.literals, &patterns, handler, faults);
+        // A literal that cannot be read may hold the capture that an argument waits for; and where an extractor stands
+        // first, the payload stands here.
+        if readable && !is_extractor(&handler.payload) {
+            unmatched_arguments(&patterns, &handler.arguments, faults);
+        }
     }
-    ValidArgs { patterns, span, options: options(args.options, faults) }
+    if attribute == Attribute::DeadLetterHandler && args.literals.is_empty() {
+        patterns.extend(Pattern::topic(">"));
+    }
+    let options = Written::read(args.options, attribute, faults);
+    combinations(&options, faults);
+    ValidArgs { attribute, patterns, span, options }
 }
 
-fn patterns(topics: &[LitStr], faults: &mut Faults) -> Vec<Pattern> {
+fn patterns(literals: &[LitStr], attribute: Attribute, faults: &mut Faults) -> Vec<Pattern> {
     let mut patterns: Vec<Pattern> = Vec::new();
-    for literal in topics {
-        let pattern = match Pattern::topic(&literal.value()) {
+    for literal in literals {
+        let read = match attribute.literals() {
+            Literals::Topics => Pattern::topic(&literal.value()),
+            Literals::Subjects => Pattern::subject(&literal.value()),
+        };
+        let pattern = match read {
             Ok(pattern) => pattern,
             Err(fault) => {
                 faults.add_pattern(literal.span(), &fault);
                 continue;
             }
         };
-        if pattern.tokens().iter().any(|token| matches!(token, Token::Bound(_))) {
-            let help = "write the value itself, or `*` for any";
-            faults.add(literal.span(), "`${name}` is not supported yet in topics", help);
-        }
         if let Some((other, example)) = patterns.iter().find_map(|other| Some((other, other.overlaps(&pattern)?))) {
             let what = format!(
                 "\"{other}\" and \"{pattern}\" both match {example:?}, and one durable delivers a message once"
@@ -62,15 +80,36 @@ fn patterns(topics: &[LitStr], faults: &mut Faults) -> Vec<Pattern> {
     patterns
 }
 
+fn number_of_literals(args: &Args, attribute: Attribute, faults: &mut Faults) {
+    let Args { literals, complete, .. } = args;
+    let name = attribute.name();
+    if attribute.literals() == Literals::Subjects && literals.is_empty() && *complete {
+        let help = format!("write it in quotes: `#[{name}(\"chat.message\")]`");
+        faults.add(Span::call_site(), "the subject is missing", help);
+    }
+    if attribute == Attribute::Responder
+        && let Some(second) = literals.get(1)
+    {
+        faults.add(second.span(), "a responder answers on one subject", "write a responder for each subject");
+    }
+}
+
+/// A captured token belongs to one message, and a batch has many.
+fn no_captures(literals: &[LitStr], patterns: &[Pattern], faults: &mut Faults) {
+    for (literal, pattern) in literals.iter().zip(patterns) {
+        for name in names(pattern) {
+            let what = format!("a batch has many messages, and `{{{name}}}` is a token of one");
+            let help = "write `*`, and read `message.context().topic()`";
+            faults.add(literal.span(), what, help);
+        }
+    }
+}
+
 /// Every captured token has an argument of its name, in every pattern.
-fn captures(topics: &[LitStr], patterns: &[Pattern], handler: &Handler, faults: &mut Faults) {
-    let names = |pattern: &Pattern| -> Vec<String> {
-        pattern.tokens().iter().filter_map(|token| token.capture().map(str::to_owned)).collect()
-    };
-    let arguments: Vec<String> =
-        handler.arguments.iter().filter_map(|argument| Some(argument.name.as_ref()?.unraw().to_string())).collect();
+fn captures(literals: &[LitStr], patterns: &[Pattern], handler: &Handler, faults: &mut Faults) {
+    let arguments = argument_names(&handler.arguments);
     let mut told: Vec<String> = Vec::new();
-    for (literal, pattern) in topics.iter().zip(patterns) {
+    for (literal, pattern) in literals.iter().zip(patterns) {
         for name in names(pattern) {
             if told.contains(&name) {
                 continue;
@@ -91,6 +130,14 @@ fn captures(topics: &[LitStr], patterns: &[Pattern], handler: &Handler, faults: 
     }
 }
 
+fn names(pattern: &Pattern) -> Vec<String> {
+    pattern.tokens().iter().filter_map(|token| token.capture().map(str::to_owned)).collect()
+}
+
+fn argument_names(arguments: &[Argument]) -> Vec<String> {
+    arguments.iter().filter_map(|argument| Some(argument.name.as_ref()?.unraw().to_string())).collect()
+}
+
 fn unreceived(name: &str, arguments: &[String]) -> String {
     let nearest = arguments.iter().find(|argument| strsim::damerau_levenshtein(argument, name) <= 2);
     match nearest {
@@ -107,44 +154,76 @@ fn unreceived(name: &str, arguments: &[String]) -> String {
     }
 }
 
-/// The field that bounds the doubling of delays.
-const MAX_BACKOFF: &str = "max_backoff_ns";
+/// Types of the standard library that can only be meant as captured tokens: nobody can make extractors of them.
+const TOKENS: [&str; 16] = [
+    "String", "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+    "f64",
+];
 
-fn options(written: Vec<(Ident, Expr)>, faults: &mut Faults) -> Vec<(&'static str, Value)> {
-    let mut valid: Vec<(&'static str, Value)> = Vec::new();
-    for (name, value) in written {
-        let text = name.to_string();
-        let Some(spec) = OptionSpec::find(&text) else {
-            faults.add(name.span(), format!("there is no option `{text}`"), OptionSpec::suggest(&text));
+/// Arguments that look like captured tokens and that no pattern captures. A name that differs by a slip is told with
+/// its capture already.
+fn unmatched_arguments(patterns: &[Pattern], arguments: &[Argument], faults: &mut Faults) {
+    let captured: Vec<String> = patterns.iter().flat_map(names).collect();
+    let received = argument_names(arguments);
+    let waiting: Vec<&String> = captured.iter().filter(|name| !received.contains(name)).collect();
+    for argument in arguments {
+        let (Some(name), Some(ty)) = (&argument.name, last_name(&argument.ty)) else { continue };
+        let name = name.unraw().to_string();
+        let slip = waiting.iter().any(|captured| strsim::damerau_levenshtein(captured, &name) <= 2);
+        if captured.contains(&name) || slip || !TOKENS.iter().any(|known| ty == known) {
             continue;
+        }
+        let help = match captured.is_empty() {
+            true => format!("write `{{{name}}}` for a token of the pattern, as in \"order.{{{name}}}\""),
+            false => format!("write `{{{name}}}` in the pattern; captured are {}", captured.join(", ")),
         };
-        if valid.iter().any(|(field, _)| *field == spec.field) {
-            faults.add(name.span(), format!("the option `{}` is written twice", spec.name), "keep one of them");
-            continue;
-        }
-        match spec.check(&value) {
-            Ok(value) => {
-                // The maximum of `exponential` is the option `max_backoff` under another name.
-                if let Value::Exponential { longest: Some(longest), .. } = value {
-                    if valid.iter().any(|(field, _)| *field == MAX_BACKOFF) {
-                        faults.add(
-                            name.span(),
-                            "the option `max_backoff` is written twice",
-                            "keep `max` of `exponential`, or `max_backoff`",
-                        );
-                    }
-                    valid.push((MAX_BACKOFF, Value::Nanos(longest)));
-                }
-                valid.push((spec.field, value));
-            }
-            Err((span, fault)) => {
-                faults.add(
-                    span,
-                    format!("the value of `{text}` does not fit: {fault}"),
-                    format!("write `{}`", spec.example),
-                );
-            }
-        }
+        faults.add(argument.ty.span(), format!("no pattern captures `{{{name}}}` for the argument `{name}`"), help);
     }
-    valid
+}
+
+/// Options of a core subscription that mean nothing there, and the other way round.
+fn combinations(options: &Written, faults: &mut Faults) {
+    let is = |name: &str, wanted: &Value| options.get(name) == Some(wanted);
+    let core = is("transport", &Value::Text("core".to_owned()));
+    const STORED: [&str; 16] = [
+        "durable",
+        "stream",
+        "prefetch",
+        "ack_wait",
+        "max_attempts",
+        "backoff",
+        "max_backoff",
+        "jitter",
+        "dead_letter",
+        "inbox",
+        "ordered_by",
+        "deliver",
+        "ephemeral",
+        "confirm_ack",
+        "rate_limit",
+        "circuit_breaker",
+    ];
+    if core {
+        for name in STORED {
+            if let Some(span) = options.span(name) {
+                let what = format!("`{name}` has no meaning with `transport = \"core\"`");
+                let help = "core NATS stores nothing and delivers at most once; leave the option out, or leave out `transport`";
+                faults.add(span, what, help);
+            }
+        }
+    } else if let Some(span) = options.span("queue") {
+        let help = "add `transport = \"core\"`; instances that share a durable share its messages without a queue";
+        faults.add(span, "`queue` is a group of core NATS", help);
+    }
+    if is("ephemeral", &Value::Flag(true))
+        && let Some(span) = options.span("durable")
+    {
+        faults.add(span, "an ephemeral consumer has no durable name", "keep `durable` or `ephemeral`");
+    }
+    if options.get("app").is_none()
+        && let Some(span) = options.span("wait_for_stream")
+    {
+        let help = "add `app = \"payments\"`; the stream of the own application is created at start";
+        faults.add(span, "`wait_for_stream` waits for the stream of another application", help);
+    }
 }

@@ -4,21 +4,44 @@ pub use inventory;
 
 pub use crate::handler::captured::{Place, captured};
 pub use crate::handler::returned::{ByError, ByNothing, ByPolicy, HandlerReturn, Probe};
-pub use crate::handler::{
-    Delivery, FailureClass, FromDelivery, HandlerError, Middleware, Next, Outcome, Payload, Requirement, RetryCurve,
+pub use crate::handler::value::{
+    ByDeclaration, ByItem, ByItems, ByResult, ByType, ByValue, Facts, Fallible, Items, encode_reply, failure_of,
+    require_error,
 };
-pub use crate::message::{Event, NoTopic, TopicOf, can_deliver};
+pub use crate::handler::{
+    BatchOf, CheckReturn, DeadLetterPayload, Delivery, FailureClass, FromDelivery, FromServices, HandlerError,
+    Middleware, Next, Outcome, Payload, Requirement, RetryCurve, Services,
+};
+pub use crate::message::{Event, NoTopic, TopicIn, TopicOf, can_deliver};
+pub use crate::publish::publish_returned;
 pub use crate::registry::{
-    LinkDescriptor, MadeMiddleware, MiddlewareDescriptor, Registration, Subscribe, SubscriberDescriptor,
-    SubscriberOptions,
+    BreakerOption, Call, DeclaredHealthCheck, DeclaredStream, Deliver, HealthCheckDescriptor, HealthCheckOptions,
+    LinkDescriptor, MadeMiddleware, MiddlewareDescriptor, Origin, RateOption, Registration, Source, StreamDescriptor,
+    StreamOptions, Subscribe, SubscriberDescriptor, SubscriberOptions,
 };
 
 /// The running handler of one delivery.
 pub type CallFuture = std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
+/// The running handler of one batch.
+pub type BatchFuture = std::pin::Pin<Box<dyn Future<Output = Vec<Outcome>> + Send>>;
+
+/// The running handler of one request.
+pub type ReplyFuture = std::pin::Pin<Box<dyn Future<Output = Result<bytes::Bytes, crate::Failure>> + Send>>;
+
+/// One run of a health check.
+pub type CheckFuture = std::pin::Pin<
+    Box<dyn Future<Output = Result<crate::HealthStatus, Box<dyn std::error::Error + Send + Sync>>> + Send>,
+>;
+
 /// Names a type as the start report prints it.
 pub fn type_name<T>() -> &'static str {
     std::any::type_name::<T>()
+}
+
+/// What the arguments of one function need.
+pub fn needed<const N: usize>(requirements: [Option<Requirement>; N]) -> Vec<Requirement> {
+    requirements.into_iter().flatten().collect()
 }
 
 /// Checks that a future can move between threads; its span is the function's name.

@@ -40,34 +40,37 @@ mod transport;
 
 #[doc(hidden)]
 pub mod __private;
+pub mod attributes;
 pub mod prelude;
 pub mod testing;
 
-pub use app::{App, AppBuilder, Health, HealthStatus, RunningApp, ShutdownReport, run};
+pub use app::{App, AppBuilder, Health, RunningApp, ShutdownReport, run};
 pub use config::{Config, ConfigBuilder, Storage, WireHeaders};
 pub use consume::Stats;
 pub use error::{Error, ErrorKind, Result};
 pub use handler::{
-    Delivery, Failure, FailureClass, FromDelivery, HandlerError, IntoOutcome, Middleware, Next, Outcome, Payload,
-    Policy, Requirement, RetryCurve, Services, State,
+    Batch, BatchMessage, DeadLetter, Delivery, Failure, FailureClass, FromDelivery, FromServices, HandlerError,
+    HealthStatus, IntoOutcome, Middleware, Next, Outcome, Payload, Policy, Requirement, RetryCurve, Services, State,
 };
 pub use message::{Context, Event, Headers, Metadata, Raw};
-/// Ties a payload type to its topic: implements [`Event`](trait@Event).
-///
-/// ```
-/// use natspubsub::prelude::*;
-///
-/// #[derive(serde::Serialize, Event)]
-/// #[event(topic = "order.created")]
-/// struct OrderCreated { order_id: String }
-///
-/// assert_eq!(OrderCreated::TOPIC, "order.created");
-/// ```
+#[doc = include_str!("../docs/event.md")]
 pub use natspubsub_macros::Event;
 #[doc = include_str!("../docs/handler_error.md")]
 pub use natspubsub_macros::HandlerError;
+#[doc = include_str!("../docs/batch_subscriber.md")]
+pub use natspubsub_macros::batch_subscriber;
+#[doc = include_str!("../docs/dead_letter_handler.md")]
+pub use natspubsub_macros::dead_letter_handler;
+#[doc = include_str!("../docs/health_check.md")]
+pub use natspubsub_macros::health_check;
 #[doc = include_str!("../docs/middleware.md")]
 pub use natspubsub_macros::middleware;
+#[doc = include_str!("../docs/responder.md")]
+pub use natspubsub_macros::responder;
+#[doc = include_str!("../docs/stream.md")]
+pub use natspubsub_macros::stream;
+#[doc = include_str!("../docs/subject_subscriber.md")]
+pub use natspubsub_macros::subject_subscriber;
 #[doc = include_str!("../docs/topic_subscriber.md")]
 pub use natspubsub_macros::topic_subscriber;
 pub use publish::{MessageBuilder, Published, Publisher};

@@ -5,6 +5,7 @@
 //! ```
 
 pub use crate::{
-    App, Config, Context, Delivery, Event, Failure, FromDelivery, HandlerError, Headers, Metadata, Middleware, Next,
-    Outcome, Published, Publisher, Raw, Result, State, middleware, topic_subscriber,
+    App, Batch, Config, Context, DeadLetter, Delivery, Event, Failure, FromDelivery, HandlerError, Headers, Metadata,
+    Middleware, Next, Outcome, Published, Publisher, Raw, Result, State, batch_subscriber, dead_letter_handler,
+    health_check, middleware, responder, stream, subject_subscriber, topic_subscriber,
 };

@@ -1,4 +1,4 @@
-//! The grammar of natspubsub: subjects, durations and names.
+//! The grammar of natspubsub: subjects, durations, sizes, rates and names.
 //!
 //! The macros use this crate at compile time and the runtime uses it at start, so that one rule is never
 //! written twice. It has no dependencies and does no I/O.
@@ -15,6 +15,7 @@ mod backoff;
 mod delivers;
 mod duration;
 mod fault;
+mod measure;
 mod name;
 mod parse;
 mod pattern;
@@ -24,6 +25,7 @@ pub use backoff::{Backoff, BackoffFault};
 pub use delivers::delivers;
 pub use duration::{DurationFault, format_duration, parse_duration};
 pub use fault::{Fault, FaultKind};
+pub use measure::{MeasureFault, Rate, check_instant, parse_rate, parse_size};
 pub use name::{NAME_LENGTH_MAX, NameFault, check_name, encode_name};
 pub use parse::{SUBJECT_LENGTH_MAX, TOKENS_MAX, check_subject, normalize_topic};
 pub use pattern::{Pattern, Token};

@@ -127,6 +127,34 @@ impl Pattern {
         tokens.collect::<Vec<_>>().join(".")
     }
 
+    /// The names whose values come from the configuration: `${name}`.
+    ///
+    /// ```
+    /// let pattern = natspubsub_grammar::Pattern::topic("chat.${pod_id}.{session}").unwrap();
+    /// assert_eq!(pattern.bound().collect::<Vec<_>>(), ["pod_id"]);
+    /// ```
+    pub fn bound(&self) -> impl Iterator<Item = &str> {
+        self.tokens.iter().filter_map(|token| match token {
+            Token::Bound(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The pattern with a value for each `${name}` that `value` knows.
+    ///
+    /// ```
+    /// let pattern = natspubsub_grammar::Pattern::topic("chat.${pod_id}.{session}").unwrap();
+    /// let bound = pattern.bind(|name| (name == "pod_id").then_some("pod-1"));
+    /// assert_eq!(bound.to_string(), "chat.pod-1.{session}");
+    /// ```
+    pub fn bind<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Self {
+        let tokens = self.tokens.iter().map(|token| match token {
+            Token::Bound(name) => value(name).map_or_else(|| token.clone(), |value| Token::Literal(value.to_owned())),
+            _ => token.clone(),
+        });
+        Self { tokens: tokens.collect() }
+    }
+
     /// Whether a concrete subject is delivered by this pattern. Allocates nothing.
     ///
     /// ```

@@ -40,9 +40,9 @@ fn subscriber(planned: &SubscriberPlan, places: Places) -> Value {
         _ => vec![planned.consumer["filter_subject"].clone()],
     };
     let mut described = json!({
-        "function": planned.function,
-        "module": planned.module,
-        "crate": planned.crate_name,
+        "function": planned.origin.name,
+        "module": planned.origin.module,
+        "crate": planned.origin.crate_name,
         "payload": planned.payload,
         "topics": planned.topics,
         "stream": planned.stream,
@@ -62,8 +62,8 @@ fn subscriber(planned: &SubscriberPlan, places: Places) -> Value {
         "on_error": if settings.dead_letter { "retry, then dead letter" } else { "retry, then drop" },
     });
     if places == Places::Shown {
-        described["file"] = json!(planned.file);
-        described["line"] = json!(planned.line);
+        described["file"] = json!(planned.origin.file);
+        described["line"] = json!(planned.origin.line);
     }
     described
 }

@@ -11,7 +11,7 @@ mod start;
 
 pub use builder::{App, AppBuilder};
 pub(crate) use manifest::{Places, manifest};
-pub use running::{Health, HealthStatus, RunningApp};
+pub use running::{Health, RunningApp};
 pub use shutdown::ShutdownReport;
 
 use crate::error::Result;

@@ -12,7 +12,7 @@ pub(super) fn start(app: &App, server: &str) -> String {
         format!("natspubsub {}: {} in {} on {server}\n", env!("CARGO_PKG_VERSION"), config.app(), config.env());
     let mut crates: BTreeMap<&str, Vec<&SubscriberPlan>> = BTreeMap::new();
     for subscriber in &app.plan.subscribers {
-        crates.entry(subscriber.crate_name).or_default().push(subscriber);
+        crates.entry(subscriber.origin.crate_name).or_default().push(subscriber);
     }
     if crates.is_empty() {
         text.push_str("  publishes only\n");
@@ -35,8 +35,8 @@ pub(super) fn start(app: &App, server: &str) -> String {
 }
 
 fn line(subscriber: &SubscriberPlan) -> String {
-    let SubscriberPlan { function, durable, settings, .. } = subscriber;
-    let place = subscriber.place();
+    let SubscriberPlan { origin, durable, settings, .. } = subscriber;
+    let (function, place) = (origin.name, origin.place());
     let topics = subscriber.topics.join(", ");
     let (concurrency, attempts) = (settings.concurrency, settings.max_attempts);
     format!("{topics} -> {function} (durable {durable}, concurrency {concurrency}, max_attempts {attempts}) {place}")

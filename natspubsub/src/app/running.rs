@@ -12,6 +12,7 @@ use crate::clock::timeout;
 use crate::config::Config;
 use crate::consume::{Shared, Stats, Subscriber};
 use crate::error::{Error, ErrorKind, Result};
+use crate::handler::HealthStatus;
 use crate::publish::Publisher;
 
 /// An application whose subscribers run. End it with [`RunningApp::shutdown`]: dropping it stops the subscribers
@@ -42,22 +43,6 @@ pub struct RunningApp {
     pub(super) workers: JoinSet<()>,
     /// `None` after its end.
     pub(super) io: Option<IoThread>,
-}
-
-/// Whether an application works.
-///
-/// ```
-/// assert_ne!(natspubsub::HealthStatus::Healthy, natspubsub::HealthStatus::Unhealthy);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum HealthStatus {
-    /// Everything works.
-    Healthy,
-    /// Messages are handled, and something needs attention.
-    Degraded,
-    /// Messages are not handled.
-    Unhealthy,
 }
 
 /// Whether an application works, and what is wrong if not.

@@ -65,6 +65,8 @@ pub struct Config {
     pub(crate) publish_attempts: u32,
     pub(crate) wire_headers: WireHeaders,
     pub(crate) stream: StreamSettings,
+    /// The values of `${name}` in patterns.
+    pub(crate) bindings: Vec<(String, String)>,
     pub(crate) origins: Vec<Explained>,
 }
 
@@ -80,7 +82,7 @@ pub(crate) struct StreamSettings {
 /// One value with the place that it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Explained {
-    pub(crate) key: &'static str,
+    pub(crate) key: String,
     pub(crate) value: String,
     pub(crate) origin: String,
 }
@@ -144,6 +146,11 @@ impl Config {
         self.wire_headers
     }
 
+    /// The value of `${name}` in patterns.
+    pub(crate) fn binding(&self, name: &str) -> Option<&str> {
+        self.bindings.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
     /// Every value with the place that it came from, one a line; passwords are masked.
     ///
     /// ```
@@ -164,7 +171,7 @@ impl Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.origins.iter().map(|line| (line.key, &line.value))).finish()
+        f.debug_map().entries(self.origins.iter().map(|line| (&line.key, &line.value))).finish()
     }
 }
 
@@ -183,12 +190,12 @@ impl fmt::Debug for Config {
 /// ```
 #[derive(Clone, Default)]
 pub struct ConfigBuilder {
-    values: Vec<(&'static str, String)>,
+    values: Vec<(String, String)>,
 }
 
 impl ConfigBuilder {
-    fn set(mut self, key: &'static str, value: impl Into<String>) -> Self {
-        self.values.push((key, value.into()));
+    fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.values.push((key.into(), value.into()));
         self
     }
 
@@ -287,6 +294,28 @@ impl ConfigBuilder {
         self.set("wire_headers", settings::wire_headers_name(headers))
     }
 
+    /// The value of `${name}` in patterns, such as the name of this instance; one subject token.
+    ///
+    /// The environment variable is `NATSPUBSUB_BIND_{NAME}`, the file has a table `[bind]`. A pattern whose value is
+    /// missing is a fault at start.
+    ///
+    /// ```
+    /// use natspubsub::prelude::*;
+    ///
+    /// #[topic_subscriber("task.${pod_id}.assigned")]
+    /// async fn on_task(task: serde_json::Value) {
+    ///     println!("{task}");
+    /// }
+    ///
+    /// let config = Config::builder().url("memory:").app("tasks").bind("pod_id", "pod-1").build()?;
+    /// let app = App::builder().config(config).subscriber(on_task {}).build()?;
+    /// # Ok::<(), natspubsub::Error>(())
+    /// ```
+    #[must_use]
+    pub fn bind(self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
+        self.set(format!("{}{}", settings::BIND, name.as_ref()), value)
+    }
+
     /// Checks the values set in code over the defaults, without looking at the environment or a file.
     ///
     /// ```
@@ -317,7 +346,7 @@ impl ConfigBuilder {
 
 impl fmt::Debug for ConfigBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys: Vec<&str> = self.values.iter().map(|(key, _)| *key).collect();
+        let keys: Vec<&str> = self.values.iter().map(|(key, _)| key.as_str()).collect();
         f.debug_struct("ConfigBuilder").field("set", &keys).finish()
     }
 }

@@ -27,6 +27,9 @@ const SETTINGS: [(&str, &str); 12] = [
     ("stream_replicas", "1"),
 ];
 
+/// The beginning of the keys that give `${name}` its value.
+pub(super) const BIND: &str = "bind.";
+
 pub(super) fn keys() -> impl Iterator<Item = (&'static str, &'static str)> {
     SETTINGS.into_iter()
 }
@@ -63,6 +66,7 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
         duplicate_window: reader.duration("stream_duplicate_window"),
         replicas: reader.number("stream_replicas", 1..=5),
     };
+    let bindings = reader.bindings();
     if matches!(url, Some(ServerUrl::Memory { .. })) && env.trim().eq_ignore_ascii_case("production") {
         reader.faults.push("url memory: keeps nothing when the process ends; env \"production\" needs a server".into());
     }
@@ -79,6 +83,7 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
             publish_attempts,
             wire_headers,
             stream,
+            bindings,
             origins: reader.origins,
         }),
         _ => Err(faults_error(&reader.faults)),
@@ -108,7 +113,7 @@ impl Reader<'_> {
         let (text, origin) = self.raw(key);
         match parse(&text) {
             Ok(value) => {
-                self.origins.push(Explained { key, value: value.to_string(), origin });
+                self.origins.push(Explained { key: key.to_owned(), value: value.to_string(), origin });
                 Some(value)
             }
             Err(fault) => {
@@ -116,6 +121,23 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// Every `bind.{name}`: a name and one token of a subject.
+    fn bindings(&mut self) -> Vec<(String, String)> {
+        let mut bindings = Vec::new();
+        for (key, value, origin) in self.found.starting_with(BIND) {
+            let name = key[BIND.len()..].to_owned();
+            let is_token = !value.is_empty()
+                && value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
+            if !is_token {
+                let text = "is not one subject token; it consists of a-z, 0-9, `_` and `-`";
+                self.faults.push(format!("{key}: {value:?} {text} ({origin})"));
+            }
+            self.origins.push(Explained { key: key.to_owned(), value: value.to_owned(), origin: origin.to_owned() });
+            bindings.push((name, value.to_owned()));
+        }
+        bindings
     }
 
     fn text(&mut self, key: &'static str) -> String {

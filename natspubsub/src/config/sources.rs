@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use config::{Environment, File, FileFormat, Source};
+use config::{Environment, File, FileFormat, Source, Value};
 
 use super::{faults_error, settings};
 use crate::error::Result;
@@ -29,13 +29,13 @@ pub(super) fn environment() -> Vec<(String, String)> {
 
 impl Found {
     /// Values set in code; the later of two wins.
-    pub(super) fn in_code(values: Vec<(&'static str, String)>) -> Self {
-        let layers = values.into_iter().rev().map(|(key, value)| (key.to_owned(), value, "set in code".to_owned()));
+    pub(super) fn in_code(values: Vec<(String, String)>) -> Self {
+        let layers = values.into_iter().rev().map(|(key, value)| (key, value, "set in code".to_owned()));
         Self { layers: layers.collect(), faults: Vec::new() }
     }
 
     /// Values set in code, then `NATSPUBSUB_*`, then `NATS_URL`, then the file.
-    pub(super) fn everywhere(values: Vec<(&'static str, String)>, environment: &[(String, String)]) -> Result<Self> {
+    pub(super) fn everywhere(values: Vec<(String, String)>, environment: &[(String, String)]) -> Result<Self> {
         let mut found = Self::in_code(values);
         found.add_environment(environment)?;
         let named = environment.iter().find(|(name, _)| name == "NATSPUBSUB_CONFIG").map(|(_, path)| path.as_str());
@@ -46,6 +46,18 @@ impl Found {
     pub(super) fn get(&self, key: &str) -> Option<(&str, &str)> {
         let (_, value, origin) = self.layers.iter().find(|(name, ..)| name == key)?;
         Some((value, origin))
+    }
+
+    /// The values whose keys start so, each key once, in the order of the keys.
+    pub(super) fn starting_with(&self, start: &str) -> Vec<(&str, &str, &str)> {
+        let mut found: Vec<(&str, &str, &str)> = Vec::new();
+        for (key, value, origin) in self.layers.iter().filter(|(key, ..)| key.starts_with(start)) {
+            if !found.iter().any(|(known, ..)| known == key) {
+                found.push((key, value, origin));
+            }
+        }
+        found.sort_unstable();
+        found
     }
 
     fn add_environment(&mut self, environment: &[(String, String)]) -> Result<()> {
@@ -73,6 +85,15 @@ impl Found {
             if SWITCHES.contains(&key.as_str()) {
                 continue;
             }
+            if let Some(bindings) = bindings(&key, &value) {
+                let layer = |(name, value): (String, String)| {
+                    let key = format!("{}{name}", settings::BIND);
+                    let origin = origin(&key);
+                    (key, value, origin)
+                };
+                self.layers.extend(bindings.into_iter().map(layer));
+                continue;
+            }
             if !settings::keys().any(|(name, _)| name == key) {
                 self.faults.push(unknown(&key, &origin(&key)));
                 continue;
@@ -84,6 +105,16 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// Names and values for patterns: the table `[bind]` of a file, or one variable `NATSPUBSUB_BIND_{NAME}`.
+fn bindings(key: &str, value: &Value) -> Option<Vec<(String, String)>> {
+    if let Some(name) = key.strip_prefix("bind_") {
+        return Some(vec![(name.to_owned(), value.clone().into_string().ok()?)]);
+    }
+    let table = value.clone().into_table().ok().filter(|_| key == "bind")?;
+    let pair = |(name, value): (String, Value)| Some((name, value.into_string().ok()?));
+    table.into_iter().map(pair).collect()
 }
 
 /// What went wrong and where, without the lines of the file that follow it: they may hold a password.
@@ -115,6 +146,7 @@ mod tests {
     }
 
     fn load(code: Vec<(&'static str, String)>, variables: &[(&str, &str)]) -> Result<Config> {
+        let code = code.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         settings::resolve(&Found::everywhere(code, &environment(variables))?)
     }
 
@@ -173,6 +205,18 @@ mod tests {
     fn memory_is_refused_in_production() {
         let text = load(vec![("url", "memory:".into()), ("env", "production".into())], &[]).unwrap_err().to_string();
         assert!(text.contains("keeps nothing"), "{text}");
+    }
+
+    #[test]
+    fn values_for_patterns_come_from_every_source_and_are_tokens() {
+        let (_folder, path) = file("[bind]\npod_id = \"from-file\"\nzone = \"eu\"\nrack = 7\n");
+        let variables = [("NATSPUBSUB_CONFIG", path.as_str()), ("NATSPUBSUB_BIND_POD_ID", "pod-1")];
+        let config = load(vec![], &variables).unwrap();
+        let found = ["pod_id", "zone", "rack", "none"].map(|name| config.binding(name));
+        assert_eq!(found, [Some("pod-1"), Some("eu"), Some("7"), None]);
+        assert!(config.explain().contains("NATSPUBSUB_BIND"), "{}", config.explain());
+        let text = load(vec![("bind.pod_id", "a.b".into())], &[]).unwrap_err().to_string();
+        assert!(text.contains("bind.pod_id: \"a.b\" is not one subject token"), "{text}");
     }
 
     #[test]

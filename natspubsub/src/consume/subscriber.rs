@@ -45,7 +45,7 @@ impl Subscriber {
         Self {
             shared,
             index,
-            name: plan.function.into(),
+            name: plan.origin.name.into(),
             durable: plan.durable.as_str().into(),
             stream: plan.stream.as_str().into(),
             memory: FailureMemory::default(),

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::future::{Future, ready};
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Services};
 use super::failure::Failure;
 use crate::message::{Context, Headers, Metadata};
 
@@ -93,14 +93,17 @@ impl Requirement {
 #[derive(Debug, Clone, Copy)]
 pub struct State<T>(pub T);
 
+impl<T: Clone + Send + Sync + 'static> State<T> {
+    /// The state that an application shares.
+    pub(super) fn of(services: &Services) -> Result<Self, Failure> {
+        let state = services.get::<T>().cloned().map(Self);
+        state.ok_or_else(|| Failure::transient(format!("no state of type {} was given", std::any::type_name::<T>())))
+    }
+}
+
 impl<T: Clone + Send + Sync + 'static> FromDelivery for State<T> {
     fn from_delivery(delivery: &Delivery) -> impl Future<Output = Result<Self, Failure>> + Send {
-        let state = delivery.services().get::<T>().cloned().map(State);
-        ready(
-            state.ok_or_else(|| {
-                Failure::transient(format!("no state of type {} was given", std::any::type_name::<T>()))
-            }),
-        )
+        ready(Self::of(delivery.services()))
     }
 
     fn requirement() -> Option<Requirement> {

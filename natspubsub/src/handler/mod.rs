@@ -1,18 +1,29 @@
 //! What a handler is: a payload, extractors, an outcome, and the type-erased call around them.
 
+mod batch;
 pub(crate) mod captured;
 mod chain;
 mod delivery;
 mod extract;
 mod failure;
+mod health;
+mod letter;
 mod outcome;
 mod payload;
 pub(crate) mod returned;
+pub(crate) mod value;
 
+pub(crate) use batch::BatchFuture;
+pub use batch::{Batch, BatchMessage, BatchOf};
 pub(crate) use chain::{CallFuture, DynMiddleware};
 pub use chain::{Middleware, Next};
 pub use delivery::{Delivery, Services};
 pub use extract::{FromDelivery, Requirement, State};
 pub use failure::{Failure, FailureClass, HandlerError, Policy, RetryCurve};
+pub(crate) use health::CheckFuture;
+pub use health::{CheckReturn, FromServices, HealthStatus};
+pub use letter::{DeadLetter, DeadLetterPayload};
 pub use outcome::{IntoOutcome, Outcome};
 pub use payload::Payload;
+pub(crate) use value::EventFacts;
+pub(crate) use value::ReplyFuture;

@@ -50,6 +50,28 @@ impl Context {
         Self { origin: Arc::new(origin) }
     }
 
+    /// A context for unit tests.
+    #[cfg(test)]
+    pub(crate) fn sample() -> Self {
+        Self::new(Origin {
+            subscriber: "on_order".into(),
+            durable: "orders-on_order".into(),
+            event_id: "e-1".into(),
+            subject: "development.orders.order.created".into(),
+            topic_at: "development.orders.".len(),
+            stream: "development-orders-stream".into(),
+            sequence: 1,
+            deliveries: 1,
+            max_attempts: 5,
+            ack_wait: Duration::from_secs(30),
+            stored_at: Timestamp::UNIX_EPOCH,
+            occurred_at: None,
+            trace_id: None,
+            headers: Headers::default(),
+            metadata: Metadata::default(),
+        })
+    }
+
     /// The name of the subscriber function.
     pub fn subscriber(&self) -> &str {
         &self.origin.subscriber

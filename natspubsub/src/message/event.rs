@@ -59,6 +59,35 @@ pub trait NoTopic {
 }
 impl<T> NoTopic for TopicOf<T> {}
 
+/// The topic of the event inside a returned value: `T`, `Option<T>`, `Vec<T>`, and `Result` of them.
+pub struct TopicIn<R>(std::marker::PhantomData<R>);
+
+impl<T: Event> TopicIn<T> {
+    /// The declared topic.
+    pub const TOPIC: Option<&'static str> = Some(T::TOPIC);
+}
+impl<T: Event> TopicIn<Option<T>> {
+    /// The declared topic.
+    pub const TOPIC: Option<&'static str> = Some(T::TOPIC);
+}
+impl<T: Event> TopicIn<Vec<T>> {
+    /// The declared topic.
+    pub const TOPIC: Option<&'static str> = Some(T::TOPIC);
+}
+impl<T: Event, E> TopicIn<Result<T, E>> {
+    /// The declared topic.
+    pub const TOPIC: Option<&'static str> = Some(T::TOPIC);
+}
+impl<T: Event, E> TopicIn<Result<Option<T>, E>> {
+    /// The declared topic.
+    pub const TOPIC: Option<&'static str> = Some(T::TOPIC);
+}
+impl<T: Event, E> TopicIn<Result<Vec<T>, E>> {
+    /// The declared topic.
+    pub const TOPIC: Option<&'static str> = Some(T::TOPIC);
+}
+impl<R> NoTopic for TopicIn<R> {}
+
 /// Whether one of the patterns delivers the topic, if there is one.
 pub const fn can_deliver(topic: Option<&str>, patterns: &[&str]) -> bool {
     let Some(topic) = topic else { return true };

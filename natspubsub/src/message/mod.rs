@@ -12,6 +12,6 @@ pub(crate) use codec::decode_json;
 pub use context::Context;
 pub(crate) use context::Origin;
 pub(crate) use envelope::{EnvelopeIn, EnvelopeOut, check_event_id};
-pub use event::{Event, NoTopic, TopicOf, can_deliver};
+pub use event::{Event, NoTopic, TopicIn, TopicOf, can_deliver};
 pub use headers::Headers;
 pub use metadata::Metadata;

@@ -2,6 +2,8 @@
 
 mod message;
 mod publisher;
+mod returned;
 
 pub use message::MessageBuilder;
 pub use publisher::{Published, Publisher};
+pub use returned::publish_returned;

@@ -13,7 +13,7 @@ use super::message::{Draft, MessageBuilder};
 use crate::clock::{SharedClock, SystemClock, event_id};
 use crate::config::{Config, WireHeaders};
 use crate::error::{Error, ErrorKind, Result};
-use crate::handler::{Delivery, Failure, FromDelivery, Requirement};
+use crate::handler::{Delivery, Failure, FromDelivery, FromServices, Requirement, Services};
 use crate::message::{Context, EnvelopeOut, Event, Headers, Metadata, headers};
 use crate::transport::{Outbound, PublishFault, SharedTransport, Stored};
 
@@ -292,6 +292,12 @@ impl FromDelivery for Publisher {
 
     fn requirement() -> Option<Requirement> {
         None
+    }
+}
+
+impl FromServices for Publisher {
+    fn from_services(services: &Services) -> Result<Self, Failure> {
+        services.get::<Self>().cloned().ok_or_else(|| Failure::transient("the application has no publisher"))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Faults that the declarations show without a server.
 
-use super::{LinkDescriptor, Registry};
-use crate::handler::Services;
+use super::unsupported::unsupported;
+use super::{LinkDescriptor, Origin, Registry};
+use crate::handler::{Requirement, Services};
 
 /// Why a registry may be empty, most likely cause first (measured: a library crate whose name the binary never
 /// mentions is not linked, in every profile).
@@ -19,7 +20,7 @@ fn empty_links(registry: &Registry) -> Vec<String> {
     let fault = |link: &&&LinkDescriptor| {
         let LinkDescriptor { name, file, line } = link;
         format!(
-            "{file}:{line}: link!({name}) names a crate without subscribers or middleware; is a `mod` missing in it, or a feature off?"
+            "{file}:{line}: link!({name}) names a crate without a declaration; is a `mod` missing in it, or a feature off?"
         )
     };
     empty.map(|link| fault(&link)).collect()
@@ -32,16 +33,25 @@ pub(crate) fn check(registry: &Registry, services: Option<&Services>, publish_on
     if registry.subscribers.is_empty() && !publish_only {
         faults.push(NO_SUBSCRIBERS.to_owned());
     }
+    faults.extend(unsupported(registry));
     let Some(services) = services else { return faults };
     for subscriber in &registry.subscribers {
-        for requirement in (subscriber.requirements)() {
-            if !services.contains(requirement.id) {
-                let name = requirement.type_name;
-                let function = subscriber.function;
-                let place = subscriber.place();
-                faults.push(format!("{place}: {function} takes State<{name}>, which the application does not have; add App::builder().state(..) with a value of that type"));
-            }
-        }
+        faults.extend(missing_states(&subscriber.origin, (subscriber.requirements)(), services));
+    }
+    for check in &registry.health_checks {
+        faults.extend(missing_states(&check.origin, (check.requirements)(), services));
     }
     faults
+}
+
+/// States that arguments need and the application does not have.
+fn missing_states(origin: &Origin, requirements: Vec<Requirement>, services: &Services) -> Vec<String> {
+    let missing = requirements.into_iter().filter(|requirement| !services.contains(requirement.id));
+    let fault = |requirement: Requirement| {
+        let (place, function, name) = (origin.place(), origin.name, requirement.type_name);
+        format!(
+            "{place}: {function} takes State<{name}>, which the application does not have; add App::builder().state(..) with a value of that type"
+        )
+    };
+    missing.map(fault).collect()
 }

@@ -3,11 +3,16 @@
 mod check;
 mod descriptor;
 mod linked;
+mod unsupported;
 
 use std::sync::Arc;
 
 pub(crate) use check::check;
-pub use descriptor::{LinkDescriptor, MadeMiddleware, MiddlewareDescriptor, SubscriberDescriptor, SubscriberOptions};
+pub use descriptor::{
+    BreakerOption, Call, Deliver, HealthCheckDescriptor, HealthCheckOptions, LinkDescriptor, MadeMiddleware,
+    MiddlewareDescriptor, Origin, RateOption, Source, StreamDescriptor, StreamOptions, SubscriberDescriptor,
+    SubscriberOptions,
+};
 pub use linked::Registration;
 pub(crate) use linked::linked;
 
@@ -22,6 +27,18 @@ pub trait Subscribe {
     fn descriptor(&self) -> &'static SubscriberDescriptor;
 }
 
+/// A stream as a value; the attribute `#[stream]` implements it for its struct.
+pub trait DeclaredStream {
+    /// What the attribute declared.
+    fn descriptor(&self) -> &'static StreamDescriptor;
+}
+
+/// A health check as a value; the attribute `#[health_check]` declares a type of the function's name.
+pub trait DeclaredHealthCheck {
+    /// What the attribute declared.
+    fn descriptor(&self) -> &'static HealthCheckDescriptor;
+}
+
 use crate::handler::DynMiddleware;
 
 /// The declarations that one application uses, in a stable order.
@@ -29,6 +46,8 @@ use crate::handler::DynMiddleware;
 pub(crate) struct Registry {
     pub(crate) subscribers: Vec<&'static SubscriberDescriptor>,
     pub(crate) middleware: Vec<Layer>,
+    pub(crate) streams: Vec<&'static StreamDescriptor>,
+    pub(crate) health_checks: Vec<&'static HealthCheckDescriptor>,
     pub(crate) links: Vec<&'static LinkDescriptor>,
     /// The module of every linked declaration, also of those that the application leaves out.
     pub(crate) linked_modules: Vec<&'static str>,
@@ -44,12 +63,17 @@ pub(crate) struct Layer {
     pub(crate) middleware: Arc<dyn DynMiddleware>,
 }
 
+fn by_place(origin: &Origin) -> (&'static str, &'static str, &'static str, u32) {
+    (origin.crate_name, origin.module, origin.name, origin.line)
+}
+
 impl Registry {
     /// Sorts what the linker delivered in no particular order.
     pub(crate) fn sorted(mut self) -> Self {
-        self.subscribers
-            .sort_by_key(|subscriber| (subscriber.crate_name, subscriber.module, subscriber.function, subscriber.line));
+        self.subscribers.sort_by_key(|subscriber| by_place(&subscriber.origin));
         self.subscribers.dedup_by(|left, right| std::ptr::eq(*left, *right));
+        self.streams.sort_by_key(|stream| by_place(&stream.origin));
+        self.health_checks.sort_by_key(|check| by_place(&check.origin));
         self.middleware.sort_by_key(|layer| (layer.order, layer.name));
         self
     }

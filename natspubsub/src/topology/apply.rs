@@ -20,7 +20,7 @@ pub(crate) async fn apply(plan: &Plan, transport: &dyn Transport) -> Result<(), 
     }
     for subscriber in &plan.subscribers {
         if let Err(error) = ensure_consumer(subscriber, transport).await {
-            faults.push(format!("{}: {}", subscriber.place(), crate::error::chain(&error)));
+            faults.push(format!("{}: {}", subscriber.origin.place(), crate::error::chain(&error)));
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(faults) }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::config::{Config, Storage, StreamSettings};
 use crate::handler::CallFuture;
 use crate::handler::Delivery;
-use crate::registry::{Registry, SubscriberDescriptor, SubscriberOptions};
+use crate::registry::{Call, Origin, Registry, Source, SubscriberDescriptor, SubscriberOptions};
 use crate::subject::Namespace;
 use crate::transport::AssetConfig;
 
@@ -45,25 +45,15 @@ pub(crate) struct Plan {
 /// One subscriber with every name and value decided.
 #[derive(Debug, Clone)]
 pub(crate) struct SubscriberPlan {
-    pub(crate) function: &'static str,
-    pub(crate) crate_name: &'static str,
-    pub(crate) module: &'static str,
-    pub(crate) file: &'static str,
-    pub(crate) line: u32,
+    pub(crate) origin: Origin,
     pub(crate) payload: &'static str,
     pub(crate) durable: String,
     pub(crate) stream: String,
-    pub(crate) topics: &'static [&'static str],
+    /// The patterns with every `${name}` filled in.
+    pub(crate) topics: Vec<String>,
     pub(crate) consumer: AssetConfig,
     pub(crate) settings: SubscriberSettings,
     pub(crate) call: fn(Delivery) -> CallFuture,
-}
-
-impl SubscriberPlan {
-    /// `file:line` of the declaration.
-    pub(crate) fn place(&self) -> String {
-        format!("{}:{}", self.file, self.line)
-    }
 }
 
 /// The options of a subscriber with defaults filled in.
@@ -93,9 +83,9 @@ pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<Str
     let mut faults = Vec::new();
     let mut subscribers = Vec::new();
     for descriptor in &registry.subscribers {
-        match subscriber(descriptor, &config.namespace) {
-            Ok(planned) => subscribers.push(planned),
-            Err(fault) => faults.push(format!("{}: {fault}", descriptor.place())),
+        match subscriber(descriptor, config) {
+            Ok(planned) => subscribers.extend(planned),
+            Err(fault) => faults.push(format!("{}: {}: {fault}", descriptor.origin.place(), descriptor.origin.name)),
         }
     }
     faults.extend(shared_durables(&subscribers));
@@ -105,43 +95,52 @@ pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<Str
     Ok(Plan { streams: streams(&config.namespace, &config.stream), subscribers })
 }
 
-fn subscriber(descriptor: &'static SubscriberDescriptor, namespace: &Namespace) -> Result<SubscriberPlan, String> {
-    let function = descriptor.function;
+/// `None` for what this version does not run; the check of the registry reports it.
+fn subscriber(descriptor: &'static SubscriberDescriptor, config: &Config) -> Result<Option<SubscriberPlan>, String> {
+    let (Source::Topic, Call::Each(call)) = (descriptor.source, descriptor.call) else { return Ok(None) };
+    let (namespace, function) = (&config.namespace, descriptor.origin.name);
     let durable = descriptor.options.durable.map_or_else(|| format!("{}-{function}", namespace.app()), str::to_owned);
-    natspubsub_grammar::check_name(&durable).map_err(|fault| format!("the durable of {function}: {fault}"))?;
-    let patterns = patterns(descriptor)?;
+    natspubsub_grammar::check_name(&durable).map_err(|fault| format!("the durable: {fault}"))?;
+    let patterns = patterns(descriptor, config)?;
     let settings = settings(&descriptor.options);
     let filters = patterns.iter().map(|pattern| namespace.subject(&pattern.filter())).collect();
-    Ok(SubscriberPlan {
-        function,
-        crate_name: descriptor.crate_name,
-        module: descriptor.module,
-        file: descriptor.file,
-        line: descriptor.line,
+    Ok(Some(SubscriberPlan {
+        origin: descriptor.origin,
         payload: (descriptor.payload)(),
         stream: namespace.stream(),
-        topics: descriptor.topics,
+        topics: patterns.iter().map(ToString::to_string).collect(),
         consumer: consumer(&durable, filters, &settings),
         durable,
         settings,
-        call: descriptor.call,
-    })
+        call,
+    }))
 }
 
 /// The patterns of a subscriber; the server refuses two that overlap in one consumer (10138).
-fn patterns(descriptor: &SubscriberDescriptor) -> Result<Vec<Pattern>, String> {
+fn patterns(descriptor: &SubscriberDescriptor, config: &Config) -> Result<Vec<Pattern>, String> {
     let mut patterns: Vec<Pattern> = Vec::new();
-    for topic in descriptor.topics {
-        let pattern = Pattern::topic(topic).map_err(|fault| fault.to_string())?;
+    for topic in descriptor.patterns {
+        let pattern = bound(&Pattern::topic(topic).map_err(|fault| fault.to_string())?, config)?;
         if let Some((other, example)) = patterns.iter().find_map(|other| Some((other, other.overlaps(&pattern)?))) {
-            let function = descriptor.function;
             return Err(format!(
-                "{function} subscribes to {other} and {pattern}, which both match {example:?}; keep the wider one"
+                "it subscribes to {other} and {pattern}, which both match {example:?}; keep the wider one"
             ));
         }
         patterns.push(pattern);
     }
     Ok(patterns)
+}
+
+/// The pattern with a value from the configuration for each `${name}`.
+fn bound(pattern: &Pattern, config: &Config) -> Result<Pattern, String> {
+    let missing: Vec<&str> = pattern.bound().filter(|name| config.binding(name).is_none()).collect();
+    if let Some(name) = missing.first() {
+        let variable = name.to_ascii_uppercase();
+        return Err(format!(
+            "\"{pattern}\" needs a value for ${{{name}}}; set NATSPUBSUB_BIND_{variable}, `{name}` under [bind] in natspubsub.toml, or Config::builder().bind(\"{name}\", ..)"
+        ));
+    }
+    Ok(pattern.bind(|name| config.binding(name)))
 }
 
 fn settings(options: &SubscriberOptions) -> SubscriberSettings {
@@ -172,8 +171,9 @@ fn shared_durables(subscribers: &[SubscriberPlan]) -> Vec<String> {
     let mut faults = Vec::new();
     for subscriber in subscribers {
         if let Some(other) = first.insert(&subscriber.durable, subscriber) {
-            let (here, there) = (subscriber.place(), other.place());
-            let (function, other_function, durable) = (subscriber.function, other.function, &subscriber.durable);
+            let (here, there) = (subscriber.origin.place(), other.origin.place());
+            let (function, other_function) = (subscriber.origin.name, other.origin.name);
+            let durable = &subscriber.durable;
             faults.push(format!(
                 "{here}: {function} has the durable {durable:?}, which {other_function} at {there} has too, so that each would get half of the messages; write durable = \"..\" on one of them"
             ));

@@ -1,6 +1,6 @@
 use natspubsub::prelude::*;
 
-#[topic_subscriber("order.${pod_id}")]
+#[topic_subscriber("order.created", deliver = "first")]
 async fn on_order(_order: String) {}
 
 fn main() {}

@@ -1,0 +1,66 @@
+//! The arguments after the payload: taken out of a delivery, or captured from its subject.
+
+use natspubsub_grammar::{Pattern, Token};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+
+use crate::paths::Root;
+use crate::signature::{Argument, Handler};
+use crate::validate::ValidArgs;
+
+/// Statements that take every argument, and the names that they are bound to.
+pub(super) struct Taken {
+    pub(super) statements: TokenStream,
+    pub(super) names: Vec<Ident>,
+}
+
+/// `failed` is what the surrounding code returns for the local `__natspubsub_failure`.
+pub(super) fn take(handler: &Handler, args: &ValidArgs, root: &Root, delivery: &Ident, failed: &TokenStream) -> Taken {
+    let names: Vec<Ident> =
+        (0..handler.arguments.len()).map(|index| format_ident!("__natspubsub_argument_{index}")).collect();
+    let statements = handler.arguments.iter().zip(&names).map(|(Argument { name, ty }, argument)| {
+        let private = root.private(ty.span());
+        let taken = match name.as_ref().filter(|name| args.captures(name)) {
+            Some(name) => {
+                let (places, name) = (places(args, name, root), name.unraw().to_string());
+                quote_spanned!(ty.span()=> #private::captured::<#ty>(&#delivery, #name, &[#(#places),*]))
+            }
+            None => quote_spanned!(ty.span()=> <#ty as #private::FromDelivery>::from_delivery(&#delivery).await),
+        };
+        quote! {
+            let #argument = match #taken {
+                ::core::result::Result::Ok(__natspubsub_taken) => __natspubsub_taken,
+                ::core::result::Result::Err(__natspubsub_failure) => return #failed,
+            };
+        }
+    });
+    Taken { statements: statements.collect(), names }
+}
+
+/// What the extractors need from the application.
+pub(super) fn requirements(handler: &Handler, args: &ValidArgs, root: &Root) -> TokenStream {
+    let captured = |argument: &&Argument| argument.name.as_ref().is_some_and(|name| args.captures(name));
+    let extractors = handler.arguments.iter().filter(|argument| !captured(argument)).map(|argument| &argument.ty);
+    // The same span as where the argument is taken, so that the compiler reports a type that is no extractor once.
+    let requirements = extractors.map(|ty| {
+        let private = root.private(ty.span());
+        quote_spanned!(ty.span()=> <#ty as #private::FromDelivery>::requirement())
+    });
+    let private = root.private(Span::call_site());
+    quote!(|| #private::needed([#(#requirements),*]))
+}
+
+/// Where each pattern captures a name.
+fn places(args: &ValidArgs, name: &Ident, root: &Root) -> Vec<TokenStream> {
+    let private = root.private(Span::call_site());
+    let name = name.unraw().to_string();
+    let place = |pattern: &Pattern| {
+        let token = pattern.tokens().iter().position(|token| token.capture() == Some(name.as_str()))?;
+        let tail = matches!(pattern.tokens()[token], Token::TailCapture(_));
+        let pattern = pattern.to_string();
+        Some(quote!(#private::Place { pattern: #pattern, token: #token, tail: #tail }))
+    };
+    args.patterns.iter().filter_map(place).collect()
+}

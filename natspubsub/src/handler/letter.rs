@@ -1,0 +1,121 @@
+//! The first argument of a `#[dead_letter_handler]`.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+
+use super::delivery::Delivery;
+use super::failure::{Failure, FailureClass};
+use crate::message::headers::dead_letter;
+use crate::message::{EnvelopeIn, Headers, decode_json};
+
+/// A message that was given up, with the story of how it came to that.
+///
+/// ```
+/// use natspubsub::prelude::*;
+///
+/// #[dead_letter_handler("order.*")]
+/// async fn alert(letter: DeadLetter) {
+///     println!("{} gave up {}: {}", letter.consumer(), letter.event_id(), letter.error());
+/// }
+/// # fn main() {}
+/// ```
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    delivery: Delivery,
+}
+
+impl DeadLetter {
+    fn header(&self, name: &str) -> &str {
+        self.headers().get(name).unwrap_or_default()
+    }
+
+    /// Why: `exhausted`, `permanent`, `validation`, `undecodable`, `timeout`, `panic` or `crash`.
+    pub fn reason(&self) -> &str {
+        self.header(dead_letter::REASON)
+    }
+
+    /// The last error with its causes; empty when it did not fit.
+    pub fn error(&self) -> &str {
+        self.header(dead_letter::ERROR)
+    }
+
+    /// The durable consumer that gave the message up.
+    pub fn consumer(&self) -> &str {
+        self.header(dead_letter::CONSUMER)
+    }
+
+    /// The event's id.
+    pub fn event_id(&self) -> &str {
+        self.header(dead_letter::EVENT_ID)
+    }
+
+    /// The subject that the message was published to.
+    pub fn original_subject(&self) -> &str {
+        self.header(dead_letter::ORIGINAL_SUBJECT)
+    }
+
+    /// The stream that stored the message.
+    pub fn original_stream(&self) -> &str {
+        self.header(dead_letter::ORIGINAL_STREAM)
+    }
+
+    /// The sequence number of the message in that stream.
+    pub fn original_sequence(&self) -> Option<u64> {
+        self.header(dead_letter::ORIGINAL_SEQUENCE).parse().ok()
+    }
+
+    /// How often the message was delivered before it was given up.
+    pub fn deliveries(&self) -> Option<u64> {
+        self.header(dead_letter::DELIVERIES).parse().ok()
+    }
+
+    /// When the message failed first, as far as the process that gave it up knew.
+    pub fn first_failed_at(&self) -> Option<Timestamp> {
+        self.header(dead_letter::FIRST_FAILED_AT).parse().ok()
+    }
+
+    /// When the message was given up.
+    pub fn failed_at(&self) -> Option<Timestamp> {
+        self.header(dead_letter::FAILED_AT).parse().ok()
+    }
+
+    /// Every header: those of the original and those of the story.
+    pub fn headers(&self) -> &Headers {
+        self.delivery.context().headers()
+    }
+
+    /// The bytes of the original, unchanged.
+    pub fn body(&self) -> &Bytes {
+        self.delivery.body()
+    }
+
+    /// The payload of the original.
+    ///
+    /// # Errors
+    /// A [`Failure`] of class [`FailureClass::Undecodable`] when the bytes are no envelope around a `T`.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        let envelope = EnvelopeIn::read(self.body()).map_err(|fault| Failure::new(FailureClass::Undecodable, fault))?;
+        decode_json(&envelope.body).map_err(|fault| Failure::new(FailureClass::Undecodable, fault))
+    }
+}
+
+/// The first argument of a dead-letter handler.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a dead letter",
+    label = "not a dead letter",
+    note = "the first argument of a dead-letter handler is `DeadLetter`; `letter.payload::<OrderCreated>()` reads the body"
+)]
+pub trait DeadLetterPayload: Sized {
+    /// Reads the letter out of its delivery.
+    ///
+    /// # Errors
+    /// None; the type is that of every payload.
+    fn from_letter(delivery: &Delivery) -> Result<Self, Failure>;
+}
+
+impl DeadLetterPayload for DeadLetter {
+    fn from_letter(delivery: &Delivery) -> Result<Self, Failure> {
+        Ok(Self { delivery: delivery.clone() })
+    }
+}

@@ -1,0 +1,6 @@
+use natspubsub::prelude::*;
+
+#[topic_subscriber("order.*")]
+async fn alert(_letter: DeadLetter) {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use natspubsub::prelude::*;
+
+#[health_check("database")]
+fn database() {}
+
+fn main() {}

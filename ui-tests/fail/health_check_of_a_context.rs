@@ -1,0 +1,6 @@
+use natspubsub::prelude::*;
+
+#[health_check("database")]
+async fn database(_ctx: Context) {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use natspubsub::prelude::*;
+
+#[health_check]
+async fn database() {}
+
+fn main() {}

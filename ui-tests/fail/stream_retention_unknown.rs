@@ -1,0 +1,6 @@
+use natspubsub::prelude::*;
+
+#[stream(name = "MATCH_STREAM", subjects = ["match.>"], retention = "work-queue")]
+struct MatchStream;
+
+fn main() {}

@@ -1,0 +1,6 @@
+use natspubsub::prelude::*;
+
+#[stream(subjects = ["match.>"])]
+struct MatchStream;
+
+fn main() {}

@@ -1,0 +1,6 @@
+use natspubsub::prelude::*;
+
+#[stream(name = "MATCH_STREAM")]
+struct MatchStream;
+
+fn main() {}
