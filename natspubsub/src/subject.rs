@@ -75,6 +75,16 @@ impl Namespace {
         format!("{}.{DEAD_LETTER_TOKEN}.{}.>", self.env, self.app)
     }
 
+    /// The original topic of a dead letter's subject, or the whole subject.
+    pub(crate) fn dead_letter_topic<'a>(&self, subject: &'a str) -> &'a str {
+        let rest = subject
+            .strip_prefix(self.env.as_str())
+            .and_then(|rest| rest.strip_prefix('.')?.strip_prefix(DEAD_LETTER_TOKEN)?.strip_prefix('.'))
+            .and_then(|rest| rest.strip_prefix(self.app.as_str())?.strip_prefix('.'))
+            .and_then(|rest| Some(rest.split_once('.')?.1));
+        rest.unwrap_or(subject)
+    }
+
     /// `{env}.dlq.{app}.{durable}.{topic}`.
     pub(crate) fn dead_letter_subject(&self, durable: &str, topic: &str) -> String {
         format!("{}.{DEAD_LETTER_TOKEN}.{}.{durable}.{topic}", self.env, self.app)
@@ -110,6 +120,8 @@ mod tests {
         assert_eq!(names.topic("production.my-orders-v2.order.created"), "order.created");
         assert_eq!(names.stream(), "production-my-orders-v2-stream");
         assert_eq!(names.dead_letter_subject("w", "a.b"), "production.dlq.my-orders-v2.w.a.b");
+        assert_eq!(names.dead_letter_topic("production.dlq.my-orders-v2.w.a.b"), "a.b");
+        assert_eq!(names.dead_letter_topic("production.other"), "production.other");
     }
 
     #[test]

@@ -52,6 +52,17 @@ impl Inspector {
         info.num_pending == 0 && info.num_ack_pending == 0
     }
 
+    /// The names of the consumers of a stream.
+    ///
+    /// # Panics
+    /// When the stream cannot be read.
+    pub async fn consumer_names(&self, stream: &str) -> Vec<String> {
+        let stream = self.jetstream.get_stream(stream).await.expect("the stream exists");
+        let mut names: Vec<String> = stream.consumer_names().map(|name| name.expect("a name")).collect().await;
+        names.sort();
+        names
+    }
+
     /// The names of all streams.
     ///
     /// # Panics

@@ -14,6 +14,7 @@ const LAYER: Attributes = Attributes::of(Attribute::Middleware);
 const HEALTH: Attributes = Attributes::of(Attribute::HealthCheck);
 const ONE: Attributes = TOPIC.and(SUBJECT);
 const PULLED: Attributes = ONE.and(BATCH).and(DEAD);
+const CONSUMED: Attributes = ONE.and(BATCH);
 const HANDLED: Attributes = ONE.and(RESPONDER).and(DEAD);
 const ALL: Attributes = PULLED.and(RESPONDER).and(STREAM).and(LAYER).and(HEALTH);
 
@@ -78,12 +79,12 @@ pub(crate) const OPTIONS: &[OptionSpec] = table! {
         "How long one run of the responder may take; `\"none\"` is no limit.", "timeout = \"2s\"";
     HEALTH timeout [timeout_ns: Form::Duration] "`\"5s\"`"
         "How long one run of the check may take.", "timeout = \"2s\"";
-    PULLED dead_letter [dead_letter: Form::Flag] "`true`"
+    CONSUMED dead_letter [dead_letter: Form::Flag] "`true`"
         "Whether failed messages are stored as dead letters; `false` drops and logs them.", "dead_letter = false";
     ONE inbox [inbox: Form::Flag] "`false`"
         "Whether the inbox skips messages that were already handled.", "inbox = true";
     ONE ordered_by [ordered_by: Form::Field] "none"
-        "The field of the payload whose value is the key: messages of one key run in order and never in parallel.", "ordered_by = \"order_id\"";
+        "The field of the payload whose value is the key: in one process, messages of one key run in order and never in parallel. With `concurrency = 1` that holds for all messages across processes.", "ordered_by = \"order_id\"";
     PULLED deliver [deliver: Form::Deliver] "`\"all\"`"
         "Where a new consumer starts: `\"all\"`, `\"new\"`, `\"last\"`, `\"last_per_subject\"`, `from_sequence(7)` or `from_time(\"2026-01-02T03:04:05Z\")`.", "deliver = \"new\"";
     PULLED ephemeral [ephemeral: Form::Flag] "`false`"

@@ -1,5 +1,7 @@
 //! Everything that an application declares, as JSON: to read, to compare, to pin in a test.
 
+use std::time::Duration;
+
 use natspubsub_grammar::format_duration;
 use serde_json::{Value, json};
 
@@ -58,6 +60,21 @@ fn subscriber(planned: &SubscriberPlan, places: Places) -> Value {
             "jitter": settings.retry.jitter,
             "timeout": settings.timeout.map_or_else(|| "none".to_owned(), format_duration),
             "dead_letter": settings.dead_letter,
+            "deliver": planned.consumer["deliver_policy"],
+            "confirm_ack": settings.confirm_ack,
+            "ephemeral": settings.ephemeral,
+            "ordered_by": settings.ordered_by,
+            "batch": settings.batch.map(|batch| json!({
+                "max": batch.max, "wait": format_duration(batch.wait), "at_once": batch.at_once,
+            })),
+            "rate_limit": settings.rate_limit.map(|rate| {
+                format!("{} each {}", rate.count, format_duration(Duration::from_nanos(rate.per_ns)))
+            }),
+            "circuit_breaker": settings.circuit_breaker.map(|breaker| json!({
+                "failures": breaker.failures,
+                "open": format_duration(Duration::from_nanos(breaker.open_ns)),
+                "half_open": breaker.half_open,
+            })),
         },
         "on_error": if settings.dead_letter { "retry, then dead letter" } else { "retry, then drop" },
     });

@@ -82,11 +82,25 @@ impl RunningApp {
         }
         // A flush of a new connection says nothing about what was written to the one before it.
         let flushed = self.flush().await && connection == self.shared.transport.connections_made();
+        self.delete_ephemerals().await;
         self.shared.transport.close(FLUSH_LIMIT).await;
         if let Some(io) = self.io.take() {
             io.end(&*self.shared.clock).await;
         }
         self.shutdown_report(&before, flushed)
+    }
+
+    /// A consumer that nobody else uses; left behind, the server would delete it after a minute.
+    async fn delete_ephemerals(&self) {
+        let clock = self.shared.clock.clone();
+        let all = async {
+            for subscriber in self.subscribers.iter().filter(|subscriber| subscriber.is_ephemeral()) {
+                if let Err(error) = subscriber.delete_consumer().await {
+                    tracing::warn!(%error, "an ephemeral consumer could not be deleted");
+                }
+            }
+        };
+        let _ = timeout(&*clock, FLUSH_LIMIT, all).await;
     }
 
     /// `None` when they did not end in time.

@@ -48,7 +48,8 @@ impl App {
     }
 
     /// `note` is told what the start waits for.
-    pub(super) async fn start_noting(self, note: fn(&str)) -> Result<RunningApp> {
+    pub(super) async fn start_noting(mut self, note: fn(&str)) -> Result<RunningApp> {
+        self.plan.name_ephemerals(self.clock.random());
         let io = IoThread::start("natspubsub-io")?;
         let (config, clock) = (self.config.clone(), self.clock.clone());
         let transport = io.run(async move { connect(&config, &clock, note).await }).await?;

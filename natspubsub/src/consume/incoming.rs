@@ -2,20 +2,29 @@
 
 use crate::handler::{Delivery, Failure, FailureClass};
 use crate::message::{Context, EnvelopeIn, Origin, headers};
+use crate::registry::Source;
 
 use super::in_hand::InHand;
+use super::lanes::{self, Key};
 use super::subscriber::Subscriber;
 
 /// The context of a delivery, and the delivery itself if its envelope can be read.
 pub(super) fn read(subscriber: &Subscriber, hand: &InHand) -> (Context, Result<Delivery, Failure>) {
     let received = hand.received();
-    let read = EnvelopeIn::read(&received.body);
-    let (envelope, fault) = match read {
+    let is_letter = subscriber.plan.source == Source::DeadLetter;
+    let (envelope, fault) = match EnvelopeIn::read(&received.body) {
+        // A dead letter is handed over whole; its bytes may be the very reason why it is one.
+        Ok(envelope) if is_letter => (EnvelopeIn { body: received.body.clone(), ..envelope }, None),
+        Err(_) if is_letter => (EnvelopeIn { body: received.body.clone(), ..EnvelopeIn::default() }, None),
         Ok(envelope) => (envelope, None),
         Err(fault) => (EnvelopeIn::default(), Some(fault)),
     };
     let event_id = envelope.event_id.unwrap_or_else(|| fallback_id(subscriber, hand));
-    let topic = subscriber.shared.namespace.topic(&received.subject);
+    let namespace = &subscriber.shared.namespace;
+    let topic = match is_letter {
+        true => namespace.dead_letter_topic(&received.subject),
+        false => namespace.topic(&received.subject),
+    };
     let context = Context::new(Origin {
         subscriber: subscriber.name.clone(),
         durable: subscriber.durable.clone(),
@@ -40,10 +49,20 @@ pub(super) fn read(subscriber: &Subscriber, hand: &InHand) -> (Context, Result<D
     (context, delivery)
 }
 
+/// The key of a delivery, with `ordered_by`.
+pub(super) fn key(subscriber: &Subscriber, hand: &InHand) -> Option<Key> {
+    let field = subscriber.plan.settings.ordered_by?;
+    lanes::key(field, &EnvelopeIn::read(&hand.received().body).ok()?.body)
+}
+
 /// The message id of the header, in any case of its name, else the place of the message.
 fn fallback_id(subscriber: &Subscriber, hand: &InHand) -> String {
     let received = hand.received();
-    match received.headers.get(headers::MESSAGE_ID) {
+    let header = match subscriber.plan.source {
+        Source::DeadLetter => headers::dead_letter::EVENT_ID,
+        _ => headers::MESSAGE_ID,
+    };
+    match received.headers.get(header) {
         Some(id) if !id.is_empty() => id.to_owned(),
         _ => format!("{}:{}", subscriber.stream, received.sequence),
     }

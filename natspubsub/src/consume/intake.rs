@@ -3,10 +3,12 @@
 //! It runs on the connection's own thread: a delivery is in the keeper's hands the moment it arrives, even while
 //! handlers block every thread of the application.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tokio::sync::futures::Notified;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
@@ -59,8 +61,13 @@ impl Intake {
     /// channel.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         while !self.worker.is_closed() {
-            self.top_up().await;
-            match self.step(&stop).await {
+            let subscriber = self.subscriber.clone();
+            // Listened to before looking: a breaker that closes in between must not be missed.
+            let closed = subscriber.breaker.changed().notified();
+            let mut closed = std::pin::pin!(closed);
+            closed.as_mut().enable();
+            let pause = self.top_up().await;
+            match self.step(&stop, closed, pause).await {
                 Step::Pulled(event) => self.note(event),
                 Step::Healed(pull) => {
                     tracing::info!(consumer = %self.subscriber.durable, "the consumer is back");
@@ -74,7 +81,19 @@ impl Intake {
         self.finish().await;
     }
 
-    async fn step(&mut self, stop: &CancellationToken) -> Step {
+    async fn step(
+        &mut self,
+        stop: &CancellationToken,
+        breaker: Pin<&mut Notified<'_>>,
+        pause: Option<Duration>,
+    ) -> Step {
+        let clock = self.subscriber.shared.clock.clone();
+        let paused = async {
+            match pause {
+                Some(pause) => clock.sleep(pause).await,
+                None => std::future::pending().await,
+            }
+        };
         let pulled = async {
             match &mut self.pull {
                 PullState::Open(pull) => Step::Pulled(pull.next().await),
@@ -86,19 +105,31 @@ impl Intake {
             () = stop.cancelled() => Step::Stop,
             step = pulled => step,
             () = self.subscriber.load.freed() => Step::Freed,
+            () = breaker => Step::Freed,
+            () = paused => Step::Freed,
         }
     }
 
-    async fn top_up(&mut self) {
-        let PullState::Open(pull) = &mut self.pull else { return };
+    /// Asks for what there is room for; while the breaker is not closed, for one message if none is in hand to try
+    /// with. Returns how long the breaker is open for sure.
+    async fn top_up(&mut self) -> Option<Duration> {
+        let subscriber = self.subscriber.clone();
+        let PullState::Open(pull) = &mut self.pull else { return None };
         if !pull.is_ready() {
-            return;
+            return None;
         }
-        let Some(credit) = self.subscriber.load.credit(self.outstanding) else { return };
+        let mut credit = subscriber.load.credit(self.outstanding)?;
+        match subscriber.breaker.pulls_again_in(subscriber.shared.clock.monotonic()) {
+            None => {}
+            Some(pause) if !pause.is_zero() => return Some(pause),
+            Some(_) if self.outstanding > 0 || !subscriber.load.is_empty() => return None,
+            Some(_) => credit = 1,
+        }
         match pull.request(credit, PULL_EXPIRES).await {
             Ok(()) => self.outstanding += credit,
             Err(error) => self.heal(&error.to_string()),
         }
+        None
     }
 
     fn note(&mut self, event: PullEvent) {

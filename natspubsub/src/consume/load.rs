@@ -34,6 +34,10 @@ impl Load {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.in_hand.load(Ordering::Acquire) == 0
+    }
+
     /// How many messages to ask for now: what is in hand and what is asked for never exceed the capacity together.
     pub(super) fn credit(&self, outstanding: u32) -> Option<u32> {
         let credit = self.capacity.saturating_sub(self.in_hand.load(Ordering::Acquire)).saturating_sub(outstanding);

@@ -1,11 +1,15 @@
 //! Consuming: pull, dispatch, run, decide, settle.
 
+mod breaker;
 mod dead_letter;
 mod in_hand;
 mod incoming;
 mod intake;
 mod keeper;
+mod lanes;
 mod load;
+mod pace;
+mod parking;
 mod retry;
 mod run;
 mod settle;

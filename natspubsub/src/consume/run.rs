@@ -1,18 +1,17 @@
 //! One delivery from first to last: guard, decode, call, decide, settle.
 
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 
+use super::breaker::Verdict;
 use super::in_hand::InHand;
 use super::incoming;
 use super::settle::{Facts, Settlement, crashed, decide, settle};
 use super::subscriber::Subscriber;
-use crate::clock::timeout;
-use crate::handler::{Delivery, Failure, FailureClass, Next, Outcome};
+use crate::handler::{Delivery, Failure, FailureClass, Next, Outcome, guard, panicked};
 
 /// A held message is run again no sooner than this, whatever pause an error asks for.
 const HOLD_MIN: Duration = Duration::from_millis(10);
@@ -22,7 +21,9 @@ pub(super) async fn run(subscriber: Arc<Subscriber>, hand: Arc<InHand>) {
     let (context, delivery) = incoming::read(&subscriber, &hand);
     // Code of the user also runs outside the handler: in `Drop` after a timeout, in the text of an error.
     let caught = AssertUnwindSafe(settlement(&subscriber, &hand, delivery)).catch_unwind().await;
-    let settlement = caught.unwrap_or_else(|panic| decide(&facts(&subscriber, &hand), &panicked(panic)));
+    let settlement = caught.unwrap_or_else(|panic| {
+        decide(&facts(&subscriber, hand.received().deliveries), &Outcome::Failed(panicked(panic)))
+    });
     settle(&subscriber, &hand, &context, settlement).await;
 }
 
@@ -30,68 +31,75 @@ async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Del
     if let Some(unstored) = subscriber.memory.unstored(hand) {
         return Settlement::Dead { reason: unstored.reason, error: unstored.error };
     }
-    let facts = facts(subscriber, hand);
-    if let Some(crash) = crashed(&facts) {
+    let mut attempt = hand.received().deliveries;
+    if let Some(crash) = crashed(&facts(subscriber, attempt)) {
         return crash;
     }
-    let delivery = match delivery {
+    let mut delivery = match delivery {
         Ok(delivery) => delivery,
-        Err(failure) => return decide(&facts, &Outcome::Failed(failure)),
+        Err(failure) => return decide(&facts(subscriber, attempt), &Outcome::Failed(failure)),
     };
     loop {
-        let outcome = call(subscriber, delivery.clone()).await;
-        match decide(&facts, &outcome) {
-            // Held in hand, kept alive by the keeper: what is down costs no attempt.
-            Settlement::Hold { pause, error } => {
-                tracing::warn!(consumer = %subscriber.durable, ?pause, error, "held until what it needs is back");
-                subscriber.shared.clock.sleep(pause.max(HOLD_MIN)).await;
+        let outcome = attempted(subscriber, delivery.clone()).await;
+        match decide(&facts(subscriber, attempt), &outcome) {
+            // Held in hand, kept alive by the keeper: what is down costs no attempt, and the breaker says when it is
+            // tried again.
+            Settlement::Hold { .. } => {}
+            // The lane stays taken: given back, the message would return behind those that follow it.
+            Settlement::Retry { delay, error } if subscriber.plan.settings.ordered_by.is_some() => {
+                subscriber.memory.note_failure(hand, subscriber.shared.clock.now());
+                tracing::warn!(consumer = %subscriber.durable, attempt, ?delay, error, "retry; its key is parked");
+                let parked = subscriber.parking.enter();
+                subscriber.shared.clock.sleep(delay).await;
+                drop(parked);
+                subscriber.shared.stats.retried();
+                attempt += 1;
+                delivery = delivery.at_attempt(attempt);
             }
             settlement => return settlement,
         }
     }
 }
 
-fn facts<'a>(subscriber: &'a Subscriber, hand: &InHand) -> Facts<'a> {
-    let settings = &subscriber.plan.settings;
-    Facts {
-        attempt: hand.received().deliveries,
-        max_attempts: settings.max_attempts,
-        retry: &settings.retry,
-        random: subscriber.shared.clock.random(),
+/// One run of the handler, when pace and breaker permit it.
+async fn attempted(subscriber: &Subscriber, delivery: Delivery) -> Outcome {
+    let clock = &*subscriber.shared.clock;
+    if let Some(pace) = &subscriber.pace {
+        pace.turn(clock).await;
     }
+    let permit = subscriber.breaker.admit(clock).await;
+    let outcome = call(subscriber, delivery).await;
+    if permit.ended(verdict(&outcome), clock.monotonic()) {
+        let reason = format!("{outcome:?}");
+        tracing::warn!(consumer = %subscriber.durable, reason, "the circuit is open: pulling stops, what is in hand is held");
+    }
+    outcome
 }
 
-/// Calls middleware and handler under the time limit; a panic is an outcome.
-async fn call(subscriber: &Subscriber, delivery: Delivery) -> Outcome {
-    let chain =
-        AssertUnwindSafe(async { Next::new(&subscriber.shared.layers, subscriber.plan.call).run(delivery).await });
-    let caught = chain.catch_unwind();
-    let ended = match subscriber.plan.settings.timeout {
-        Some(limit) => timeout(&*subscriber.shared.clock, limit, caught).await,
-        None => Some(caught.await),
-    };
-    match ended {
-        Some(Ok(outcome)) => outcome,
-        Some(Err(panic)) => panicked(panic),
-        None => {
-            let limit = subscriber.plan.settings.timeout.unwrap_or_default();
-            let limit = natspubsub_grammar::format_duration(limit);
-            Outcome::Failed(Failure::new(
-                FailureClass::Timeout,
-                format!("the handler did not end within timeout = {limit}"),
-            ))
+/// What the breaker makes of an outcome: a message that is at fault itself says that everything else works.
+fn verdict(outcome: &Outcome) -> Verdict {
+    let Outcome::Failed(failure) = outcome else { return Verdict::Success };
+    match failure.class() {
+        FailureClass::Infrastructure { pause } => Verdict::Down { pause: pause.max(HOLD_MIN) },
+        FailureClass::Transient { .. }
+        | FailureClass::TransientCurve { .. }
+        | FailureClass::Timeout
+        | FailureClass::Panic => Verdict::Failure,
+        FailureClass::Permanent | FailureClass::Validation | FailureClass::Undecodable | FailureClass::Discard => {
+            Verdict::Success
         }
     }
 }
 
-fn panicked(panic: Box<dyn Any + Send>) -> Outcome {
-    let text = panic_text(&*panic);
-    // Dropping a panic's value may panic itself.
-    let _ = std::panic::catch_unwind(AssertUnwindSafe(move || drop(panic)));
-    Outcome::Failed(Failure::new(FailureClass::Panic, format!("the handler panicked: {text}")))
+fn facts(subscriber: &Subscriber, attempt: u64) -> Facts<'_> {
+    let settings = &subscriber.plan.settings;
+    let random = subscriber.shared.clock.random();
+    Facts { attempt, max_attempts: settings.max_attempts, retry: &settings.retry, random }
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+/// Calls middleware and handler under the time limit; a panic is an outcome.
+async fn call(subscriber: &Subscriber, delivery: Delivery) -> Outcome {
+    let chain = async { Next::new(&subscriber.shared.layers, subscriber.target()).run(delivery).await };
+    let limit = subscriber.plan.settings.timeout.filter(|_| subscriber.plan.settings.batch.is_none());
+    guard(&*subscriber.shared.clock, limit, chain).await.unwrap_or_else(Outcome::Failed)
 }

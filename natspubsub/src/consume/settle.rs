@@ -6,11 +6,14 @@ use std::time::Duration;
 use super::dead_letter::{self, Failed};
 use super::in_hand::InHand;
 use super::retry::delay;
-use super::subscriber::Subscriber;
+use super::subscriber::{Shared, Subscriber};
 use crate::handler::{FailureClass, Outcome};
 use crate::message::Context;
 use crate::topology::RetryPolicy;
 use crate::transport::Answer;
+
+/// How often an acknowledgement with `confirm_ack` is sent.
+const CONFIRM_ATTEMPTS: u32 = 2;
 
 /// Why a message became a dead letter, as the header `x-dlq-reason` says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,7 +208,9 @@ async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answer) -> bool 
     hand.stop_signals();
     let finished = matches!(answer, Answer::Ack | Answer::Term(_));
     let ours = hand.deadline() > shared.clock.monotonic() && shared.transport.is_connected();
-    let sent = if answer == Answer::Ack || ours {
+    let sent = if answer == Answer::Ack && subscriber.plan.settings.confirm_ack {
+        confirm(shared, hand.token()).await
+    } else if answer == Answer::Ack || ours {
         shared.transport.answer(hand.token(), answer).await.map_err(|error| error.to_string())
     } else {
         Err("the server has delivered the message again by now".to_owned())
@@ -220,6 +225,18 @@ async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answer) -> bool 
         tracing::warn!(token = hand.token(), reason, "the answer was not sent; the message comes again");
     }
     sent.is_ok()
+}
+
+/// Acknowledges until the server has said so, at most [`CONFIRM_ATTEMPTS`] times.
+async fn confirm(shared: &Shared, token: &str) -> Result<(), String> {
+    let mut attempt = 1;
+    loop {
+        match shared.transport.confirm(token).await {
+            Ok(()) => return Ok(()),
+            Err(error) if attempt >= CONFIRM_ATTEMPTS => return Err(crate::error::chain(&error)),
+            Err(_) => attempt += 1,
+        }
+    }
 }
 
 #[cfg(test)]

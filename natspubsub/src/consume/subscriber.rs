@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::breaker::Breaker;
 use super::dead_letter::FailureMemory;
 use super::keeper::Keeper;
 use super::load::Load;
+use super::pace::Pace;
+use super::parking::Parking;
 use super::stats::StatsBoard;
 use crate::clock::SharedClock;
-use crate::handler::{DynMiddleware, Services};
+use crate::error::Result;
+use crate::handler::{Batcher, CallFuture, Delivery, DynMiddleware, Services, Target};
 use crate::subject::Namespace;
-use crate::topology::SubscriberPlan;
+use crate::topology::{PlannedCall, SubscriberPlan};
 use crate::transport::SharedTransport;
 
 /// What all subscribers of one application share.
@@ -25,6 +29,23 @@ pub(crate) struct Shared {
     pub(crate) stats: Arc<StatsBoard>,
 }
 
+/// What the messages of a subscriber are handed to.
+enum Callee {
+    Each(fn(Delivery) -> CallFuture),
+    Batch(Batcher),
+}
+
+impl Callee {
+    fn of(plan: &SubscriberPlan, shared: &Shared) -> Self {
+        match plan.call {
+            PlannedCall::Each(call) => Self::Each(call),
+            PlannedCall::Batch(call, settings) => {
+                Self::Batch(Batcher::new(call, settings, plan.settings.timeout, shared.clock.clone()))
+            }
+        }
+    }
+}
+
 /// One subscriber at work.
 pub(crate) struct Subscriber {
     pub(super) shared: Shared,
@@ -36,13 +57,22 @@ pub(crate) struct Subscriber {
     pub(super) stream: Arc<str>,
     pub(super) memory: FailureMemory,
     pub(super) load: Load,
+    pub(super) breaker: Breaker,
+    pub(super) pace: Option<Pace>,
+    pub(super) parking: Parking,
+    call: Callee,
     healing: AtomicBool,
     ended: AtomicBool,
 }
 
 impl Subscriber {
     pub(crate) fn new(index: usize, plan: &SubscriberPlan, shared: Shared) -> Self {
+        let settings = &plan.settings;
         Self {
+            call: Callee::of(plan, &shared),
+            breaker: Breaker::new(settings.circuit_breaker),
+            pace: settings.rate_limit.map(Pace::new),
+            parking: Parking::default(),
             shared,
             index,
             name: plan.origin.name.into(),
@@ -53,6 +83,22 @@ impl Subscriber {
             plan: plan.clone(),
             healing: AtomicBool::new(false),
             ended: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn is_ephemeral(&self) -> bool {
+        self.plan.settings.ephemeral
+    }
+
+    pub(crate) async fn delete_consumer(&self) -> Result<()> {
+        self.shared.transport.delete_consumer(&self.stream, &self.durable).await
+    }
+
+    /// What lies innermost in the middleware.
+    pub(super) fn target(&self) -> Target<'_> {
+        match &self.call {
+            Callee::Each(call) => Target::Each(*call),
+            Callee::Batch(batcher) => Target::Batch(batcher),
         }
     }
 

@@ -10,6 +10,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use super::in_hand::InHand;
+use super::incoming;
+use super::lanes::{Key, Lanes};
 use super::run::run;
 use super::settle::release;
 use super::subscriber::Subscriber;
@@ -18,30 +20,61 @@ use super::subscriber::Subscriber;
 pub(crate) struct Worker {
     subscriber: Arc<Subscriber>,
     intake: UnboundedReceiver<Arc<InHand>>,
-    running: FuturesUnordered<BoxFuture<'static, ()>>,
+    running: FuturesUnordered<BoxFuture<'static, Option<Key>>>,
+    lanes: Lanes,
 }
 
 impl Worker {
     pub(crate) fn new(subscriber: Arc<Subscriber>, intake: UnboundedReceiver<Arc<InHand>>) -> Self {
-        Self { subscriber, intake, running: FuturesUnordered::new() }
+        Self { subscriber, intake, running: FuturesUnordered::new(), lanes: Lanes::default() }
     }
 
     /// Works until the intake has ended and everything it took is handled, or until `cut`; then gives back the rest.
     pub(crate) async fn run(mut self, cut: CancellationToken) {
         let concurrency = self.subscriber.plan.settings.concurrency as usize;
         let mut open = true;
+        let subscriber = self.subscriber.clone();
         while open || !self.running.is_empty() {
+            let busy = self.running.len().saturating_sub(subscriber.parking.len());
             tokio::select! {
                 biased;
                 () = cut.cancelled() => break,
-                Some(()) = self.running.next(), if !self.running.is_empty() => {}
-                hand = self.intake.recv(), if open && self.running.len() < concurrency => match hand {
-                    Some(hand) => self.running.push(Box::pin(run(self.subscriber.clone(), hand))),
+                Some(key) = self.running.next(), if !self.running.is_empty() => self.ended(key),
+                hand = self.intake.recv(), if open && busy < concurrency => match hand {
+                    Some(hand) => self.begin(hand),
                     None => open = false,
                 },
+                () = subscriber.parking.entered() => {}
             }
         }
         self.release_rest().await;
+    }
+
+    /// Runs a delivery, at once or when those before it in its lane have ended.
+    fn begin(&mut self, hand: Arc<InHand>) {
+        match incoming::key(&self.subscriber, &hand) {
+            None => self.push(None, hand),
+            Some(key) => {
+                if let Some(hand) = self.lanes.enter(&key, hand) {
+                    self.push(Some(key), hand);
+                }
+            }
+        }
+    }
+
+    fn ended(&mut self, key: Option<Key>) {
+        let Some(key) = key else { return };
+        if let Some(hand) = self.lanes.leave(&key) {
+            self.push(Some(key), hand);
+        }
+    }
+
+    fn push(&mut self, key: Option<Key>, hand: Arc<InHand>) {
+        let run = run(self.subscriber.clone(), hand);
+        self.running.push(Box::pin(async move {
+            run.await;
+            key
+        }));
     }
 
     /// Gives back everything that did not end: handlers are dropped first, so that nothing runs here when it is
@@ -51,6 +84,7 @@ impl Worker {
             // What the user's code does when it is dropped may panic; each round drops at least one handler.
             let _ = std::panic::catch_unwind(AssertUnwindSafe(|| self.running.clear()));
         }
+        self.lanes.clear();
         // The intake ends within a time limit of its own; what it took by then is in the keeper's table.
         while self.intake.recv().await.is_some() {}
         for hand in self.subscriber.shared.keeper.of(self.subscriber.index) {

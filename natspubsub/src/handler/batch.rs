@@ -238,7 +238,7 @@ impl Gathered {
 }
 
 /// The same outcome again, for another message.
-fn repeat(outcome: &Outcome) -> Outcome {
+pub(super) fn repeat(outcome: &Outcome) -> Outcome {
     match outcome {
         Outcome::Ack => Outcome::Ack,
         Outcome::Retry { after } => Outcome::Retry { after: *after },

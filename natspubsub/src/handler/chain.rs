@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::batcher::Batcher;
 use super::delivery::Delivery;
 use super::outcome::Outcome;
 
@@ -47,19 +48,31 @@ pub trait Middleware: Send + Sync + 'static {
 /// What lies further in than a middleware: the next middleware, or the handler.
 pub struct Next<'a> {
     layers: &'a [Arc<dyn DynMiddleware>],
-    handler: fn(Delivery) -> CallFuture,
+    target: Target<'a>,
+}
+
+/// What lies innermost.
+#[derive(Clone, Copy)]
+pub(crate) enum Target<'a> {
+    /// A handler of one message.
+    Each(fn(Delivery) -> CallFuture),
+    /// A handler of many.
+    Batch(&'a Batcher),
 }
 
 impl<'a> Next<'a> {
-    pub(crate) fn new(layers: &'a [Arc<dyn DynMiddleware>], handler: fn(Delivery) -> CallFuture) -> Self {
-        Self { layers, handler }
+    pub(crate) fn new(layers: &'a [Arc<dyn DynMiddleware>], target: Target<'a>) -> Self {
+        Self { layers, target }
     }
 
     /// Calls what lies further in and returns its outcome.
     pub async fn run(self, delivery: Delivery) -> Outcome {
         match self.layers.split_first() {
-            Some((layer, layers)) => layer.handle_dyn(delivery, Next { layers, handler: self.handler }).await,
-            None => (self.handler)(delivery).await,
+            Some((layer, layers)) => layer.handle_dyn(delivery, Next { layers, target: self.target }).await,
+            None => match self.target {
+                Target::Each(call) => call(delivery).await,
+                Target::Batch(batcher) => batcher.submit(delivery).await,
+            },
         }
     }
 }

@@ -35,6 +35,12 @@ impl Delivery {
         Self { context, body, services }
     }
 
+    /// The same delivery, run once more without having been given back.
+    pub(crate) fn at_attempt(mut self, attempt: u64) -> Self {
+        self.context = self.context.at_attempt(attempt);
+        self
+    }
+
     /// Where the message comes from and how often it was tried.
     pub fn context(&self) -> &Context {
         &self.context

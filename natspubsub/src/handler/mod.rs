@@ -1,11 +1,13 @@
 //! What a handler is: a payload, extractors, an outcome, and the type-erased call around them.
 
 mod batch;
+mod batcher;
 pub(crate) mod captured;
 mod chain;
 mod delivery;
 mod extract;
 mod failure;
+mod guard;
 mod health;
 mod letter;
 mod outcome;
@@ -15,11 +17,13 @@ pub(crate) mod value;
 
 pub(crate) use batch::BatchFuture;
 pub use batch::{Batch, BatchMessage, BatchOf};
-pub(crate) use chain::{CallFuture, DynMiddleware};
+pub(crate) use batcher::{BatchSettings, Batcher};
+pub(crate) use chain::{CallFuture, DynMiddleware, Target};
 pub use chain::{Middleware, Next};
 pub use delivery::{Delivery, Services};
 pub use extract::{FromDelivery, Requirement, State};
 pub use failure::{Failure, FailureClass, HandlerError, Policy, RetryCurve};
+pub(crate) use guard::{guard, panicked};
 pub(crate) use health::CheckFuture;
 pub use health::{CheckReturn, FromServices, HealthStatus};
 pub use letter::{DeadLetter, DeadLetterPayload};

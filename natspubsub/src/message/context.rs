@@ -22,6 +22,7 @@ use super::metadata::Metadata;
 #[derive(Debug, Clone)]
 pub struct Context {
     origin: Arc<Origin>,
+    attempt: u64,
 }
 
 /// Everything that a [`Context`] tells.
@@ -47,7 +48,13 @@ pub(crate) struct Origin {
 
 impl Context {
     pub(crate) fn new(origin: Origin) -> Self {
-        Self { origin: Arc::new(origin) }
+        Self { attempt: origin.deliveries, origin: Arc::new(origin) }
+    }
+
+    /// The same delivery as another attempt.
+    pub(crate) fn at_attempt(mut self, attempt: u64) -> Self {
+        self.attempt = attempt;
+        self
     }
 
     /// A context for unit tests.
@@ -114,7 +121,7 @@ impl Context {
 
     /// The number of this attempt, from 1.
     pub fn attempt(&self) -> u64 {
-        self.origin.deliveries
+        self.attempt
     }
 
     /// The number of attempts after which the message becomes a dead letter.

@@ -20,7 +20,11 @@ fn fault(origin: &Origin, what: &str) -> String {
 }
 
 fn of_subscriber(subscriber: &SubscriberDescriptor) -> Vec<String> {
-    let runs = matches!((subscriber.source, subscriber.call), (Source::Topic, Call::Each(_)));
+    let runs = match subscriber.source {
+        Source::Topic => matches!(subscriber.call, Call::Each(_) | Call::Batch(_)),
+        Source::DeadLetter => matches!(subscriber.call, Call::Each(_)),
+        Source::Subject | Source::Request => false,
+    };
     if !runs {
         return vec![format!("#[{}]", subscriber.attribute())];
     }
@@ -30,12 +34,6 @@ fn of_subscriber(subscriber: &SubscriberDescriptor) -> Vec<String> {
         ("wait_for_stream", options.wait_for_stream_ns.is_some()),
         ("envelope = false", options.envelope == Some(false)),
         ("inbox = true", options.inbox == Some(true)),
-        ("ordered_by", options.ordered_by.is_some()),
-        ("deliver", options.deliver.is_some()),
-        ("ephemeral", options.ephemeral == Some(true)),
-        ("confirm_ack", options.confirm_ack == Some(true)),
-        ("rate_limit", options.rate_limit.is_some()),
-        ("circuit_breaker", options.circuit_breaker.is_some()),
     ];
     let later = written.into_iter().filter(|(_, written)| *written);
     later.map(|(name, _)| format!("the option `{name}`")).collect()

@@ -1,8 +1,11 @@
 //! Streams and consumers as they should be, what differs on the server, and the one place that changes it.
 
 mod apply;
+mod consumer;
 mod diff;
 mod plan;
+mod settings;
 
 pub(crate) use apply::{apply, ensure_consumer};
-pub(crate) use plan::{Plan, RetryPolicy, SubscriberPlan, plan};
+pub(crate) use plan::{Plan, PlannedCall, SubscriberPlan, plan};
+pub(crate) use settings::RetryPolicy;

@@ -6,40 +6,32 @@ use std::time::Duration;
 use natspubsub_grammar::Pattern;
 use serde_json::{Value, json};
 
+use super::consumer::consumer;
+use super::settings::SubscriberSettings;
 use crate::config::{Config, Storage, StreamSettings};
-use crate::handler::CallFuture;
-use crate::handler::Delivery;
-use crate::registry::{Call, Origin, Registry, Source, SubscriberDescriptor, SubscriberOptions};
+use crate::handler::{BatchFuture, BatchSettings, CallFuture, Delivery};
+use crate::registry::{Call, Origin, Registry, Source, SubscriberDescriptor};
 use crate::subject::Namespace;
 use crate::transport::AssetConfig;
 
-const CONCURRENCY: u32 = 16;
-const ACK_WAIT: Duration = Duration::from_secs(30);
-const MAX_ATTEMPTS: u32 = 5;
-const BACKOFF: [Duration; 5] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
-];
-const MAX_BACKOFF: Duration = Duration::from_secs(60);
-const TIMEOUT: Duration = Duration::from_secs(60);
-
 /// Dead letters are kept long enough for a person to look at them.
 const DEAD_LETTER_MAX_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// The engine counts attempts. At a limit of its own the server stops delivering in silence, so it has none.
-const MAX_DELIVER_UNLIMITED: i64 = -1;
-
-/// The server's default; a smaller number would stop deliveries to the other instances without an error.
-const ACK_PENDING_MIN: u32 = 1_000;
 
 /// The wanted state of the server for one application.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) streams: Vec<AssetConfig>,
     pub(crate) subscribers: Vec<SubscriberPlan>,
+}
+
+impl Plan {
+    /// Gives each ephemeral consumer a name of this process; two processes would share one otherwise.
+    pub(crate) fn name_ephemerals(&mut self, random: u64) {
+        for subscriber in self.subscribers.iter_mut().filter(|subscriber| subscriber.settings.ephemeral) {
+            subscriber.durable = format!("{}-{random:016x}", subscriber.durable);
+            subscriber.consumer.insert("name".to_owned(), json!(subscriber.durable));
+        }
+    }
 }
 
 /// One subscriber with every name and value decided.
@@ -53,29 +45,15 @@ pub(crate) struct SubscriberPlan {
     pub(crate) topics: Vec<String>,
     pub(crate) consumer: AssetConfig,
     pub(crate) settings: SubscriberSettings,
-    pub(crate) call: fn(Delivery) -> CallFuture,
+    pub(crate) source: Source,
+    pub(crate) call: PlannedCall,
 }
 
-/// The options of a subscriber with defaults filled in.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct SubscriberSettings {
-    pub(crate) concurrency: u32,
-    pub(crate) prefetch: u32,
-    pub(crate) ack_wait: Duration,
-    pub(crate) max_attempts: u32,
-    pub(crate) retry: RetryPolicy,
-    /// `None` is no limit.
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) dead_letter: bool,
-}
-
-/// The delays between attempts.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct RetryPolicy {
-    /// At least one step; past the end the last one is doubled.
-    pub(crate) steps: Vec<Duration>,
-    pub(crate) longest: Duration,
-    pub(crate) jitter: bool,
+/// What a subscriber that runs is called with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum PlannedCall {
+    Each(fn(Delivery) -> CallFuture),
+    Batch(fn(Vec<Delivery>) -> BatchFuture, BatchSettings),
 }
 
 /// The wanted state, or every fault.
@@ -97,23 +75,42 @@ pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<Str
 
 /// `None` for what this version does not run; the check of the registry reports it.
 fn subscriber(descriptor: &'static SubscriberDescriptor, config: &Config) -> Result<Option<SubscriberPlan>, String> {
-    let (Source::Topic, Call::Each(call)) = (descriptor.source, descriptor.call) else { return Ok(None) };
     let (namespace, function) = (&config.namespace, descriptor.origin.name);
+    let settings = SubscriberSettings::of(descriptor);
+    let call = match (descriptor.source, descriptor.call, settings.batch) {
+        (Source::Topic | Source::DeadLetter, Call::Each(call), _) => PlannedCall::Each(call),
+        (Source::Topic, Call::Batch(call), Some(batch)) => PlannedCall::Batch(call, batch),
+        _ => return Ok(None),
+    };
     let durable = descriptor.options.durable.map_or_else(|| format!("{}-{function}", namespace.app()), str::to_owned);
     natspubsub_grammar::check_name(&durable).map_err(|fault| format!("the durable: {fault}"))?;
     let patterns = patterns(descriptor, config)?;
-    let settings = settings(&descriptor.options);
-    let filters = patterns.iter().map(|pattern| namespace.subject(&pattern.filter())).collect();
+    let (stream, filters) = source(descriptor.source, &patterns, namespace);
     Ok(Some(SubscriberPlan {
         origin: descriptor.origin,
         payload: (descriptor.payload)(),
-        stream: namespace.stream(),
+        stream,
         topics: patterns.iter().map(ToString::to_string).collect(),
-        consumer: consumer(&durable, filters, &settings),
+        consumer: consumer(&durable, filters, &settings, descriptor.options.deliver),
         durable,
         settings,
+        source: descriptor.source,
         call,
     }))
+}
+
+/// The stream that is read, and the subjects that are read of it.
+fn source(source: Source, patterns: &[Pattern], namespace: &Namespace) -> (String, Vec<String>) {
+    let filters = patterns.iter().map(Pattern::filter);
+    match source {
+        Source::DeadLetter => {
+            let filters = filters.map(|filter| namespace.dead_letter_subject("*", &filter));
+            (namespace.dead_letter_stream(), filters.collect())
+        }
+        Source::Topic | Source::Subject | Source::Request => {
+            (namespace.stream(), filters.map(|filter| namespace.subject(&filter)).collect())
+        }
+    }
 }
 
 /// The patterns of a subscriber; the server refuses two that overlap in one consumer (10138).
@@ -141,28 +138,6 @@ fn bound(pattern: &Pattern, config: &Config) -> Result<Pattern, String> {
         ));
     }
     Ok(pattern.bind(|name| config.binding(name)))
-}
-
-fn settings(options: &SubscriberOptions) -> SubscriberSettings {
-    let concurrency = options.concurrency.unwrap_or(CONCURRENCY);
-    let steps = match options.backoff_ns {
-        Some(steps) => steps.iter().map(|step| Duration::from_nanos(*step)).collect(),
-        None => BACKOFF.to_vec(),
-    };
-    let timeout = options.timeout_ns.map_or(TIMEOUT, Duration::from_nanos);
-    SubscriberSettings {
-        concurrency,
-        prefetch: options.prefetch.unwrap_or(concurrency),
-        ack_wait: options.ack_wait_ns.map_or(ACK_WAIT, Duration::from_nanos),
-        max_attempts: options.max_attempts.unwrap_or(MAX_ATTEMPTS),
-        retry: RetryPolicy {
-            steps,
-            longest: options.max_backoff_ns.map_or(MAX_BACKOFF, Duration::from_nanos),
-            jitter: options.jitter.unwrap_or(true),
-        },
-        timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
-        dead_letter: options.dead_letter.unwrap_or(true),
-    }
 }
 
 /// Two subscribers on one durable would each get half of the messages.
@@ -202,34 +177,13 @@ fn streams(namespace: &Namespace, settings: &StreamSettings) -> Vec<AssetConfig>
     ]
 }
 
-/// A durable pull consumer. `backoff` stays absent: it replaces `ack_wait` and distorts the delay of a NAK.
-fn consumer(durable: &str, mut filters: Vec<String>, settings: &SubscriberSettings) -> AssetConfig {
-    let (one, many) = match filters.len() {
-        1 => (json!(filters.remove(0)), Value::Null),
-        _ => (Value::Null, json!(filters)),
-    };
-    let capacity = settings.concurrency.saturating_add(settings.prefetch);
-    object(json!({
-        "durable_name": durable,
-        "filter_subject": one,
-        "filter_subjects": many,
-        "deliver_policy": "all",
-        "ack_policy": "explicit",
-        "replay_policy": "instant",
-        "ack_wait": nanos(settings.ack_wait),
-        "max_deliver": MAX_DELIVER_UNLIMITED,
-        "max_ack_pending": capacity.saturating_mul(4).max(ACK_PENDING_MIN),
-        "backoff": Value::Null,
-    }))
-}
-
-fn object(value: Value) -> AssetConfig {
+pub(super) fn object(value: Value) -> AssetConfig {
     match value {
         Value::Object(map) => map,
         _ => AssetConfig::new(),
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
+pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

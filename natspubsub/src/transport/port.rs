@@ -150,11 +150,17 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Writes the whole configuration of a consumer.
     async fn update_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()>;
 
+    /// Deletes a consumer; one that does not exist is fine.
+    async fn delete_consumer(&self, stream: &str, name: &str) -> Result<()>;
+
     /// Opens the pull of a durable consumer.
     async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>>;
 
     /// Answers a delivery. `Ok` means handed to the connection; [`Transport::flush`] makes it certain.
     async fn answer(&self, token: &str, answer: Answer) -> Result<()>;
+
+    /// Acknowledges a delivery and waits until the server has said that it did.
+    async fn confirm(&self, token: &str) -> Result<()>;
 
     /// Restarts the `ack_wait` of deliveries of one consumer; an error when that is not certain.
     async fn in_progress(&self, tokens: &[String]) -> Result<()>;

@@ -105,12 +105,18 @@ impl Broker {
 
     pub(super) fn update_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
         let mut streams = self.streams();
-        let consumer =
-            streams.get_mut(stream).and_then(|stream| stream.consumers.get_mut(config_text(config, "durable_name")));
+        let consumer = streams.get_mut(stream).and_then(|stream| stream.consumers.get_mut(config_text(config, "name")));
         match consumer {
             Some(consumer) => consumer.reconfigure(config),
             None => refuse("consumer does not exist (10149)".to_owned()),
         }
+    }
+
+    pub(super) fn delete_consumer(&self, stream: &str, name: &str) {
+        if let Some(stream) = self.streams().get_mut(stream) {
+            stream.consumers.remove(name);
+        }
+        self.changed.notify_waiters();
     }
 
     /// The next delivery of a consumer, or how long to wait for one that is due later.
@@ -122,13 +128,15 @@ impl Broker {
         }
     }
 
-    pub(super) fn answer(&self, delivery: &AckSubject<'_>, answer: &Answer) {
+    /// Whether the consumer of the delivery exists.
+    pub(super) fn answer(&self, delivery: &AckSubject<'_>, answer: &Answer) -> bool {
         let now = self.clock.monotonic();
-        self.with_consumer(delivery, |consumer| match answer {
+        let exists = self.with_consumer(delivery, |consumer| match answer {
             Answer::Ack | Answer::Term(_) => consumer.settle(delivery.sequence),
             Answer::Nak(delay) => consumer.due_at(delivery.sequence, now + *delay),
         });
         self.changed.notify_waiters();
+        exists
     }
 
     pub(super) fn in_progress(&self, delivery: &AckSubject<'_>) {
@@ -139,13 +147,10 @@ impl Broker {
         });
     }
 
-    fn with_consumer(&self, delivery: &AckSubject<'_>, change: impl FnOnce(&mut super::consumer::Consumer)) {
+    fn with_consumer(&self, delivery: &AckSubject<'_>, change: impl FnOnce(&mut super::consumer::Consumer)) -> bool {
         let mut streams = self.streams();
-        if let Some(consumer) =
-            streams.get_mut(delivery.stream).and_then(|stream| stream.consumers.get_mut(delivery.consumer))
-        {
-            change(consumer);
-        }
+        let consumer = streams.get_mut(delivery.stream).and_then(|stream| stream.consumers.get_mut(delivery.consumer));
+        consumer.map(change).is_some()
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Consumer {
     deliveries_max: Option<u64>,
     /// The stream sequence from which new messages are taken.
     next: u64,
+    /// With `last_per_subject`: the messages of the past that count, and where the past ends.
+    only: Option<(BTreeSet<u64>, u64)>,
     /// Consumer sequence of the last delivery.
     sequence: u64,
     /// Delivered and unsettled: how often, and when due again.
@@ -42,21 +44,53 @@ pub(super) struct Consumer {
 }
 
 impl Consumer {
-    pub(super) fn new(config: &AssetConfig, last_of_stream: u64) -> Result<Self> {
-        let next = if config_text(config, "deliver_policy") == "new" { last_of_stream + 1 } else { 1 };
+    pub(super) fn new(config: &AssetConfig, messages: &BTreeMap<u64, Kept>, last_of_stream: u64) -> Result<Self> {
         let mut consumer = Self {
             config: AssetConfig::new(),
             ack_wait: ACK_WAIT,
             filters: Vec::new(),
             ack_pending_max: ACK_PENDING_MAX,
             deliveries_max: None,
-            next,
+            next: 1,
+            only: None,
             sequence: 0,
             pending: BTreeMap::new(),
             due: BTreeSet::new(),
         };
         consumer.reconfigure(config)?;
+        consumer.start(messages, last_of_stream);
         Ok(consumer)
+    }
+
+    /// Where the deliver policy begins.
+    fn start(&mut self, messages: &BTreeMap<u64, Kept>, last_of_stream: u64) {
+        let mine = || messages.iter().filter(|(_, kept)| self.matches(kept)).map(|(sequence, kept)| (*sequence, kept));
+        let sequence = self.config.get("opt_start_seq").and_then(Value::as_u64);
+        let time: Option<jiff::Timestamp> = config_text(&self.config, "opt_start_time").parse().ok();
+        self.next = match config_text(&self.config, "deliver_policy") {
+            "new" => last_of_stream + 1,
+            "last" => mine().last().map_or(last_of_stream + 1, |(sequence, _)| sequence),
+            "by_start_sequence" => sequence.unwrap_or(1),
+            "by_start_time" => mine()
+                .find(|(_, kept)| time.is_none_or(|time| kept.stored_at >= time))
+                .map_or(last_of_stream + 1, |(sequence, _)| sequence),
+            "last_per_subject" => {
+                let last: BTreeMap<&str, u64> =
+                    mine().map(|(sequence, kept)| (kept.message.subject.as_str(), sequence)).collect();
+                self.only = Some((last.into_values().collect(), last_of_stream));
+                1
+            }
+            _ => 1,
+        };
+    }
+
+    fn matches(&self, kept: &Kept) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|filter| filter.matches(&kept.message.subject))
+    }
+
+    /// Whether a message of the past is left out by `last_per_subject`.
+    fn is_left_out(&self, sequence: u64) -> bool {
+        self.only.as_ref().is_some_and(|(only, until)| sequence <= *until && !only.contains(&sequence))
     }
 
     pub(super) fn reconfigure(&mut self, config: &AssetConfig) -> Result<()> {
@@ -102,7 +136,7 @@ impl Consumer {
         if (self.pending.len() as u64) < self.ack_pending_max {
             for (&sequence, kept) in messages.range(self.next..) {
                 self.next = sequence + 1;
-                if self.filters.is_empty() || self.filters.iter().any(|filter| filter.matches(&kept.message.subject)) {
+                if self.matches(kept) && !self.is_left_out(sequence) {
                     return self.deliver(stream, sequence, kept, 1, now);
                 }
             }
@@ -116,7 +150,7 @@ impl Consumer {
         self.pending.insert(sequence, (deliveries, due));
         self.due.insert((due, sequence));
         self.sequence += 1;
-        let consumer = config_text(&self.config, "durable_name");
+        let consumer = config_text(&self.config, "name");
         let token =
             AckSubject { stream, consumer, deliveries, sequence, stored_at: kept.stored_at }.write(self.sequence, 0);
         Taken::Delivery(Box::new(Received {

@@ -90,6 +90,11 @@ impl Transport for MemoryTransport {
         self.broker.update_consumer(stream, config)
     }
 
+    async fn delete_consumer(&self, stream: &str, name: &str) -> Result<()> {
+        self.broker.delete_consumer(stream, name);
+        Ok(())
+    }
+
     async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>> {
         Ok(Box::new(MemoryPull::new(self.broker.clone(), stream, durable)))
     }
@@ -99,6 +104,14 @@ impl Transport for MemoryTransport {
             self.broker.answer(&delivery, &answer);
         }
         Ok(())
+    }
+
+    async fn confirm(&self, token: &str) -> Result<()> {
+        let delivery = AckSubject::parse(token).filter(|delivery| self.broker.answer(delivery, &Answer::Ack));
+        match delivery {
+            Some(_) => Ok(()),
+            None => broker::refuse("the acknowledgement was not confirmed: the consumer is gone".to_owned()),
+        }
     }
 
     async fn in_progress(&self, tokens: &[String]) -> Result<()> {

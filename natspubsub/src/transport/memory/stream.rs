@@ -97,8 +97,8 @@ impl Stream {
     }
 
     pub(super) fn create_consumer(&mut self, config: &AssetConfig) -> Result<()> {
-        let consumer = Consumer::new(config, self.last)?;
-        let name = config_text(config, "durable_name").to_owned();
+        let consumer = Consumer::new(config, &self.messages, self.last)?;
+        let name = config_text(config, "name").to_owned();
         match self.consumers.get(&name) {
             Some(existing) if existing.config == *config => Ok(()),
             Some(_) => refuse(format!("consumer {name:?} already exists with another configuration (10148)")),

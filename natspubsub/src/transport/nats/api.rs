@@ -85,9 +85,19 @@ pub(super) async fn write_stream(client: &Client, verb: &str, config: &AssetConf
     accepted(&operation, request(client, &operation, &Value::Object(config.clone())).await?).map(|_| ())
 }
 
+/// Deletes a consumer; one that does not exist is fine.
+pub(super) async fn delete_consumer(client: &Client, stream: &str, name: &str) -> Result<()> {
+    let operation = format!("CONSUMER.DELETE.{stream}.{name}");
+    let reply = request(client, &operation, &Value::Null).await?;
+    if reply.error.as_ref().is_some_and(|refusal| NOT_FOUND.contains(&refusal.err_code)) {
+        return Ok(());
+    }
+    accepted(&operation, reply).map(|_| ())
+}
+
 /// Creates or updates a consumer; the action makes the server refuse the other of the two.
 pub(super) async fn write_consumer(client: &Client, stream: &str, action: &str, config: &AssetConfig) -> Result<()> {
-    let name = config_text(config, "durable_name");
+    let name = config_text(config, "name");
     let operation = match config_text(config, "filter_subject") {
         "" => format!("CONSUMER.CREATE.{stream}.{name}"),
         filter => format!("CONSUMER.CREATE.{stream}.{name}.{filter}"),

@@ -29,6 +29,10 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the server may take to confirm in-progress signals.
 const SIGNAL_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long the server may take to confirm an acknowledgement.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
+
+const ACK: Bytes = Bytes::from_static(b"+ACK");
 const IN_PROGRESS: Bytes = Bytes::from_static(b"+WPI");
 
 struct NatsTransport {
@@ -105,6 +109,10 @@ impl Transport for NatsTransport {
         api::write_consumer(&self.client, stream, "update", config).await
     }
 
+    async fn delete_consumer(&self, stream: &str, name: &str) -> Result<()> {
+        api::delete_consumer(&self.client, stream, name).await
+    }
+
     async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>> {
         let pull =
             NatsPull::open(self.client.clone(), self.clock.clone(), self.connections.clone(), stream, durable).await?;
@@ -113,12 +121,27 @@ impl Transport for NatsTransport {
 
     async fn answer(&self, token: &str, answer: Answer) -> Result<()> {
         let body = match answer {
-            Answer::Ack => "+ACK".into(),
+            Answer::Ack => ACK,
             Answer::Nak(delay) if delay.is_zero() => "-NAK".into(),
             Answer::Nak(delay) => format!("-NAK {{\"delay\": {}}}", delay.as_nanos()).into(),
             Answer::Term(reason) => format!("+TERM {reason}").into(),
         };
         send("the answer to a delivery", self.client.publish(token.to_owned(), body)).await
+    }
+
+    async fn confirm(&self, token: &str) -> Result<()> {
+        // `Message::double_ack` of the client answers Ok for a deleted consumer: any reply counts for it, also "no
+        // responders". A request tells them apart.
+        match tokio::time::timeout(CONFIRM_TIMEOUT, self.client.request(token.to_owned(), ACK)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => {
+                Err(Error::new(ErrorKind::Server, "the acknowledgement was not confirmed").with_source(error))
+            }
+            Err(_) => Err(Error::new(
+                ErrorKind::Server,
+                format!("the acknowledgement was not confirmed within {CONFIRM_TIMEOUT:?}"),
+            )),
+        }
     }
 
     async fn in_progress(&self, tokens: &[String]) -> Result<()> {

@@ -1,0 +1,105 @@
+//! The options of a subscriber with defaults filled in. Pure.
+
+use std::time::Duration;
+
+use crate::handler::BatchSettings;
+use crate::registry::{BreakerOption, Call, RateOption, Source, SubscriberDescriptor};
+
+const CONCURRENCY: u32 = 16;
+const ACK_WAIT: Duration = Duration::from_secs(30);
+const MAX_ATTEMPTS: u32 = 5;
+const BACKOFF: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+];
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+const BATCH_MAX: u32 = 100;
+const BATCH_WAIT: Duration = Duration::from_millis(50);
+const BATCHES_AT_ONCE: u32 = 1;
+
+/// The options of a subscriber with defaults filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SubscriberSettings {
+    /// Deliveries that are on their way through middleware and handler at once.
+    pub(crate) concurrency: u32,
+    pub(crate) prefetch: u32,
+    pub(crate) batch: Option<BatchSettings>,
+    pub(crate) ack_wait: Duration,
+    pub(crate) max_attempts: u32,
+    pub(crate) retry: RetryPolicy,
+    /// `None` is no limit.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) dead_letter: bool,
+    pub(crate) confirm_ack: bool,
+    pub(crate) ephemeral: bool,
+    pub(crate) ordered_by: Option<&'static str>,
+    pub(crate) rate_limit: Option<RateOption>,
+    pub(crate) circuit_breaker: Option<BreakerOption>,
+}
+
+/// The delays between attempts.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RetryPolicy {
+    /// At least one step; past the end the last one is doubled.
+    pub(crate) steps: Vec<Duration>,
+    pub(crate) longest: Duration,
+    pub(crate) jitter: bool,
+}
+
+/// Messages of a parked key take places; with keys there are more of them. Strict order needs none.
+fn look_ahead(concurrency: u32, ordered: bool) -> u32 {
+    match (ordered, concurrency) {
+        (true, 1) => 0,
+        (true, _) => concurrency.saturating_mul(4),
+        (false, _) => concurrency,
+    }
+}
+
+impl SubscriberSettings {
+    pub(super) fn of(descriptor: &SubscriberDescriptor) -> Self {
+        let options = &descriptor.options;
+        let batch = matches!(descriptor.call, Call::Batch(_)).then(|| BatchSettings {
+            max: options.batch_max.unwrap_or(BATCH_MAX),
+            wait: options.batch_wait_ns.map_or(BATCH_WAIT, Duration::from_nanos),
+            at_once: options.concurrency.unwrap_or(BATCHES_AT_ONCE),
+        });
+        let (concurrency, prefetch) = match &batch {
+            // While the last batch is handled, the next one is gathered.
+            Some(batch) => (batch.max.saturating_mul(batch.at_once.saturating_add(1)), 0),
+            None => {
+                let concurrency = options.concurrency.unwrap_or(CONCURRENCY);
+                (concurrency, options.prefetch.unwrap_or_else(|| look_ahead(concurrency, options.ordered_by.is_some())))
+            }
+        };
+        let steps = match options.backoff_ns {
+            Some(steps) => steps.iter().map(|step| Duration::from_nanos(*step)).collect(),
+            None => BACKOFF.to_vec(),
+        };
+        let timeout = options.timeout_ns.map_or(TIMEOUT, Duration::from_nanos);
+        Self {
+            concurrency,
+            prefetch,
+            batch,
+            ack_wait: options.ack_wait_ns.map_or(ACK_WAIT, Duration::from_nanos),
+            max_attempts: options.max_attempts.unwrap_or(MAX_ATTEMPTS),
+            retry: RetryPolicy {
+                steps,
+                longest: options.max_backoff_ns.map_or(MAX_BACKOFF, Duration::from_nanos),
+                jitter: options.jitter.unwrap_or(true),
+            },
+            timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
+            // A dead letter of a dead letter would feed itself; it stays where it is.
+            dead_letter: descriptor.source != Source::DeadLetter && options.dead_letter.unwrap_or(true),
+            confirm_ack: options.confirm_ack.unwrap_or(false),
+            ephemeral: options.ephemeral.unwrap_or(false),
+            ordered_by: options.ordered_by,
+            rate_limit: options.rate_limit,
+            circuit_breaker: options.circuit_breaker,
+        }
+    }
+}
