@@ -70,6 +70,21 @@ impl Namespace {
         format!("{}-{}-dlq", self.env, self.app)
     }
 
+    /// `KV_{env}-{app}-releases`: the stream of the key-value bucket `{env}-{app}-releases`.
+    pub(crate) fn release_stream(&self) -> String {
+        format!("KV_{}-{}-releases", self.env, self.app)
+    }
+
+    /// Every key of that bucket.
+    pub(crate) fn release_subjects(&self) -> String {
+        format!("$KV.{}-{}-releases.>", self.env, self.app)
+    }
+
+    /// The keys of one message of one durable, one key for each delivery that was given back.
+    pub(crate) fn release_subject(&self, durable: &str, sequence: u64, delivery: &str) -> String {
+        format!("$KV.{}-{}-releases.{durable}.{sequence}.{delivery}", self.env, self.app)
+    }
+
     /// Every subject of the application's dead letters.
     pub(crate) fn dead_letter_subjects(&self) -> String {
         format!("{}.{DEAD_LETTER_TOKEN}.{}.>", self.env, self.app)

@@ -17,5 +17,7 @@ mod outage;
 mod outcomes;
 mod publishing;
 mod quickstart;
+mod releases;
 mod server_restart;
 mod shutdown;
+mod unreadable_headers;

@@ -19,6 +19,8 @@ pub(crate) enum Alphabet {
     Topic,
     /// Every printable ASCII character that NATS does not use itself: tokens of raw subjects.
     Subject,
+    /// The same, also where the server reserves the first token.
+    System,
 }
 
 /// Lower-cases a topic and checks that a message can be published to it.
@@ -55,7 +57,7 @@ pub fn check_subject(text: &str) -> Result<(), Fault> {
 }
 
 fn check_concrete(text: &str, alphabet: Alphabet) -> Result<(), Fault> {
-    check_shape(text)?;
+    check_shape(text, alphabet)?;
     for (at, token) in token_ranges(text) {
         if let Some(offset) = token.find(['*', '>']) {
             return Err(fault(text, FaultKind::Wildcard, at.start + offset..at.start + offset + 1, None));
@@ -67,7 +69,7 @@ fn check_concrete(text: &str, alphabet: Alphabet) -> Result<(), Fault> {
 
 /// Every token of `text`, checked, with wildcards and placeholders read.
 pub(crate) fn parse(text: &str, alphabet: Alphabet) -> Result<Vec<Token>, Fault> {
-    check_shape(text)?;
+    check_shape(text, alphabet)?;
     let mut tokens = Vec::new();
     for (at, part) in token_ranges(text) {
         let token = token(text, at.clone(), part, alphabet)?;
@@ -124,7 +126,7 @@ fn is_identifier(name: &str) -> bool {
 }
 
 /// Rules that hold for the text as a whole: not empty, dots, white space, length, reserved names.
-fn check_shape(text: &str) -> Result<(), Fault> {
+fn check_shape(text: &str, alphabet: Alphabet) -> Result<(), Fault> {
     if text.trim().is_empty() {
         return Err(fault(text, FaultKind::Empty, 0..text.len(), None));
     }
@@ -148,7 +150,8 @@ fn check_shape(text: &str) -> Result<(), Fault> {
         return Err(fault(text, FaultKind::TooLong, 0..text.len(), None));
     }
     let first = text.split('.').next().unwrap_or(text);
-    if (first.starts_with('$') && !first.starts_with("${")) || first.eq_ignore_ascii_case("_INBOX") {
+    let reserved = (first.starts_with('$') && !first.starts_with("${")) || first.eq_ignore_ascii_case("_INBOX");
+    if reserved && alphabet != Alphabet::System {
         return Err(fault(text, FaultKind::Reserved, 0..first.len(), None));
     }
     Ok(())
@@ -161,7 +164,7 @@ fn is_inside_placeholder(text: &str, at: usize) -> bool {
 fn check_characters(text: &str, at: Range<usize>, token: &str, alphabet: Alphabet) -> Result<(), Fault> {
     let allowed = |c: char| match alphabet {
         Alphabet::Topic => c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-',
-        Alphabet::Subject => c.is_ascii_graphic() && !matches!(c, '*' | '>' | '.' | '{' | '}'),
+        Alphabet::Subject | Alphabet::System => c.is_ascii_graphic() && !matches!(c, '*' | '>' | '.' | '{' | '}'),
     };
     let Some((offset, c)) = token.char_indices().find(|(_, c)| !allowed(*c)) else {
         return Ok(());

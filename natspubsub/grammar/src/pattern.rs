@@ -94,6 +94,18 @@ impl Pattern {
         parse(text, Alphabet::Subject).map(|tokens| Self { tokens })
     }
 
+    /// Reads a pattern of subjects that may belong to the server, such as `$KV.bucket.>`.
+    ///
+    /// ```
+    /// assert!(natspubsub_grammar::Pattern::system("$KV.orders.>").is_ok());
+    /// ```
+    ///
+    /// # Errors
+    /// The first rule that `text` breaks, with its place and a suggestion.
+    pub fn system(text: &str) -> Result<Self, Fault> {
+        parse(text, Alphabet::System).map(|tokens| Self { tokens })
+    }
+
     /// The tokens from left to right.
     ///
     /// ```

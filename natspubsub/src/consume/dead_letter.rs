@@ -1,6 +1,6 @@
 //! Dead letters: the original bytes with headers that tell what happened, stored before the original is settled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -117,6 +117,8 @@ pub(super) async fn store(subscriber: &Subscriber, letter: Outbound) -> Result<S
 #[derive(Debug, Default)]
 pub(super) struct FailureMemory {
     messages: Mutex<BTreeMap<Key, Remembered>>,
+    /// Messages that cannot be read and lie in the dead letters: a search may find them again.
+    unreadable: Mutex<BTreeSet<Key>>,
 }
 
 /// The sequence alone is not enough: a stream that is made again starts at 1.
@@ -169,6 +171,20 @@ impl FailureMemory {
     /// The dead letter that an earlier delivery of the message could not store.
     pub(super) fn unstored(&self, hand: &InHand) -> Option<Unstored> {
         self.messages().get(&key(hand))?.unstored.clone()
+    }
+
+    /// Notes that the dead letter of a message that cannot be read is stored.
+    pub(super) fn note_unreadable(&self, hand: &InHand) {
+        let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        if unreadable.len() >= Self::MESSAGES_MAX {
+            unreadable.pop_first();
+        }
+        unreadable.insert(key(hand));
+    }
+
+    /// Whether such a message was found before.
+    pub(super) fn is_known_unreadable(&self, hand: &InHand) -> bool {
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).contains(&key(hand))
     }
 
     pub(super) fn forget(&self, hand: &InHand) {
@@ -224,6 +240,7 @@ mod tests {
             deliveries: 1,
             stored_at: Timestamp::UNIX_EPOCH,
             token: String::new(),
+            fault: None,
         };
         InHand::new(0, 0, received, Duration::from_secs(30), Duration::ZERO)
     }

@@ -16,13 +16,16 @@ use super::in_hand::InHand;
 use super::subscriber::Subscriber;
 use crate::clock::timeout;
 use crate::topology::ensure_consumer;
-use crate::transport::{Pull, PullEvent};
+use crate::transport::{Pull, PullEvent, Received};
 
 /// How long a pull request waits at the server. A peer that takes over after a restart waits no longer than this.
 const PULL_EXPIRES: Duration = Duration::from_secs(5);
 
 /// Pauses before a pull is opened again: from the first to the second value, doubling.
 const HEAL_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How long the search for messages that cannot be read may take.
+const SEARCH_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a withdrawn pull may take to say that nothing more comes.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
@@ -35,6 +38,8 @@ pub(crate) struct Intake {
     pull: PullState,
     /// Messages that open pull requests may still bring.
     outstanding: u32,
+    /// Whether what was on its way when the connection broke is still to be looked through.
+    unsearched: bool,
     /// The pause before the next attempt to get the consumer back; short again once something worked.
     heal_pause: Duration,
 }
@@ -54,7 +59,14 @@ enum Step {
 
 impl Intake {
     pub(crate) fn new(subscriber: Arc<Subscriber>, pull: Box<dyn Pull>, worker: UnboundedSender<Arc<InHand>>) -> Self {
-        Self { subscriber, worker, pull: PullState::Open(pull), outstanding: 0, heal_pause: HEAL_PAUSES.0 }
+        Self {
+            subscriber,
+            worker,
+            pull: PullState::Open(pull),
+            outstanding: 0,
+            unsearched: false,
+            heal_pause: HEAL_PAUSES.0,
+        }
     }
 
     /// Takes deliveries into hand until `stop`; what is on its way by then is still taken. Its end closes the worker's
@@ -66,6 +78,7 @@ impl Intake {
             let closed = subscriber.breaker.changed().notified();
             let mut closed = std::pin::pin!(closed);
             closed.as_mut().enable();
+            self.search(&stop).await;
             let pause = self.top_up().await;
             match self.step(&stop, closed, pause).await {
                 Step::Pulled(event) => self.note(event),
@@ -136,23 +149,60 @@ impl Intake {
         match event {
             PullEvent::Message(received) => {
                 self.outstanding = self.outstanding.saturating_sub(1);
-                let subscriber = &self.subscriber;
-                subscriber.shared.stats.received();
-                subscriber.load.add();
-                let ack_wait = subscriber.plan.settings.ack_wait;
-                let hand = subscriber.shared.keeper.hold(subscriber.index, *received, ack_wait);
                 self.heal_pause = HEAL_PAUSES.0;
-                if let Err(unsent) = self.worker.send(hand) {
-                    subscriber.shared.keeper.forget(&unsent.0);
-                }
+                self.take(*received);
             }
             PullEvent::Ended { unfilled } => {
                 self.heal_pause = HEAL_PAUSES.0;
                 self.outstanding = self.outstanding.saturating_sub(unfilled);
             }
-            PullEvent::Reset => self.outstanding = 0,
+            PullEvent::Reset => {
+                self.outstanding = 0;
+                self.unsearched = true;
+            }
             PullEvent::Gone(reason) => self.heal(&reason),
             PullEvent::Stopped => {}
+        }
+    }
+
+    fn take(&self, received: Received) {
+        let subscriber = &self.subscriber;
+        subscriber.shared.stats.received();
+        subscriber.load.add();
+        let ack_wait = subscriber.plan.settings.ack_wait;
+        let hand = subscriber.shared.keeper.hold(subscriber.index, received, ack_wait);
+        if let Err(unsent) = self.worker.send(hand) {
+            subscriber.shared.keeper.forget(&unsent.0);
+        }
+    }
+
+    /// After a reconnect, before anything is asked for: takes the messages that cannot be read into hand. One of them
+    /// may have broken the connection, and would break it again with each delivery.
+    async fn search(&mut self, stop: &CancellationToken) {
+        let PullState::Open(pull) = &self.pull else { return };
+        if !self.unsearched || !pull.is_ready() {
+            return;
+        }
+        let Subscriber { shared, stream, durable, .. } = &*self.subscriber;
+        let search = timeout(&*shared.clock, SEARCH_LIMIT, shared.transport.unreadable(stream, durable));
+        let found = tokio::select! {
+            () = stop.cancelled() => return,
+            found = search => found,
+        };
+        self.unsearched = false;
+        match found {
+            Some(Ok(found)) => {
+                let held: Vec<u64> =
+                    shared.keeper.of(self.subscriber.index).iter().map(|hand| hand.sequence()).collect();
+                for received in found.into_iter().filter(|received| !held.contains(&received.sequence)) {
+                    tracing::error!(consumer = %durable, sequence = received.sequence, fault = received.fault, "a stored message cannot be read, and breaks the connection");
+                    self.take(received);
+                }
+            }
+            Some(Err(error)) => {
+                tracing::warn!(consumer = %durable, %error, "unanswered messages could not be looked through")
+            }
+            None => tracing::warn!(consumer = %durable, "unanswered messages could not be looked through in time"),
         }
     }
 

@@ -10,6 +10,7 @@ mod lanes;
 mod load;
 mod pace;
 mod parking;
+mod releases;
 mod retry;
 mod run;
 mod settle;

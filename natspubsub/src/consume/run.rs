@@ -9,12 +9,16 @@ use futures::FutureExt;
 use super::breaker::Verdict;
 use super::in_hand::InHand;
 use super::incoming;
-use super::settle::{Facts, Settlement, crashed, decide, settle};
+use super::releases;
+use super::settle::{DeadReason, Facts, Settlement, crashed, decide, settle};
 use super::subscriber::Subscriber;
 use crate::handler::{Delivery, Failure, FailureClass, Next, Outcome, guard, panicked};
 
 /// A held message is run again no sooner than this, whatever pause an error asks for.
 const HOLD_MIN: Duration = Duration::from_millis(10);
+
+/// How long a message waits whose attempts could not be counted.
+const UNCOUNTED_DELAY: Duration = Duration::from_secs(5);
 
 /// Handles one delivery and settles it.
 pub(super) async fn run(subscriber: Arc<Subscriber>, hand: Arc<InHand>) {
@@ -31,12 +35,19 @@ async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Del
     if let Some(unstored) = subscriber.memory.unstored(hand) {
         return Settlement::Dead { reason: unstored.reason, error: unstored.error };
     }
-    let mut attempt = hand.received().deliveries;
+    if let Some(fault) = &hand.received().fault {
+        return Settlement::Dead { reason: DeadReason::Undecodable, error: fault.clone() };
+    }
+    let mut attempt = match releases::attempt(subscriber, hand).await {
+        Ok(attempt) => attempt,
+        // Without the count, the message could become a dead letter too early; it comes again instead.
+        Err(error) => return Settlement::Retry { delay: UNCOUNTED_DELAY, error: crate::error::chain(&error) },
+    };
     if let Some(crash) = crashed(&facts(subscriber, attempt)) {
         return crash;
     }
     let mut delivery = match delivery {
-        Ok(delivery) => delivery,
+        Ok(delivery) => delivery.at_attempt(attempt),
         Err(failure) => return decide(&facts(subscriber, attempt), &Outcome::Failed(failure)),
     };
     loop {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::dead_letter::{self, Failed};
 use super::in_hand::InHand;
+use super::releases;
 use super::retry::delay;
 use super::subscriber::{Shared, Subscriber};
 use crate::handler::{FailureClass, Outcome};
@@ -170,6 +171,11 @@ fn log_retry(context: &Context, delay: Duration, error: &str) {
 /// Stores the dead letter and waits for the confirmation; only then ends the original. Without a confirmation the
 /// original stays, the cause is remembered, and its next delivery comes straight here.
 async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, reason: DeadReason, error: String) {
+    if subscriber.memory.is_known_unreadable(hand) {
+        // Its dead letter is stored; the server has not learnt yet that the delivery has ended.
+        answer(subscriber, hand, Answer::Term(reason.to_string())).await;
+        return;
+    }
     let now = subscriber.shared.clock.now();
     let first_failed_at = subscriber.memory.note_failure(hand, now);
     let failed = Failed { reason, error: &error, first_failed_at, failed_at: now };
@@ -178,6 +184,9 @@ async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, 
     match dead_letter::store(subscriber, letter).await {
         Ok(stored) => {
             tracing::error!(subject, event_id, consumer = context.durable(), %reason, error, sequence = stored.sequence, "dead letter stored");
+            if hand.received().fault.is_some() {
+                subscriber.memory.note_unreadable(hand);
+            }
             answer(subscriber, hand, Answer::Term(reason.to_string())).await;
             subscriber.shared.stats.dead_lettered();
         }
@@ -193,6 +202,10 @@ async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, 
 
 /// Gives a delivery back that was never run or was cut off.
 pub(super) async fn release(subscriber: &Subscriber, hand: &InHand) {
+    // Past the deadline the server has delivered it again, and nothing is given back here.
+    if hand.deadline() > subscriber.shared.clock.monotonic() && subscriber.shared.transport.is_connected() {
+        releases::record(subscriber, hand).await;
+    }
     if answer(subscriber, hand, Answer::Nak(Duration::ZERO)).await {
         subscriber.shared.stats.released();
     }

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
@@ -87,8 +87,7 @@ impl Worker {
         self.lanes.clear();
         // The intake ends within a time limit of its own; what it took by then is in the keeper's table.
         while self.intake.recv().await.is_some() {}
-        for hand in self.subscriber.shared.keeper.of(self.subscriber.index) {
-            release(&self.subscriber, &hand).await;
-        }
+        let held = self.subscriber.shared.keeper.of(self.subscriber.index);
+        join_all(held.iter().map(|hand| release(&self.subscriber, hand))).await;
     }
 }

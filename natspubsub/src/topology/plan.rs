@@ -17,6 +17,9 @@ use crate::transport::AssetConfig;
 /// Dead letters are kept long enough for a person to look at them.
 const DEAD_LETTER_MAX_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// A message that is given back longer ago than this counts its deliveries again.
+const RELEASE_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// The wanted state of the server for one application.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
@@ -171,7 +174,20 @@ fn streams(namespace: &Namespace, settings: &StreamSettings) -> Vec<AssetConfig>
             "duplicate_window": nanos(settings.duplicate_window),
         }))
     };
+    // A bucket as a key-value store makes it: the last value of each key, no deletes, rollups allowed.
+    let mut releases =
+        stream(namespace.release_stream(), namespace.release_subjects(), settings.storage, RELEASE_MAX_AGE);
+    releases.insert("discard".to_owned(), json!("new"));
+    for (field, value) in [
+        ("max_msgs_per_subject", json!(1)),
+        ("allow_rollup_hdrs", json!(true)),
+        ("deny_delete", json!(true)),
+        ("allow_direct", json!(true)),
+    ] {
+        releases.insert(field.to_owned(), value);
+    }
     vec![
+        releases,
         stream(namespace.stream(), namespace.subjects(), settings.storage, settings.max_age),
         stream(namespace.dead_letter_stream(), namespace.dead_letter_subjects(), settings.storage, DEAD_LETTER_MAX_AGE),
     ]

@@ -67,6 +67,8 @@ pub(crate) struct Received {
     pub(crate) stored_at: Timestamp,
     /// What an answer to this delivery is addressed to.
     pub(crate) token: String,
+    /// Why the headers could not be read; they are left out then.
+    pub(crate) fault: Option<String>,
 }
 
 /// What the server is told about a delivery.
@@ -132,6 +134,9 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// The configuration of a stream, if it exists.
     async fn stream(&self, name: &str) -> Result<Option<AssetConfig>>;
 
+    /// How many different subjects of a stream match a pattern.
+    async fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64>;
+
     /// The names of the streams whose subjects overlap `subject`.
     async fn streams_on(&self, subject: &str) -> Result<Vec<String>>;
 
@@ -155,6 +160,9 @@ pub(crate) trait Transport: Send + Sync + 'static {
 
     /// Opens the pull of a durable consumer.
     async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>>;
+
+    /// The messages that a consumer has delivered, that nobody has answered and that cannot be read from a pull.
+    async fn unreadable(&self, stream: &str, durable: &str) -> Result<Vec<Received>>;
 
     /// Answers a delivery. `Ok` means handed to the connection; [`Transport::flush`] makes it certain.
     async fn answer(&self, token: &str, answer: Answer) -> Result<()>;

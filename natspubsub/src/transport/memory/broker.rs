@@ -49,8 +49,16 @@ impl Broker {
         self.streams().get(name).map(|stream| stream.config.clone())
     }
 
+    pub(super) fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64> {
+        let pattern = Pattern::system(pattern)?;
+        match self.streams().get(stream) {
+            Some(stream) => Ok(stream.count_subjects(&pattern)),
+            None => refuse(format!("stream {stream:?} not found (10059)")),
+        }
+    }
+
     pub(super) fn streams_on(&self, subject: &str) -> Vec<String> {
-        let Ok(pattern) = Pattern::subject(subject) else { return Vec::new() };
+        let Ok(pattern) = Pattern::system(subject) else { return Vec::new() };
         self.streams()
             .iter()
             .filter(|(_, stream)| stream.overlaps(&pattern).is_some())

@@ -161,6 +161,7 @@ impl Consumer {
             deliveries,
             stored_at: kept.stored_at,
             token,
+            fault: None,
         }))
     }
 }

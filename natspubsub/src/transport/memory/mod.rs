@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use self::broker::Broker;
 use self::pull::MemoryPull;
 use super::ack_subject::AckSubject;
-use super::port::{Answer, AssetConfig, Outbound, PublishFault, Pull, SharedTransport, Stored, Transport};
+use super::port::{Answer, AssetConfig, Outbound, PublishFault, Pull, Received, SharedTransport, Stored, Transport};
 use crate::clock::SharedClock;
 use crate::error::Result;
 
@@ -66,6 +66,10 @@ impl Transport for MemoryTransport {
         Ok(self.broker.stream(name))
     }
 
+    async fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64> {
+        self.broker.count_subjects(stream, pattern)
+    }
+
     async fn streams_on(&self, subject: &str) -> Result<Vec<String>> {
         Ok(self.broker.streams_on(subject))
     }
@@ -97,6 +101,10 @@ impl Transport for MemoryTransport {
 
     async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>> {
         Ok(Box::new(MemoryPull::new(self.broker.clone(), stream, durable)))
+    }
+
+    async fn unreadable(&self, _stream: &str, _durable: &str) -> Result<Vec<Received>> {
+        Ok(Vec::new())
     }
 
     async fn answer(&self, token: &str, answer: Answer) -> Result<()> {

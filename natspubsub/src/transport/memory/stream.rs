@@ -1,6 +1,6 @@
 //! One stream: its messages, its window of message ids, its consumers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -54,7 +54,7 @@ impl Stream {
         let subjects = config.get("subjects").and_then(Value::as_array).into_iter().flatten();
         let mut patterns = Vec::new();
         for subject in subjects.filter_map(Value::as_str) {
-            patterns.push(Pattern::subject(subject)?);
+            patterns.push(Pattern::system(subject)?);
         }
         self.subjects = patterns;
         self.max_age = nanos(config, "max_age");
@@ -65,6 +65,11 @@ impl Stream {
 
     pub(super) fn takes(&self, subject: &str) -> bool {
         self.subjects.iter().any(|pattern| pattern.matches(subject))
+    }
+
+    pub(super) fn count_subjects(&self, pattern: &Pattern) -> u64 {
+        let subjects = self.messages.values().map(|kept| kept.message.subject.as_str());
+        subjects.filter(|subject| pattern.matches(subject)).collect::<BTreeSet<_>>().len() as u64
     }
 
     pub(super) fn overlaps(&self, other: &Pattern) -> Option<String> {

@@ -1,22 +1,59 @@
 //! Requests to the JetStream API, in its own JSON: a field that this program does not know survives an update.
 
+use std::collections::HashMap;
+
 use async_nats::Client;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::API_TIMEOUT;
+use super::unreadable::Stored;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::port::{AssetConfig, config_text};
 
 /// `err_code` of a missing stream and of a missing consumer.
 const NOT_FOUND: [u32; 2] = [10059, 10014];
 
+/// `err_code` of a missing message.
+const NO_MESSAGE: u32 = 10037;
+
 #[derive(Debug, Deserialize)]
 struct Reply {
     error: Option<Refusal>,
     config: Option<AssetConfig>,
     streams: Option<Vec<String>>,
+    state: Option<State>,
+    message: Option<Stored>,
+    delivered: Option<Position>,
+    ack_floor: Option<Position>,
+    #[serde(default)]
+    num_ack_pending: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Position {
+    stream_seq: u64,
+}
+
+/// Where a consumer stands.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// Everything up to this message is answered.
+    pub(super) answered: u64,
+    /// Everything after this message was never delivered.
+    pub(super) delivered: u64,
+    /// Messages in between without an answer.
+    pub(super) unanswered: u64,
+    /// The subjects that it reads; none is every one.
+    pub(super) filters: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct State {
+    /// Messages by subject; only with a filter.
+    #[serde(default)]
+    subjects: HashMap<String, u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,6 +114,40 @@ pub(super) async fn stream_names(client: &Client, subject: &str) -> Result<Vec<S
     let operation = "STREAM.NAMES";
     let reply = accepted(operation, request(client, operation, &json!({ "subject": subject })).await?)?;
     Ok(reply.streams.unwrap_or_default())
+}
+
+/// How many different subjects of a stream match a pattern.
+pub(super) async fn count_subjects(client: &Client, stream: &str, pattern: &str) -> Result<u64> {
+    let operation = format!("STREAM.INFO.{stream}");
+    let reply = accepted(&operation, request(client, &operation, &json!({ "subjects_filter": pattern })).await?)?;
+    Ok(reply.state.map_or(0, |state| state.subjects.len() as u64))
+}
+
+/// Where a consumer stands, or `None` if it does not exist.
+pub(super) async fn pending(client: &Client, stream: &str, consumer: &str) -> Result<Option<Pending>> {
+    let operation = format!("CONSUMER.INFO.{stream}.{consumer}");
+    let reply = request(client, &operation, &Value::Null).await?;
+    if reply.error.as_ref().is_some_and(|refusal| NOT_FOUND.contains(&refusal.err_code)) {
+        return Ok(None);
+    }
+    let reply = accepted(&operation, reply)?;
+    let position = |position: Option<Position>| position.map_or(0, |position| position.stream_seq);
+    let (answered, delivered) = (position(reply.ack_floor), position(reply.delivered));
+    let config = reply.config.unwrap_or_default();
+    let many = config.get("filter_subjects").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let one = Some(config_text(&config, "filter_subject")).filter(|filter| !filter.is_empty());
+    let filters = many.chain(one).map(str::to_owned).collect();
+    Ok(Some(Pending { answered, delivered, unanswered: reply.num_ack_pending, filters }))
+}
+
+/// A stored message, or `None` if it does not exist any more.
+pub(super) async fn message(client: &Client, stream: &str, which: &Value) -> Result<Option<Stored>> {
+    let operation = format!("STREAM.MSG.GET.{stream}");
+    let reply = request(client, &operation, which).await?;
+    if reply.error.as_ref().is_some_and(|refusal| refusal.err_code == NO_MESSAGE) {
+        return Ok(None);
+    }
+    Ok(accepted(&operation, reply)?.message)
 }
 
 /// Creates or updates a stream.

@@ -5,6 +5,7 @@ mod connect;
 mod publish;
 mod pull;
 mod requests;
+mod unreadable;
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use tokio::sync::watch;
 
 pub(super) use self::connect::connect;
 use self::pull::NatsPull;
-use super::port::{Answer, AssetConfig, Outbound, PublishFault, Pull, Stored, Transport};
+use super::port::{Answer, AssetConfig, Outbound, PublishFault, Pull, Received, Stored, Transport};
 use crate::clock::SharedClock;
 use crate::config::ServerUrl;
 use crate::error::{Error, ErrorKind, Result};
@@ -85,6 +86,10 @@ impl Transport for NatsTransport {
         api::config(&self.client, &format!("STREAM.INFO.{name}")).await
     }
 
+    async fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64> {
+        api::count_subjects(&self.client, stream, pattern).await
+    }
+
     async fn streams_on(&self, subject: &str) -> Result<Vec<String>> {
         api::stream_names(&self.client, subject).await
     }
@@ -117,6 +122,10 @@ impl Transport for NatsTransport {
         let pull =
             NatsPull::open(self.client.clone(), self.clock.clone(), self.connections.clone(), stream, durable).await?;
         Ok(Box::new(pull))
+    }
+
+    async fn unreadable(&self, stream: &str, durable: &str) -> Result<Vec<Received>> {
+        unreadable::unreadable(&self.client, stream, durable).await
     }
 
     async fn answer(&self, token: &str, answer: Answer) -> Result<()> {

@@ -250,5 +250,6 @@ fn received(message: Message) -> Option<Received> {
         deliveries,
         stored_at,
         token,
+        fault: None,
     })
 }

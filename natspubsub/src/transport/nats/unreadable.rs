@@ -1,0 +1,136 @@
+//! Stored messages that the client library cannot read.
+//!
+//! The server stores headers that are not UTF-8, have no colon or a space in their name; async-nats drops the whole
+//! connection when such a message is delivered, and after `ack_wait` it is delivered again (seen with 0.51). The raw
+//! message is also served as JSON, where its bytes do no harm: after each reconnect the messages that a consumer has
+//! delivered and nobody has answered are looked through.
+
+use async_nats::{Client, HeaderName, HeaderValue, StatusCode};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use jiff::Timestamp;
+use natspubsub_grammar::Pattern;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::api::{self, Pending};
+use crate::error::Result;
+use crate::message::Headers;
+use crate::transport::ack_subject::AckSubject;
+use crate::transport::port::Received;
+
+/// The most messages that are looked at, the newest first: what broke the connection was delivered last.
+const LOOK_MAX: u64 = 2_000;
+
+/// A stored message as the JetStream API gives it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Stored {
+    subject: String,
+    seq: u64,
+    #[serde(default)]
+    hdrs: String,
+    #[serde(default)]
+    data: String,
+    time: Timestamp,
+}
+
+/// The messages of a consumer that were delivered, not answered, and cannot be read.
+pub(super) async fn unreadable(client: &Client, stream: &str, consumer: &str) -> Result<Vec<Received>> {
+    let Some(Pending { answered, delivered, unanswered, filters }) = api::pending(client, stream, consumer).await?
+    else {
+        return Ok(Vec::new());
+    };
+    let filters = filters.iter().map(|filter| Pattern::system(filter)).collect::<Result<Vec<_>, _>>()?;
+    // Between its own messages lie those of others on the same stream.
+    let is_own = |subject: &str| filters.is_empty() || filters.iter().any(|filter| filter.matches(subject));
+    let mut found = Vec::new();
+    if unanswered == 0 {
+        return Ok(found);
+    }
+    for sequence in (answered + 1..=delivered).rev().take(usize::try_from(LOOK_MAX).unwrap_or(usize::MAX)) {
+        let request = json!({ "seq": sequence });
+        let Some(stored) = api::message(client, stream, &request).await? else { continue };
+        if let Some(fault) = stored.fault().filter(|_| is_own(&stored.subject)) {
+            found.push(stored.received(stream, consumer, fault));
+        }
+    }
+    found.reverse();
+    Ok(found)
+}
+
+impl Stored {
+    /// Why the client could not read the headers.
+    fn fault(&self) -> Option<String> {
+        if self.hdrs.is_empty() {
+            return None;
+        }
+        let Ok(bytes) = BASE64_STANDARD.decode(&self.hdrs) else { return Some("the headers are no base64".into()) };
+        header_fault(&bytes)
+    }
+
+    fn received(self, stream: &str, consumer: &str, fault: String) -> Received {
+        let token =
+            AckSubject { stream, consumer, deliveries: 1, sequence: self.seq, stored_at: self.time }.write(1, 0);
+        Received {
+            subject: self.subject,
+            headers: Headers::default(),
+            body: BASE64_STANDARD.decode(&self.data).map(Bytes::from).unwrap_or_default(),
+            sequence: self.seq,
+            deliveries: 1,
+            stored_at: self.time,
+            token,
+            fault: Some(fault),
+        }
+    }
+}
+
+/// The rules by which async-nats reads headers.
+fn header_fault(bytes: &[u8]) -> Option<String> {
+    let Ok(text) = std::str::from_utf8(bytes) else { return Some("a header is not UTF-8".to_owned()) };
+    let mut lines = text.lines().peekable();
+    let Some(status) = lines.next().and_then(|version| version.strip_prefix("NATS/1.0")) else {
+        return Some("the headers do not begin with NATS/1.0".to_owned());
+    };
+    let code = status.trim().split(' ').next().unwrap_or_default();
+    if !code.is_empty() && code.parse::<StatusCode>().is_err() {
+        return Some(format!("the status {code:?} is not a number"));
+    }
+    while let Some(line) = lines.next() {
+        if line.is_empty() {
+            continue;
+        }
+        let Some((name, value)) = line.split_once(':') else { return Some("a header has no colon".to_owned()) };
+        if name.parse::<HeaderName>().is_err() {
+            return Some(format!("the header name {name:?} is not a token"));
+        }
+        if value.trim_start().parse::<HeaderValue>().is_err() {
+            return Some(format!("the value of header {name:?} cannot be read"));
+        }
+        // A line that begins with white space continues the value.
+        while lines.next_if(|line| line.starts_with(char::is_whitespace)).is_some() {}
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_as_the_client_reads_them() {
+        for fine in ["NATS/1.0\r\n\r\n", "NATS/1.0\r\na: b\r\nc:d\r\n e\r\n\r\n", "NATS/1.0 503\r\n\r\n"] {
+            assert_eq!(header_fault(fine.as_bytes()), None, "{fine:?}");
+        }
+        for (bad, text) in [
+            (&b"NATS/1.0\r\nno colon\r\n\r\n"[..], "no colon"),
+            (b"NATS/1.0\r\na b: c\r\n\r\n", "not a token"),
+            (b"NATS/1.0\r\na: \xff\r\n\r\n", "UTF-8"),
+            (b"HTTP/1.0\r\n\r\n", "NATS/1.0"),
+            (b"NATS/1.0 abc\r\n\r\n", "status"),
+            (b"NATS/1.0\r\n a: b\r\n\r\n", "not a token"),
+        ] {
+            assert!(header_fault(bad).unwrap().contains(text), "{bad:?}");
+        }
+    }
+}
