@@ -1,8 +1,8 @@
 //! Goal: handlers that run longer than `ack_wait`, or block every thread, run once.
 //! Method: a runtime of two threads, handlers that sleep on the thread for twice `ack_wait`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use natspubsub::prelude::*;
@@ -23,6 +23,43 @@ async fn is_slow(report: u64, State(runs): State<Runs>) {
     let _ = report;
     runs.0.fetch_add(1, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_millis(2_200)).await;
+}
+
+/// Every line that is logged in this process.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// nextest runs each test in a process of its own, so that the log is that of this test.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_blocks_its_thread_is_named() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    let installed = tracing::subscriber::set_global_default(subscriber).is_ok();
+    let url = format!("memory:{}", natspubsub_tests::unique("blocking"));
+    let app = App::builder().config(config(&url, "blocking")).state(Runs::default()).subscriber(blocks {});
+    let running = app.subscriber(is_slow {}).build().unwrap().start().await.unwrap();
+    running.publisher().publish("job.created", &1_u64).await.unwrap();
+    running.publisher().publish("report.created", &1_u64).await.unwrap();
+    running.wait_until(|stats| stats.settled() == 2, Duration::from_secs(20)).await.unwrap();
+    running.shutdown().await;
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let warnings: Vec<&str> = text.lines().filter(|line| line.contains("the handler blocks its thread")).collect();
+    if installed {
+        assert_eq!(warnings.len(), 1, "once, and not for the one that only waits: {text}");
+        assert!(warnings[0].contains("handler=\"blocks\"") && warnings[0].contains("blocking_handler.rs"), "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

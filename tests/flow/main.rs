@@ -20,4 +20,5 @@ mod quickstart;
 mod releases;
 mod server_restart;
 mod shutdown;
+mod stalls;
 mod unreadable_headers;

@@ -12,7 +12,7 @@ use super::builder::{App, start_error};
 use super::io_thread::IoThread;
 use super::report;
 use super::running::RunningApp;
-use crate::consume::{Intake, Keeper, Shared, Subscriber, Worker};
+use crate::consume::{Intake, Keeper, Shared, Subscriber, Worker, watch};
 use crate::error::Result;
 use crate::publish::Publisher;
 use crate::topology::{SubscriberPlan, apply};
@@ -108,9 +108,10 @@ impl RunningApp {
     }
 
     fn start_keeper(&self) {
-        let Shared { keeper, transport, .. } = self.shared.clone();
+        let Shared { keeper, transport, clock, .. } = self.shared.clone();
         if let Some(io) = &self.io {
             io.spawn(async move { keeper.run(transport).await });
+            io.spawn(watch(self.subscribers.clone(), clock));
         }
     }
 }

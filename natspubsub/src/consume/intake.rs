@@ -24,6 +24,12 @@ const PULL_EXPIRES: Duration = Duration::from_secs(5);
 /// Pauses before a pull is opened again: from the first to the second value, doubling.
 const HEAL_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
+/// How often the intake looks whether messages arrive, and after how many looks without one it asks the server: so that
+/// readiness is false after 10 seconds without progress.
+const LOOK: Duration = Duration::from_secs(5);
+const LOOKS_WITHOUT_MAX: u32 = 2;
+const LOOK_LIMIT: Duration = Duration::from_secs(2);
+
 /// How long the search for messages that cannot be read may take.
 const SEARCH_LIMIT: Duration = Duration::from_secs(10);
 
@@ -40,6 +46,9 @@ pub(crate) struct Intake {
     outstanding: u32,
     /// Whether what was on its way when the connection broke is still to be looked through.
     unsearched: bool,
+    /// Whether something arrived since the last look, and how many looks ago something did.
+    arrived: bool,
+    looks_without: u32,
     /// The pause before the next attempt to get the consumer back; short again once something worked.
     heal_pause: Duration,
 }
@@ -54,6 +63,7 @@ enum Step {
     Pulled(PullEvent),
     Healed(Box<dyn Pull>),
     Freed,
+    Look,
     Stop,
 }
 
@@ -65,6 +75,8 @@ impl Intake {
             pull: PullState::Open(pull),
             outstanding: 0,
             unsearched: false,
+            arrived: false,
+            looks_without: 0,
             heal_pause: HEAL_PAUSES.0,
         }
     }
@@ -72,6 +84,8 @@ impl Intake {
     /// Takes deliveries into hand until `stop`; what is on its way by then is still taken. Its end closes the worker's
     /// channel.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
+        // One timer for all looks: the way of a message sets none.
+        let mut look = self.next_look();
         while !self.worker.is_closed() {
             let subscriber = self.subscriber.clone();
             // Listened to before looking: a breaker that closes in between must not be missed.
@@ -80,7 +94,7 @@ impl Intake {
             closed.as_mut().enable();
             self.search(&stop).await;
             let pause = self.top_up().await;
-            match self.step(&stop, closed, pause).await {
+            match self.step(&stop, closed, pause, &mut look).await {
                 Step::Pulled(event) => self.note(event),
                 Step::Healed(pull) => {
                     tracing::info!(consumer = %self.subscriber.durable, "the consumer is back");
@@ -88,6 +102,10 @@ impl Intake {
                     self.pull = PullState::Open(pull);
                 }
                 Step::Freed => {}
+                Step::Look => {
+                    self.look().await;
+                    look = self.next_look();
+                }
                 Step::Stop => break,
             }
         }
@@ -99,6 +117,7 @@ impl Intake {
         stop: &CancellationToken,
         breaker: Pin<&mut Notified<'_>>,
         pause: Option<Duration>,
+        look: &mut BoxFuture<'static, ()>,
     ) -> Step {
         let clock = self.subscriber.shared.clock.clone();
         let paused = async {
@@ -120,6 +139,7 @@ impl Intake {
             () = self.subscriber.load.freed() => Step::Freed,
             () = breaker => Step::Freed,
             () = paused => Step::Freed,
+            () = look => Step::Look,
         }
     }
 
@@ -165,7 +185,40 @@ impl Intake {
         }
     }
 
-    fn take(&self, received: Received) {
+    fn next_look(&self) -> BoxFuture<'static, ()> {
+        let clock = self.subscriber.shared.clock.clone();
+        Box::pin(async move { clock.sleep(LOOK).await })
+    }
+
+    /// When nothing has arrived for a while though there is room: asks whether messages wait. If they do, readiness is
+    /// false until one arrives, and the pull is opened anew.
+    async fn look(&mut self) {
+        self.looks_without = if self.arrived { 0 } else { self.looks_without + 1 };
+        self.arrived = false;
+        let subscriber = self.subscriber.clone();
+        let clock = &*subscriber.shared.clock;
+        let waits_itself = subscriber.load.is_full() || subscriber.breaker.pulls_again_in(clock.monotonic()).is_some();
+        let PullState::Open(pull) = &self.pull else { return };
+        if waits_itself || self.looks_without < LOOKS_WITHOUT_MAX || !pull.is_ready() {
+            return;
+        }
+        self.looks_without = 0;
+        let asked = subscriber.shared.transport.backlog(&subscriber.stream, &subscriber.durable);
+        match timeout(clock, LOOK_LIMIT, asked).await {
+            Some(Ok(Some(0))) => subscriber.set_stalled(0),
+            Some(Ok(Some(backlog))) => {
+                subscriber.set_stalled(backlog);
+                self.heal(&format!("{backlog} message(s) wait, and none arrives"));
+            }
+            // A consumer that is gone, or a server that does not answer, ends the pull by itself.
+            Some(Ok(None) | Err(_)) | None => {}
+        }
+    }
+
+    fn take(&mut self, received: Received) {
+        if !std::mem::replace(&mut self.arrived, true) {
+            self.subscriber.set_stalled(0);
+        }
         let subscriber = &self.subscriber;
         subscriber.shared.stats.received();
         subscriber.load.add();
@@ -183,7 +236,8 @@ impl Intake {
         if !self.unsearched || !pull.is_ready() {
             return;
         }
-        let Subscriber { shared, stream, durable, .. } = &*self.subscriber;
+        let subscriber = self.subscriber.clone();
+        let Subscriber { shared, stream, durable, .. } = &*subscriber;
         let search = timeout(&*shared.clock, SEARCH_LIMIT, shared.transport.unreadable(stream, durable));
         let found = tokio::select! {
             () = stop.cancelled() => return,

@@ -34,6 +34,10 @@ impl Load {
         }
     }
 
+    pub(super) fn is_full(&self) -> bool {
+        self.in_hand.load(Ordering::Acquire) >= self.capacity
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.in_hand.load(Ordering::Acquire) == 0
     }

@@ -10,6 +10,7 @@ mod lanes;
 mod load;
 mod pace;
 mod parking;
+mod polls;
 mod releases;
 mod retry;
 mod run;
@@ -20,6 +21,7 @@ mod worker;
 
 pub(crate) use intake::Intake;
 pub(crate) use keeper::Keeper;
+pub(crate) use polls::watch;
 pub use stats::Stats;
 pub(crate) use subscriber::{Shared, Subscriber};
 pub(crate) use worker::Worker;

@@ -1,7 +1,7 @@
 //! Everything that the handling of one subscriber's deliveries needs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::breaker::Breaker;
 use super::dead_letter::FailureMemory;
@@ -9,6 +9,7 @@ use super::keeper::Keeper;
 use super::load::Load;
 use super::pace::Pace;
 use super::parking::Parking;
+use super::polls::Polls;
 use super::stats::StatsBoard;
 use crate::clock::SharedClock;
 use crate::error::Result;
@@ -62,6 +63,9 @@ pub(crate) struct Subscriber {
     pub(super) parking: Parking,
     call: Callee,
     healing: AtomicBool,
+    /// Messages that wait while none arrives; 0 while everything is well.
+    stalled: AtomicU64,
+    pub(super) polls: Polls,
     ended: AtomicBool,
 }
 
@@ -82,6 +86,8 @@ impl Subscriber {
             load: Load::new(plan.settings.concurrency, plan.settings.prefetch),
             plan: plan.clone(),
             healing: AtomicBool::new(false),
+            stalled: AtomicU64::new(0),
+            polls: Polls::default(),
             ended: AtomicBool::new(false),
         }
     }
@@ -106,6 +112,11 @@ impl Subscriber {
         self.healing.store(healing, Ordering::Relaxed);
     }
 
+    /// Notes how many messages wait while none arrives.
+    pub(super) fn set_stalled(&self, backlog: u64) {
+        self.stalled.store(backlog, Ordering::Relaxed);
+    }
+
     /// Notes that its loops have ended, as planned or not.
     pub(crate) fn set_ended(&self) {
         self.ended.store(true, Ordering::Relaxed);
@@ -123,6 +134,11 @@ impl Subscriber {
     pub(crate) fn problem(&self) -> Option<String> {
         if self.ended.load(Ordering::Relaxed) {
             return Some(format!("the subscriber of {} does not run", self.durable));
+        }
+        let stalled = self.stalled.load(Ordering::Relaxed);
+        if stalled > 0 {
+            let durable = &self.durable;
+            return Some(format!("{stalled} message(s) wait at the consumer {durable}, and none arrives"));
         }
         let healing = self.healing.load(Ordering::Relaxed);
         healing.then(|| format!("the consumer {} is lost and is being made again", self.durable))

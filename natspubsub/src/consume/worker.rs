@@ -3,15 +3,16 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures::StreamExt;
-use futures::future::{BoxFuture, join_all};
+use futures::future::join_all;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use super::in_hand::InHand;
 use super::incoming;
 use super::lanes::{Key, Lanes};
+use super::polls::Counted;
 use super::run::run;
 use super::settle::release;
 use super::subscriber::Subscriber;
@@ -20,7 +21,7 @@ use super::subscriber::Subscriber;
 pub(crate) struct Worker {
     subscriber: Arc<Subscriber>,
     intake: UnboundedReceiver<Arc<InHand>>,
-    running: FuturesUnordered<BoxFuture<'static, Option<Key>>>,
+    running: FuturesUnordered<Counted<Option<Key>>>,
     lanes: Lanes,
 }
 
@@ -70,11 +71,9 @@ impl Worker {
     }
 
     fn push(&mut self, key: Option<Key>, hand: Arc<InHand>) {
-        let run = run(self.subscriber.clone(), hand);
-        self.running.push(Box::pin(async move {
-            run.await;
-            key
-        }));
+        let (subscriber, sequence) = (self.subscriber.clone(), hand.sequence());
+        let run = run(subscriber.clone(), hand).map(|()| key).boxed();
+        self.running.push(Counted { subscriber, sequence, run });
     }
 
     /// Gives back everything that did not end: handlers are dropped first, so that nothing runs here when it is

@@ -103,6 +103,10 @@ impl Broker {
             .map(|consumer| consumer.config.clone()))
     }
 
+    pub(super) fn backlog(&self, stream: &str, name: &str) -> Option<u64> {
+        self.streams().get(stream)?.backlog(name)
+    }
+
     pub(super) fn create_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
         let mut streams = self.streams();
         match streams.get_mut(stream) {

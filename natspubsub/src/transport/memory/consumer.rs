@@ -106,6 +106,13 @@ impl Consumer {
         Ok(())
     }
 
+    /// Messages that were never delivered.
+    pub(super) fn backlog(&self, messages: &BTreeMap<u64, Kept>) -> u64 {
+        let mine =
+            messages.range(self.next..).filter(|(sequence, kept)| self.matches(kept) && !self.is_left_out(**sequence));
+        mine.count() as u64
+    }
+
     pub(super) fn settle(&mut self, sequence: u64) {
         if let Some((_, due)) = self.pending.remove(&sequence) {
             self.due.remove(&(due, sequence));

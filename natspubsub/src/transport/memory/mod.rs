@@ -99,6 +99,10 @@ impl Transport for MemoryTransport {
         Ok(())
     }
 
+    async fn backlog(&self, stream: &str, durable: &str) -> Result<Option<u64>> {
+        Ok(self.broker.backlog(stream, durable))
+    }
+
     async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>> {
         Ok(Box::new(MemoryPull::new(self.broker.clone(), stream, durable)))
     }

@@ -114,6 +114,10 @@ impl Stream {
         }
     }
 
+    pub(super) fn backlog(&self, consumer: &str) -> Option<u64> {
+        Some(self.consumers.get(consumer)?.backlog(&self.messages))
+    }
+
     pub(super) fn take(&mut self, consumer: &str, now: Duration) -> Taken {
         self.expire(now);
         match self.consumers.get_mut(consumer) {

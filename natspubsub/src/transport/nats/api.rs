@@ -29,6 +29,8 @@ struct Reply {
     ack_floor: Option<Position>,
     #[serde(default)]
     num_ack_pending: u64,
+    #[serde(default)]
+    num_pending: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,6 +47,8 @@ pub(super) struct Pending {
     pub(super) delivered: u64,
     /// Messages in between without an answer.
     pub(super) unanswered: u64,
+    /// Messages that were never delivered.
+    pub(super) backlog: u64,
     /// The subjects that it reads; none is every one.
     pub(super) filters: Vec<String>,
 }
@@ -137,7 +141,7 @@ pub(super) async fn pending(client: &Client, stream: &str, consumer: &str) -> Re
     let many = config.get("filter_subjects").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let one = Some(config_text(&config, "filter_subject")).filter(|filter| !filter.is_empty());
     let filters = many.chain(one).map(str::to_owned).collect();
-    Ok(Some(Pending { answered, delivered, unanswered: reply.num_ack_pending, filters }))
+    Ok(Some(Pending { answered, delivered, unanswered: reply.num_ack_pending, backlog: reply.num_pending, filters }))
 }
 
 /// A stored message, or `None` if it does not exist any more.

@@ -118,6 +118,10 @@ impl Transport for NatsTransport {
         api::delete_consumer(&self.client, stream, name).await
     }
 
+    async fn backlog(&self, stream: &str, durable: &str) -> Result<Option<u64>> {
+        Ok(api::pending(&self.client, stream, durable).await?.map(|pending| pending.backlog))
+    }
+
     async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>> {
         let pull =
             NatsPull::open(self.client.clone(), self.clock.clone(), self.connections.clone(), stream, durable).await?;

@@ -37,7 +37,7 @@ pub(super) struct Stored {
 
 /// The messages of a consumer that were delivered, not answered, and cannot be read.
 pub(super) async fn unreadable(client: &Client, stream: &str, consumer: &str) -> Result<Vec<Received>> {
-    let Some(Pending { answered, delivered, unanswered, filters }) = api::pending(client, stream, consumer).await?
+    let Some(Pending { answered, delivered, unanswered, filters, .. }) = api::pending(client, stream, consumer).await?
     else {
         return Ok(Vec::new());
     };
