@@ -31,7 +31,14 @@ async fn two_applications_share_an_environment() {
         running.shutdown().await;
         assert_eq!(inspector.messages(&format!("test-{app}-dlq")).await.len(), 10);
     }
-    let streams = ["test-orders-dlq", "test-orders-stream", "test-payments-dlq", "test-payments-stream"];
+    let streams = [
+        "KV_test-orders-releases",
+        "KV_test-payments-releases",
+        "test-orders-dlq",
+        "test-orders-stream",
+        "test-payments-dlq",
+        "test-payments-stream",
+    ];
     assert_eq!(inspector.stream_names().await, streams);
 }
 

@@ -15,6 +15,7 @@ mod isolation;
 mod ordered;
 mod outage;
 mod outcomes;
+mod publishes;
 mod publishing;
 mod quickstart;
 mod releases;

@@ -7,12 +7,22 @@ use super::plan::{Plan, SubscriberPlan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{AssetConfig, Transport, config_text};
 
-/// Brings the server to the plan. Every fault is reported, and consumers are left alone while a stream is faulty.
+/// Brings the server to the plan. Every fault is reported; nothing is written while a stream is faulty, and consumers
+/// are left alone until the streams are right.
 pub(crate) async fn apply(plan: &Plan, transport: &dyn Transport) -> Result<(), Vec<String>> {
     let mut faults = Vec::new();
+    let mut writes = Vec::new();
     for stream in &plan.streams {
-        if let Err(error) = ensure_stream(stream, transport).await {
-            faults.push(crate::error::chain(&error));
+        match examine_stream(stream, transport).await {
+            Ok(write) => writes.extend(write),
+            Err(error) => faults.push(crate::error::chain(&error)),
+        }
+    }
+    if faults.is_empty() {
+        for write in writes {
+            if let Err(error) = write.carry_out(transport).await {
+                faults.push(crate::error::chain(&error));
+            }
         }
     }
     if !faults.is_empty() {
@@ -26,13 +36,30 @@ pub(crate) async fn apply(plan: &Plan, transport: &dyn Transport) -> Result<(), 
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-async fn ensure_stream(wanted: &AssetConfig, transport: &dyn Transport) -> Result<()> {
+/// What is to be written about a stream.
+enum Write {
+    Create(AssetConfig),
+    Update(AssetConfig),
+}
+
+impl Write {
+    async fn carry_out(self, transport: &dyn Transport) -> Result<()> {
+        match self {
+            Self::Create(config) => {
+                tracing::info!(stream = config_text(&config, "name"), "creating the stream");
+                transport.create_stream(&config).await
+            }
+            Self::Update(config) => transport.update_stream(&config).await,
+        }
+    }
+}
+
+async fn examine_stream(wanted: &AssetConfig, transport: &dyn Transport) -> Result<Option<Write>> {
     let name = config_text(wanted, "name");
     let what = format!("stream {name:?}");
     let Some(existing) = transport.stream(name).await? else {
         refuse_overlap(name, wanted, transport).await?;
-        tracing::info!(stream = name, "creating the stream");
-        return transport.create_stream(&without_nulls(wanted)).await;
+        return Ok(Some(Write::Create(without_nulls(wanted))));
     };
     // Subjects that others added stay; a stream without ours is another application's.
     let missing = subjects(wanted).find(|own| !subjects(&existing).any(|taken| taken == *own));
@@ -46,10 +73,7 @@ async fn ensure_stream(wanted: &AssetConfig, transport: &dyn Transport) -> Resul
     }
     let mut wanted = wanted.clone();
     wanted.remove("subjects");
-    if let Some(config) = change(&what, Asset::Stream, &existing, &wanted)? {
-        transport.update_stream(&config).await?;
-    }
-    Ok(())
+    Ok(change(&what, Asset::Stream, &existing, &wanted)?.map(Write::Update))
 }
 
 /// The server refuses overlapping streams with a number (10065); this says which stream and for which subject.

@@ -73,7 +73,11 @@ pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<Str
     if !faults.is_empty() {
         return Err(faults);
     }
-    Ok(Plan { streams: streams(&config.namespace, &config.stream), subscribers })
+    let mut streams = streams(&config.namespace, &config.stream);
+    if !subscribers.is_empty() {
+        streams.push(releases(&config.namespace, &config.stream));
+    }
+    Ok(Plan { streams, subscribers })
 }
 
 /// `None` for what this version does not run; the check of the registry reports it.
@@ -145,10 +149,10 @@ fn bound(pattern: &Pattern, config: &Config) -> Result<Pattern, String> {
 
 /// Two subscribers on one durable would each get half of the messages.
 fn shared_durables(subscribers: &[SubscriberPlan]) -> Vec<String> {
-    let mut first: HashMap<&str, &SubscriberPlan> = HashMap::new();
+    let mut first: HashMap<(&str, &str), &SubscriberPlan> = HashMap::new();
     let mut faults = Vec::new();
     for subscriber in subscribers {
-        if let Some(other) = first.insert(&subscriber.durable, subscriber) {
+        if let Some(other) = first.insert((&subscriber.stream, &subscriber.durable), subscriber) {
             let (here, there) = (subscriber.origin.place(), other.origin.place());
             let (function, other_function) = (subscriber.origin.name, other.origin.name);
             let durable = &subscriber.durable;
@@ -162,35 +166,38 @@ fn shared_durables(subscribers: &[SubscriberPlan]) -> Vec<String> {
 
 /// The stream of the application and the stream of its dead letters.
 fn streams(namespace: &Namespace, settings: &StreamSettings) -> Vec<AssetConfig> {
-    let stream = |name: String, subjects: String, storage: Storage, max_age: Duration| {
-        object(json!({
-            "name": name,
-            "subjects": [subjects],
-            "retention": "limits",
-            "storage": match storage { Storage::File => "file", Storage::Memory => "memory" },
-            "discard": "old",
-            "max_age": nanos(max_age),
-            "num_replicas": settings.replicas,
-            "duplicate_window": nanos(settings.duplicate_window),
-        }))
-    };
-    // A bucket as a key-value store makes it: the last value of each key, no deletes, rollups allowed.
-    let mut releases =
-        stream(namespace.release_stream(), namespace.release_subjects(), settings.storage, RELEASE_MAX_AGE);
-    releases.insert("discard".to_owned(), json!("new"));
+    vec![
+        stream(namespace.stream(), namespace.subjects(), settings.max_age, settings),
+        stream(namespace.dead_letter_stream(), namespace.dead_letter_subjects(), DEAD_LETTER_MAX_AGE, settings),
+    ]
+}
+
+/// The bucket of releases as a key-value store makes it: the last value of each key, no deletes, rollups allowed.
+fn releases(namespace: &Namespace, settings: &StreamSettings) -> AssetConfig {
+    let mut bucket = stream(namespace.release_stream(), namespace.release_subjects(), RELEASE_MAX_AGE, settings);
     for (field, value) in [
+        ("discard", json!("new")),
         ("max_msgs_per_subject", json!(1)),
         ("allow_rollup_hdrs", json!(true)),
         ("deny_delete", json!(true)),
         ("allow_direct", json!(true)),
     ] {
-        releases.insert(field.to_owned(), value);
+        bucket.insert(field.to_owned(), value);
     }
-    vec![
-        releases,
-        stream(namespace.stream(), namespace.subjects(), settings.storage, settings.max_age),
-        stream(namespace.dead_letter_stream(), namespace.dead_letter_subjects(), settings.storage, DEAD_LETTER_MAX_AGE),
-    ]
+    bucket
+}
+
+fn stream(name: String, subjects: String, max_age: Duration, settings: &StreamSettings) -> AssetConfig {
+    object(json!({
+        "name": name,
+        "subjects": [subjects],
+        "retention": "limits",
+        "storage": match settings.storage { Storage::File => "file", Storage::Memory => "memory" },
+        "discard": "old",
+        "max_age": nanos(max_age),
+        "num_replicas": settings.replicas,
+        "duplicate_window": nanos(settings.duplicate_window),
+    }))
 }
 
 pub(super) fn object(value: Value) -> AssetConfig {
