@@ -73,6 +73,47 @@ async fn on_nats_an_outage_of_the_database_costs_nothing() {
     assert!(inspector.is_settled("test-rows-stream", "rows-stores").await);
 }
 
+#[derive(Debug, thiserror::Error, HandlerError)]
+enum HouseError {
+    #[error("the house is closed")]
+    #[infrastructure(pause = "60s")]
+    Closed,
+}
+
+#[topic_subscriber("guest.came", concurrency = 8, prefetch = 8)]
+async fn receives(_guest: u32, State(house): State<Database>) -> Result<(), HouseError> {
+    house.store().map_err(|_| HouseError::Closed)
+}
+
+#[tokio::test]
+async fn a_paused_process_asks_for_nothing_and_leaves_the_messages_to_the_others() {
+    let server = NatsServer::start().await;
+    let inspector = Inspector::connect(&server.url()).await;
+    let start = |house: &Database| {
+        let short = Config::builder().url(server.url()).env("test").app("house");
+        let short = short.shutdown_timeout(Duration::from_millis(200)).build().unwrap();
+        let app = App::builder().config(short).state(house.clone()).subscriber(receives {});
+        app.build().unwrap().start()
+    };
+    let closed = Database::default();
+    closed.down.store(true, Ordering::Relaxed);
+    let paused = start(&closed).await.unwrap();
+    paused.publisher().publish("guest.came", &0_u32).await.unwrap();
+    paused.wait_until(|stats| stats.received == 1, LIMIT).await.unwrap();
+    eventually("what was asked for before has expired", LIMIT, || async {
+        (inspector.consumer("test-house-stream", "house-receives").await.num_waiting == 0).then_some(())
+    })
+    .await;
+    for guest in 1..=20_u32 {
+        paused.publisher().publish("guest.came", &guest).await.unwrap();
+    }
+    let other = start(&Database::default()).await.unwrap();
+    other.wait_until(|stats| stats.processed == 20, LIMIT).await.unwrap();
+    assert_eq!(paused.stats().received, 1, "it holds the one that it had");
+    let (first, second) = (other.shutdown().await, paused.shutdown().await);
+    assert!(first.is_clean() && second.is_clean(), "{first:?} {second:?}");
+}
+
 #[topic_subscriber(
     "call.made",
     concurrency = 1,
