@@ -5,12 +5,7 @@ async fn my_orders(
     Ok(())
 }
 #[doc(hidden)]
-#[allow(
-    non_camel_case_types,
-    unreachable_pub,
-    missing_docs,
-    missing_debug_implementations
-)]
+#[allow(non_camel_case_types, unreachable_pub, missing_debug_implementations)]
 pub struct my_orders {}
 #[allow(unused_qualifications)]
 const _: () = {
@@ -35,17 +30,14 @@ const _: () = {
                 let (__natspubsub_payload, __natspubsub_gathered) = <MyBatch<
                     MyOrder,
                 > as ::natspubsub::__private::BatchOf>::gather(__natspubsub_deliveries);
-                let ::core::option::Option::Some(__natspubsub_delivery) = __natspubsub_gathered
-                    .first() else {
+                if __natspubsub_gathered.is_void() {
                     return __natspubsub_gathered.outcomes();
-                };
+                }
                 let __natspubsub_argument_0 = match <MyState<
                     MyDb,
-                > as ::natspubsub::__private::FromDelivery>::from_delivery(
-                        &__natspubsub_delivery,
-                    )
-                    .await
-                {
+                > as ::natspubsub::__private::FromServices>::from_services(
+                    &__natspubsub_gathered.services(),
+                ) {
                     ::core::result::Result::Ok(__natspubsub_taken) => __natspubsub_taken,
                     ::core::result::Result::Err(__natspubsub_failure) => {
                         return __natspubsub_gathered
@@ -87,7 +79,7 @@ const _: () = {
         },
         payload: ::natspubsub::__private::type_name::<MyBatch<MyOrder>>,
         requirements: || ::natspubsub::__private::needed([
-            <MyState<MyDb> as ::natspubsub::__private::FromDelivery>::requirement(),
+            <MyState<MyDb> as ::natspubsub::__private::FromServices>::requirement(),
         ]),
         call: ::natspubsub::__private::Call::Batch(__natspubsub_call),
     };

@@ -2,12 +2,7 @@ async fn my_database(MyState(my_db): MyState<MyDb>) -> MyResult<(), MyFault> {
     Ok(())
 }
 #[doc(hidden)]
-#[allow(
-    non_camel_case_types,
-    unreachable_pub,
-    missing_docs,
-    missing_debug_implementations
-)]
+#[allow(non_camel_case_types, unreachable_pub, missing_debug_implementations)]
 pub struct my_database {}
 #[allow(unused_qualifications)]
 const _: () = {

@@ -2,12 +2,7 @@ async fn my_audit(my_delivery: MyDelivery, my_next: MyNext<'_>) -> MyOutcome {
     next.run(delivery).await
 }
 #[doc(hidden)]
-#[allow(
-    non_camel_case_types,
-    unreachable_pub,
-    missing_docs,
-    missing_debug_implementations
-)]
+#[allow(non_camel_case_types, unreachable_pub, missing_debug_implementations)]
 pub struct my_audit {}
 #[allow(unused_qualifications)]
 const _: () = {

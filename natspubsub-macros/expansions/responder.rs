@@ -2,12 +2,7 @@ async fn my_health(my_ping: MyPing, my_ctx: MyContext) -> MyResult<MyHealth, MyF
     Ok(MyHealth)
 }
 #[doc(hidden)]
-#[allow(
-    non_camel_case_types,
-    unreachable_pub,
-    missing_docs,
-    missing_debug_implementations
-)]
+#[allow(non_camel_case_types, unreachable_pub, missing_debug_implementations)]
 pub struct my_health {}
 #[allow(unused_qualifications)]
 const _: () = {

@@ -6,12 +6,7 @@ async fn my_order(
     Ok(())
 }
 #[doc(hidden)]
-#[allow(
-    non_camel_case_types,
-    unreachable_pub,
-    missing_docs,
-    missing_debug_implementations
-)]
+#[allow(non_camel_case_types, unreachable_pub, missing_debug_implementations)]
 pub struct my_order {}
 #[allow(unused_qualifications)]
 const _: () = {

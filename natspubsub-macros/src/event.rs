@@ -46,9 +46,7 @@ pub(crate) fn event(item: TokenStream) -> TokenStream {
 
 fn declared(input: &DeriveInput, faults: &mut Faults) -> Declared {
     let mut declared = Declared::default();
-    let mut found = false;
     for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("event")) {
-        found = true;
         let read = attribute.parse_nested_meta(|meta| {
             let key = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
             let value: Expr = meta.value()?.parse()?;
@@ -59,10 +57,7 @@ fn declared(input: &DeriveInput, faults: &mut Faults) -> Declared {
             faults.add(error.span(), error, "write #[event(topic = \"order.created\")]");
         }
     }
-    if declared.topic.is_none()
-        && !declared.written.iter().any(|key| key == "topic")
-        && (!found || !declared.written.is_empty())
-    {
+    if declared.topic.is_none() && !declared.written.iter().any(|key| key == "topic") && faults.count() == 0 {
         faults.add(
             Span::call_site(),
             "the topic is missing",
@@ -184,11 +179,13 @@ fn template(literal: &LitStr, fields: &[Ident], faults: &mut Faults) -> Option<T
             );
             return None;
         };
+        check_literal(literal, &rest[..open], faults)?;
         template.format.push_str(&rest[..open]);
         template.format.push_str("{}");
         template.fields.push(field(literal, &rest[open + 1..close], fields, faults)?);
         rest = &rest[close + 1..];
     }
+    check_literal(literal, rest, faults)?;
     template.format.push_str(rest);
     if template.fields.is_empty() {
         let help = "every event of this type would have the same id, and a stream stores an id once; add a field: `id = \"order-created-{order_id}\"`";
@@ -196,6 +193,15 @@ fn template(literal: &LitStr, fields: &[Ident], faults: &mut Faults) -> Option<T
         return None;
     }
     Some(template)
+}
+
+/// The characters of an event id: it becomes a header, a database key and a log field.
+fn check_literal(literal: &LitStr, text: &str, faults: &mut Faults) -> Option<()> {
+    let refused = text.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-')));
+    let Some(refused) = refused else { return Some(()) };
+    let help = "an id consists of A-Z, a-z, 0-9, `.`, `_`, `:` and `-`, as in \"order-created-{order_id}\"";
+    faults.add(literal.span(), format!("an event id cannot contain {refused:?}"), help);
+    None
 }
 
 fn expand(

@@ -109,8 +109,15 @@ fn policy(attributes: &[Attribute], faults: &mut Faults) -> Policy {
     }
     let name = first.path().get_ident().map(ToString::to_string).unwrap_or_default();
     let mut read = Parameters::default();
+    if let syn::Meta::NameValue(value) = &first.meta {
+        faults.add(value.span(), format!("`{name}` takes no value"), usage(&name));
+    }
     if matches!(first.meta, syn::Meta::List(_)) {
         read.read(first, &name, faults);
+    }
+    if read.jitter && read.after_ns.is_empty() {
+        let help = "write #[transient(after = \"50ms, 250ms, 1m\", jitter)]; the subscriber's own backoff has its own `jitter`";
+        faults.add(first.span(), "`jitter` belongs to `after`", help);
     }
     match name.as_str() {
         "transient" if !read.after_ns.is_empty() => Policy::Curve { steps_ns: read.after_ns, jitter: read.jitter },
@@ -119,6 +126,14 @@ fn policy(attributes: &[Attribute], faults: &mut Faults) -> Policy {
         "infrastructure" => Policy::Infrastructure { pause_ns: read.pause_ns.unwrap_or(PAUSE_NS) },
         "discard" => Policy::Discard,
         _ => Policy::Transient,
+    }
+}
+
+fn usage(policy: &str) -> String {
+    match policy {
+        "transient" => "write #[transient] or #[transient(after = \"50ms, 250ms, 1m\", jitter)]".to_owned(),
+        "infrastructure" => "write #[infrastructure(pause = \"30s\")]".to_owned(),
+        _ => format!("write #[{policy}]"),
     }
 }
 

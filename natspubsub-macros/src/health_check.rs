@@ -1,13 +1,12 @@
 //! `#[health_check]` on an async function.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::Signature;
-use syn::spanned::Spanned;
 
 use crate::args::{Args, args};
 use crate::attribute::Attribute;
-use crate::expand::{marker, origin};
+use crate::expand::{Taken, marker, origin, shared_requirements, take_shared};
 use crate::fallback::fallback;
 use crate::faults::Faults;
 use crate::signature::{Argument, Function, free_async_function, return_type};
@@ -60,31 +59,20 @@ fn expand(signature: &Signature, title: &str, taken: &[Argument], written: &Writ
     let private = root.private(Span::call_site());
     let name = &signature.ident;
     let (marker, origin, fields) = (marker(name), origin(name, &root), written.fields(&private));
-    let arguments: Vec<Ident> = (0..taken.len()).map(|index| format_ident!("__natspubsub_argument_{index}")).collect();
-    let takes = taken.iter().zip(&arguments).map(|(Argument { ty, .. }, argument)| {
-        let private = root.private(ty.span());
-        let from = quote_spanned!(ty.span()=> <#ty as #private::FromServices>::from_services(&__natspubsub_services));
-        quote! {
-            let #argument = match #from {
-                ::core::result::Result::Ok(__natspubsub_taken) => __natspubsub_taken,
-                ::core::result::Result::Err(__natspubsub_failure) => return #private::CheckReturn::into_check(
-                    ::core::result::Result::<(), _>::Err(__natspubsub_failure),
-                ),
-            };
-        }
-    });
-    let requirements = taken.iter().map(|Argument { ty, .. }| {
-        let private = root.private(ty.span());
-        quote_spanned!(ty.span()=> <#ty as #private::FromServices>::requirement())
-    });
+    let failed = quote! {
+        #private::CheckReturn::into_check(::core::result::Result::<(), _>::Err(__natspubsub_failure))
+    };
+    let types = || taken.iter().map(|argument| &argument.ty);
+    let Taken { statements, names } = take_shared(types(), &root, &quote!(__natspubsub_services), &failed);
+    let requirements = shared_requirements(types(), &root);
     let (_, return_span) = return_type(&signature.output, name);
     let return_private = root.private(return_span);
     let converted = quote_spanned!(return_span=> #return_private::CheckReturn::into_check(__natspubsub_returned));
     let span = Span::call_site().located_at(name.span());
     let name_private = root.private(span);
     let future = quote_spanned! {span=> #name_private::require_send(async move {
-        #(#takes)*
-        let __natspubsub_returned = #name(#(#arguments),*).await;
+        #statements
+        let __natspubsub_returned = #name(#(#names),*).await;
         #converted
     })};
     quote! {
@@ -99,7 +87,7 @@ fn expand(signature: &Signature, title: &str, taken: &[Argument], written: &Writ
                 origin: #origin,
                 title: #title,
                 options: #private::HealthCheckOptions { #(#fields,)* ..#private::HealthCheckOptions::UNWRITTEN },
-                requirements: || #private::needed([#(#requirements),*]),
+                requirements: #requirements,
                 call: __natspubsub_call,
             };
             impl #private::DeclaredHealthCheck for #name {

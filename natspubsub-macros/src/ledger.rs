@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt;
 
+use crate::attribute::Attribute;
 use crate::faults::Faults;
 use crate::written::Written;
 
@@ -21,7 +22,7 @@ struct Claim {
     line: usize,
 }
 
-/// The file, the stream or application that is read, and the durable.
+/// The file, the attribute with the stream or application that is read, and the durable.
 type Key = (String, String, String);
 
 static CLAIMS: Mutex<Option<HashMap<Key, Claim>>> = Mutex::new(None);
@@ -33,18 +34,24 @@ fn is_compiler() -> bool {
 }
 
 /// Reports a durable that another function of the module has.
-pub(crate) fn claim(function: &Ident, options: &Written, faults: &mut Faults) {
+pub(crate) fn claim(function: &Ident, attribute: Attribute, options: &Written, faults: &mut Faults) {
     let (Some(durable), Some(span)) = (options.text("durable"), options.value_span("durable")) else { return };
     if !proc_macro::is_available() || !is_compiler() {
         return;
     }
-    let attribute = Span::call_site().unwrap();
-    if attribute.column() != 1 {
+    let here = Span::call_site().unwrap();
+    if here.column() != 1 {
         return;
     }
-    let scope = options.text("stream").or(options.text("app")).unwrap_or_default();
-    let claim = Claim { function: function.unraw().to_string(), line: attribute.line() };
-    let key = (attribute.file(), scope.to_owned(), durable.to_owned());
+    let written = options.text("stream").or(options.text("app"));
+    let scope = match attribute {
+        // Which stream holds a subject is not known here.
+        Attribute::SubjectSubscriber if written.is_none() => return,
+        Attribute::DeadLetterHandler => "dead letters",
+        _ => written.unwrap_or_default(),
+    };
+    let claim = Claim { function: function.unraw().to_string(), line: here.line() };
+    let key = (here.file(), scope.to_owned(), durable.to_owned());
     let mut claims = CLAIMS.lock().unwrap_or_else(PoisonError::into_inner);
     let first = claims.get_or_insert_default().entry(key).or_insert_with(|| claim.clone());
     // The same line again is a repeated expansion.

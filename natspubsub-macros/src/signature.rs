@@ -43,9 +43,6 @@ pub(crate) struct Argument {
 /// Extractors that stand first are the likeliest mistake.
 const EXTRACTORS: [&str; 5] = ["Context", "State", "Publisher", "Headers", "Metadata"];
 
-/// Extractors that belong to one message.
-const OF_A_MESSAGE: [&str; 3] = ["Context", "Headers", "Metadata"];
-
 /// Checks everything that a handler's signature must be, and reports all faults.
 pub(crate) fn handler(function: Function, attribute: Attribute, faults: &mut Faults) -> Option<Handler> {
     let Function { signature } = function;
@@ -58,9 +55,6 @@ pub(crate) fn handler(function: Function, attribute: Attribute, faults: &mut Fau
     let payload = payload?;
     check_payload(&payload, &signature, attribute, faults);
     let arguments: Vec<Argument> = arguments.collect();
-    if attribute == Attribute::BatchSubscriber {
-        check_batch_arguments(&arguments, faults);
-    }
     Some(Handler { name: signature.ident, payload, arguments, returns: signature.output })
 }
 
@@ -118,7 +112,7 @@ fn check_payload(payload: &Type, signature: &Signature, attribute: Attribute, fa
         let help = "the message is decoded for this call only; take an owned value, such as `String` instead of `&str`";
         faults.add(reference.span(), "the payload is taken by reference", help);
     }
-    let Some(name) = last_name(payload) else { return };
+    let Some(name) = bare_name(payload) else { return };
     if is_extractor(payload) {
         let swapped = signature.inputs.len() > 1;
         let help = match swapped {
@@ -136,9 +130,9 @@ fn check_payload(payload: &Type, signature: &Signature, attribute: Attribute, fa
     }
 }
 
-/// Whether a type is an extractor by its name.
+/// Whether a type is an extractor by its name alone; behind a path it may be anybody's.
 pub(crate) fn is_extractor(ty: &Type) -> bool {
-    last_name(ty).is_some_and(|name| EXTRACTORS.iter().any(|extractor| name == extractor))
+    bare_name(ty).is_some_and(|name| EXTRACTORS.iter().any(|extractor| name == extractor))
 }
 
 fn add_first(attribute: Attribute) -> String {
@@ -148,14 +142,12 @@ fn add_first(attribute: Attribute) -> String {
     }
 }
 
-/// A batch holds many messages; what belongs to one message is not an argument.
-fn check_batch_arguments(arguments: &[Argument], faults: &mut Faults) {
-    for argument in arguments {
-        let Some(name) = last_name(&argument.ty).filter(|name| OF_A_MESSAGE.iter().any(|known| *name == known)) else {
-            continue;
-        };
-        let help = "each message has its own: `for message in &batch { message.context() .. }`";
-        faults.add(argument.ty.span(), format!("a batch has many messages, and `{name}` belongs to one"), help);
+/// The name of a type without a path.
+fn bare_name(ty: &Type) -> Option<&Ident> {
+    match ty {
+        Type::Path(path) if path.path.segments.len() == 1 => last_name(ty),
+        Type::Group(group) => bare_name(&group.elem),
+        _ => None,
     }
 }
 

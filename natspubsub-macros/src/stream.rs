@@ -54,6 +54,9 @@ fn required(written: &Written, faults: &mut Faults) {
     if written.get("subjects").is_none() && !copies {
         faults.add(here, "the subjects are missing", "add `subjects = [\"match.>\"]`");
     }
+    if let (Some(_), Some(span)) = (written.get("mirror"), written.span("sources")) {
+        faults.add(span, "a mirror has one original, and no other sources", "keep `mirror` or `sources`");
+    }
     if let (Some(_), Some(span)) = (written.get("mirror"), written.span("subjects")) {
         let help = "leave out `subjects`, or gather with `sources`";
         faults.add(span, "a mirror stores what its original stores, and has no subjects", help);

@@ -21,7 +21,7 @@ pub(crate) fn subscriber(attribute: Attribute, tokens: TokenStream, item: TokenS
     let written = args(attribute, tokens, &mut faults);
     let handler = handler(function, attribute, &mut faults);
     let valid = validate(written, attribute, handler.as_ref(), &mut faults);
-    ledger::claim(&name, &valid.options, &mut faults);
+    ledger::claim(&name, attribute, &valid.options, &mut faults);
     if let Some(handler) = &handler {
         check_published(handler, &valid, &mut faults);
     }

@@ -34,16 +34,18 @@ impl ValidArgs {
 pub(crate) fn validate(args: Args, attribute: Attribute, handler: Option<&Handler>, faults: &mut Faults) -> ValidArgs {
     let span = args.literals.first().map_or_else(Span::call_site, LitStr::span);
     let complaints = faults.count();
-    let mut patterns = patterns(&args.literals, attribute, faults);
+    let read = patterns(&args.literals, attribute, faults);
+    let (literals, mut patterns): (Vec<LitStr>, Vec<Pattern>) = read.into_iter().unzip();
     let readable = faults.count() == complaints;
     number_of_literals(&args, attribute, faults);
     if attribute == Attribute::BatchSubscriber {
-        no_captures(&args.literals, &patterns, faults);
+        no_captures(&literals, &patterns, faults);
     } else if let Some(handler) = handler {
-        captures(&args.literals, &patterns, handler, faults);
+        captures(&literals, &patterns, handler, faults);
         // A literal that cannot be read may hold the capture that an argument waits for; and where an extractor stands
         // first, the payload stands here.
-        if readable && !is_extractor(&handler.payload) {
+        let given = attribute.literals() == Literals::Topics || !args.literals.is_empty();
+        if readable && args.complete && given && !is_extractor(&handler.payload) {
             unmatched_arguments(&patterns, &handler.arguments, faults);
         }
     }
@@ -55,8 +57,9 @@ pub(crate) fn validate(args: Args, attribute: Attribute, handler: Option<&Handle
     ValidArgs { attribute, patterns, span, options }
 }
 
-fn patterns(literals: &[LitStr], attribute: Attribute, faults: &mut Faults) -> Vec<Pattern> {
-    let mut patterns: Vec<Pattern> = Vec::new();
+/// The literals that could be read, each with its pattern.
+fn patterns(literals: &[LitStr], attribute: Attribute, faults: &mut Faults) -> Vec<(LitStr, Pattern)> {
+    let mut patterns: Vec<(LitStr, Pattern)> = Vec::new();
     for literal in literals {
         let read = match attribute.literals() {
             Literals::Topics => Pattern::topic(&literal.value()),
@@ -69,13 +72,16 @@ fn patterns(literals: &[LitStr], attribute: Attribute, faults: &mut Faults) -> V
                 continue;
             }
         };
-        if let Some((other, example)) = patterns.iter().find_map(|other| Some((other, other.overlaps(&pattern)?))) {
+        // With `${name}` it depends on the value; the start knows it.
+        let known = |pattern: &Pattern| pattern.bound().next().is_none();
+        let mut others = patterns.iter().map(|(_, other)| other).filter(|other| known(other) && known(&pattern));
+        if let Some((other, example)) = others.find_map(|other| Some((other, other.overlaps(&pattern)?))) {
             let what = format!(
                 "\"{other}\" and \"{pattern}\" both match {example:?}, and one durable delivers a message once"
             );
             faults.add(literal.span(), what, "keep the wider of the two, or write two subscribers");
         }
-        patterns.push(pattern);
+        patterns.push((literal.clone(), pattern));
     }
     patterns
 }
@@ -138,8 +144,13 @@ fn argument_names(arguments: &[Argument]) -> Vec<String> {
     arguments.iter().filter_map(|argument| Some(argument.name.as_ref()?.unraw().to_string())).collect()
 }
 
+/// Whether one name is probably the other, misspelt.
+fn is_slip(left: &str, right: &str) -> bool {
+    strsim::damerau_levenshtein(left, right) <= left.len().min(right.len()).div_ceil(3).min(2)
+}
+
 fn unreceived(name: &str, arguments: &[String]) -> String {
-    let nearest = arguments.iter().find(|argument| strsim::damerau_levenshtein(argument, name) <= 2);
+    let nearest = arguments.iter().find(|argument| is_slip(argument, name));
     match nearest {
         Some(near) => {
             format!("did you mean the argument `{near}`? name both alike, or write `*` for a token that nobody needs")
@@ -169,7 +180,7 @@ fn unmatched_arguments(patterns: &[Pattern], arguments: &[Argument], faults: &mu
     for argument in arguments {
         let (Some(name), Some(ty)) = (&argument.name, last_name(&argument.ty)) else { continue };
         let name = name.unraw().to_string();
-        let slip = waiting.iter().any(|captured| strsim::damerau_levenshtein(captured, &name) <= 2);
+        let slip = waiting.iter().any(|captured| is_slip(captured, &name));
         if captured.contains(&name) || slip || !TOKENS.iter().any(|known| ty == known) {
             continue;
         }

@@ -65,3 +65,27 @@ async fn on_nats_what_is_returned_is_published_once() {
     let inspector = Inspector::connect(&server.url()).await;
     assert_eq!(inspector.messages("test-lines-stream").await.len(), 4);
 }
+
+#[derive(Debug, Serialize, Deserialize, Event)]
+#[event(topic = "sum.counted", id = "sum-{order}")]
+struct Sum {
+    order: u32,
+    sum: u32,
+}
+
+#[topic_subscriber("sum.asked", publishes = "sum.counted")]
+async fn sums(order: u32) -> Vec<Sum> {
+    vec![Sum { order, sum: 1 }, Sum { order, sum: 2 }]
+}
+
+/// The stream would drop the second as a duplicate of the first.
+#[tokio::test]
+async fn two_messages_of_one_id_are_a_fault_and_no_loss() {
+    let url = format!("memory:{}", unique("sums"));
+    let running = App::builder().config(config(&url, "sums")).subscriber(sums {}).build().unwrap();
+    let running = running.start().await.unwrap();
+    running.publisher().publish("sum.asked", &7_u32).await.unwrap();
+    let stats = running.wait_until(|stats| stats.dead_lettered == 1, LIMIT).await.unwrap();
+    assert_eq!(stats.processed, 0, "{stats:?}");
+    running.shutdown().await;
+}

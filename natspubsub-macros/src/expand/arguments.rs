@@ -3,17 +3,19 @@
 use natspubsub_grammar::{Pattern, Token};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::Type;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
+use crate::attribute::Attribute;
 use crate::paths::Root;
 use crate::signature::{Argument, Handler};
 use crate::validate::ValidArgs;
 
 /// Statements that take every argument, and the names that they are bound to.
-pub(super) struct Taken {
-    pub(super) statements: TokenStream,
-    pub(super) names: Vec<Ident>,
+pub(crate) struct Taken {
+    pub(crate) statements: TokenStream,
+    pub(crate) names: Vec<Ident>,
 }
 
 /// `failed` is what the surrounding code returns for the local `__natspubsub_failure`.
@@ -39,8 +41,43 @@ pub(super) fn take(handler: &Handler, args: &ValidArgs, root: &Root, delivery: &
     Taken { statements: statements.collect(), names }
 }
 
+/// The same for arguments that belong to no single message: they come from what the application shares.
+pub(crate) fn take_shared<'a>(
+    types: impl Iterator<Item = &'a Type>,
+    root: &Root,
+    services: &TokenStream,
+    failed: &TokenStream,
+) -> Taken {
+    let mut taken = Taken { statements: TokenStream::new(), names: Vec::new() };
+    for (index, ty) in types.enumerate() {
+        let (private, argument) = (root.private(ty.span()), format_ident!("__natspubsub_argument_{index}"));
+        let from = quote_spanned!(ty.span()=> <#ty as #private::FromServices>::from_services(&#services));
+        taken.statements.extend(quote! {
+            let #argument = match #from {
+                ::core::result::Result::Ok(__natspubsub_taken) => __natspubsub_taken,
+                ::core::result::Result::Err(__natspubsub_failure) => return #failed,
+            };
+        });
+        taken.names.push(argument);
+    }
+    taken
+}
+
+/// What such arguments need from the application.
+pub(crate) fn shared_requirements<'a>(types: impl Iterator<Item = &'a Type>, root: &Root) -> TokenStream {
+    let requirements = types.map(|ty| {
+        let private = root.private(ty.span());
+        quote_spanned!(ty.span()=> <#ty as #private::FromServices>::requirement())
+    });
+    let private = root.private(Span::call_site());
+    quote!(|| #private::needed([#(#requirements),*]))
+}
+
 /// What the extractors need from the application.
 pub(super) fn requirements(handler: &Handler, args: &ValidArgs, root: &Root) -> TokenStream {
+    if args.attribute == Attribute::BatchSubscriber {
+        return shared_requirements(handler.arguments.iter().map(|argument| &argument.ty), root);
+    }
     let captured = |argument: &&Argument| argument.name.as_ref().is_some_and(|name| args.captures(name));
     let extractors = handler.arguments.iter().filter(|argument| !captured(argument)).map(|argument| &argument.ty);
     // The same span as where the argument is taken, so that the compiler reports a type that is no extractor once.

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::ReturnType;
 use syn::spanned::Spanned;
 
-use super::arguments::{Taken, take};
+use super::arguments::{Taken, take, take_shared};
 use crate::attribute::Attribute;
 use crate::paths::Root;
 use crate::signature::{Handler, return_type};
@@ -14,7 +14,7 @@ use crate::validate::ValidArgs;
 /// `fn __natspubsub_call` in the shape that the attribute's runtime calls.
 pub(super) fn call(handler: &Handler, args: &ValidArgs, root: &Root) -> TokenStream {
     match args.attribute {
-        Attribute::BatchSubscriber => batch(handler, args, root),
+        Attribute::BatchSubscriber => batch(handler, root),
         Attribute::Responder => reply(handler, args, root),
         _ => each(handler, args, root),
     }
@@ -54,11 +54,13 @@ fn each(handler: &Handler, args: &ValidArgs, root: &Root) -> TokenStream {
 }
 
 /// Many deliveries, one outcome for each.
-fn batch(handler: &Handler, args: &ValidArgs, root: &Root) -> TokenStream {
+fn batch(handler: &Handler, root: &Root) -> TokenStream {
     let private = root.private(Span::call_site());
-    let (delivery, payload, name) = (delivery(), &handler.payload, &handler.name);
+    let (payload, name) = (&handler.payload, &handler.name);
     let failed = quote!(__natspubsub_gathered.settled(#private::Outcome::Failed(__natspubsub_failure)));
-    let Taken { statements, names } = take(handler, args, root, &delivery, &failed);
+    let services = quote!(__natspubsub_gathered.services());
+    let Taken { statements, names } =
+        take_shared(handler.arguments.iter().map(|argument| &argument.ty), root, &services, &failed);
     let outcome = outcome(&quote!(__natspubsub_returned), root);
     let check = check_return(handler, root);
     let payload_private = root.private(payload.span());
@@ -70,9 +72,9 @@ fn batch(handler: &Handler, args: &ValidArgs, root: &Root) -> TokenStream {
         root,
         &quote! {
             let (__natspubsub_payload, __natspubsub_gathered) = #gathered;
-            let ::core::option::Option::Some(#delivery) = __natspubsub_gathered.first() else {
+            if __natspubsub_gathered.is_void() {
                 return __natspubsub_gathered.outcomes();
-            };
+            }
             #statements
             let __natspubsub_returned = #name(__natspubsub_payload #(, #names)*).await;
             __natspubsub_gathered.settled(#outcome)
@@ -215,7 +217,8 @@ pub(crate) fn returns_nothing(returns: &ReturnType) -> bool {
             syn::Type::Group(group) => ty = &group.elem,
             syn::Type::Path(path) => {
                 let Some(last) = path.path.segments.last().filter(|last| last.ident == "Result") else { return false };
-                let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return false };
+                // `natspubsub::Result` alone is a result of `()`.
+                let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return true };
                 match arguments.args.first() {
                     Some(syn::GenericArgument::Type(value)) => ty = value,
                     _ => return false,

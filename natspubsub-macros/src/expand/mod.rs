@@ -5,6 +5,7 @@ mod call;
 mod descriptor;
 mod topics;
 
+pub(crate) use arguments::{Taken, shared_requirements, take_shared};
 pub(crate) use call::returns_nothing;
 
 use proc_macro2::{Ident, Span, TokenStream};
@@ -49,7 +50,7 @@ pub(crate) fn expand(handler: &Handler, args: &ValidArgs) -> TokenStream {
 pub(crate) fn marker(name: &Ident) -> TokenStream {
     quote! {
         #[doc(hidden)]
-        #[allow(non_camel_case_types, unreachable_pub, missing_docs, missing_debug_implementations)]
+        #[allow(non_camel_case_types, unreachable_pub, missing_debug_implementations)]
         pub struct #name {}
     }
 }

@@ -1,7 +1,7 @@
 //! Values that are written as calls: `exponential("100ms", max = "30s")`, `circuit_breaker(failures = 5)`.
 
 use natspubsub_grammar::check_instant;
-use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::{Expr, ExprCall, Ident};
 
 use super::form::FormFault;
@@ -52,7 +52,7 @@ impl<'a> Call<'a> {
             return Err(FormFault::at(self.whole, format!("expected {usage}")));
         }
         for (index, (name, _)) in self.options.iter().enumerate() {
-            if !names.iter().any(|known| *name == known) {
+            if !names.iter().any(|known| name.unraw() == known) {
                 return Err(FormFault::at(*name, format!("there is no `{name}` here; expected {usage}")));
             }
             if self.options[..index].iter().any(|(earlier, _)| earlier == name) {
@@ -76,6 +76,9 @@ pub(super) fn exponential(call: &Call<'_>) -> Result<Value, FormFault> {
     call.expect(1, &["max"], "the first delay, then `max = \"30s\"`")?;
     let first = duration(call.values[0])?;
     let longest = call.option("max").map(duration).transpose()?;
+    if longest.is_some_and(|longest| longest < first) {
+        return Err(FormFault::at(call.whole, "`max` is shorter than the first delay"));
+    }
     Ok(Value::Exponential { first, longest })
 }
 
@@ -113,7 +116,9 @@ const HALF_OPEN: u32 = 3;
 /// `circuit_breaker(failures = 5, open = "60s", half_open = 3)`; each part may be left out.
 pub(super) fn breaker(value: &Expr) -> Result<Value, FormFault> {
     let usage = "circuit_breaker(failures = 5, open = \"60s\", half_open = 3)";
-    let Some(call) = Call::of(value) else { return Err(FormFault::at(value, format!("expected {usage}"))) };
+    let Some(call) = Call::named(value, "circuit_breaker") else {
+        return Err(FormFault::at(value, format!("expected {usage}")));
+    };
     call.expect(0, &["failures", "open", "half_open"], usage)?;
     let count = |name: &str, default: u32| match call.option(name) {
         None => Ok(default),
@@ -129,7 +134,8 @@ pub(super) fn breaker(value: &Expr) -> Result<Value, FormFault> {
 /// `transform(from = "order.*", to = "sales.order.{{wildcard(1)}}")`.
 pub(super) fn transform(value: &Expr) -> Result<Value, FormFault> {
     let usage = "`from = \"order.*\", to = \"..\"`";
-    let Some(call) = Call::of(value) else { return Err(FormFault::at(value, format!("expected {usage}"))) };
+    let call = Call::named(value, "transform").or_else(|| Call::named(value, "republish"));
+    let Some(call) = call else { return Err(FormFault::at(value, format!("expected {usage}"))) };
     call.expect(0, &["from", "to"], usage)?;
     let (Some(from), Some(to)) = (call.option("from"), call.option("to")) else {
         return Err(FormFault::at(value, format!("expected {usage}")));
@@ -144,10 +150,12 @@ fn not_empty(text: String) -> Result<String, &'static str> {
 /// `metadata(team = "rides", tier = "1")`.
 pub(super) fn pairs(value: &Expr) -> Result<Value, FormFault> {
     let usage = "names and texts, as in metadata(team = \"rides\")";
-    let call = Call::of(value).filter(|call| call.values.is_empty() && !call.options.is_empty());
+    let call = Call::named(value, "metadata").filter(|call| call.values.is_empty() && !call.options.is_empty());
     let Some(call) = call else { return Err(FormFault::at(value, format!("expected {usage}"))) };
-    let pair = |(name, value): &(&Ident, &Expr)| {
-        Ok((name.to_token_stream().to_string(), named(value, "a text in quotes", not_empty)?))
-    };
+    let names: Vec<String> = call.options.iter().map(|(name, _)| name.unraw().to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    call.expect(0, &names, usage)?;
+    let pair =
+        |(name, value): &(&Ident, &Expr)| Ok((name.unraw().to_string(), named(value, "a text in quotes", not_empty)?));
     call.options.iter().map(pair).collect::<Result<_, FormFault>>().map(Value::Pairs)
 }

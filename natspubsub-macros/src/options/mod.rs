@@ -59,7 +59,7 @@ impl OptionSpec {
         let nearest = names.map(|known| (strsim::damerau_levenshtein(known, name), known)).min();
         let all = Self::of(attribute).map(|option| option.name).collect::<Vec<_>>().join(", ");
         match nearest {
-            Some((distance, known)) if distance <= DISTANCE_MAX => {
+            Some((distance, known)) if distance <= DISTANCE_MAX.min(known.len().div_ceil(3)) => {
                 format!("did you mean `{known}`? the options are {all}")
             }
             _ => format!("the options are {all}"),

@@ -128,7 +128,11 @@ pub(super) fn path(value: &Expr) -> Result<Value, FormFault> {
         path.leading_colon = None;
         path.into_token_stream().to_string().replace(' ', "")
     });
-    tokens.map(Value::Path).ok_or_else(|| FormFault::at(value, "expected the name of a crate in quotes"))
+    let readable = tokens
+        .filter(|text| syn::parse_str::<syn::Path>(text).is_ok() && !text.starts_with("super") && !text.contains("r#"));
+    readable.map(Value::Path).ok_or_else(|| {
+        FormFault::at(value, "expected the name of a crate, or a path that begins with `crate::`, in quotes")
+    })
 }
 
 pub(super) fn nanos(text: &str) -> Result<u64, String> {

@@ -45,7 +45,7 @@ pub(crate) const OPTIONS: &[OptionSpec] = table! {
         "The application whose topics are read; `\"*\"` is every one.", "app = \"payments\"";
     TOPIC wait_for_stream [wait_for_stream_ns: Form::Duration] "the start fails"
         "How long the start waits for the stream of another application.", "wait_for_stream = \"60s\"";
-    SUBJECT stream [stream: Form::Name] "the declared one that holds the subject"
+    PULLED stream [stream: Form::Name] "the one that holds the subjects"
         "The stream that is read.", "stream = \"MATCH_STREAM\"";
     SUBJECT transport [transport: Form::Choice(&["jetstream", "core"])] "`\"jetstream\"`"
         "`\"core\"` reads core NATS, which stores nothing and delivers at most once.", "transport = \"core\"";

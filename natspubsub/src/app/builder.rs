@@ -212,6 +212,7 @@ fn registry(named: Registry, with_linked: bool, publish_only: bool) -> Registry 
     let explicit = !named.subscribers.is_empty();
     let mut registry = linked();
     if publish_only {
+        registry.left_out = registry.subscribers.len();
         registry.subscribers.clear();
     }
     if explicit && !with_linked {

@@ -61,6 +61,8 @@ fn subscriber(planned: &SubscriberPlan, places: Places) -> Value {
             "timeout": settings.timeout.map_or_else(|| "none".to_owned(), format_duration),
             "dead_letter": settings.dead_letter,
             "deliver": planned.consumer["deliver_policy"],
+            "deliver_from": [planned.consumer["opt_start_seq"], planned.consumer["opt_start_time"]],
+            "publishes": planned.publishes,
             "confirm_ack": settings.confirm_ack,
             "ephemeral": settings.ephemeral,
             "ordered_by": settings.ordered_by,

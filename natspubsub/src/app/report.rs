@@ -28,7 +28,7 @@ pub(super) fn start(app: &App, server: &str) -> String {
     if app.registry.left_out > 0 {
         let left_out = app.registry.left_out;
         text.push_str(&format!(
-            "  {left_out} linked subscriber(s) left out, because subscribers were named; App::builder().linked() adds them\n"
+            "  {left_out} linked subscriber(s) left out, because subscribers were named, which App::builder().linked() undoes, or because of publish_only()\n"
         ));
     }
     text

@@ -148,7 +148,7 @@ impl Config {
 
     /// The value of `${name}` in patterns.
     pub(crate) fn binding(&self, name: &str) -> Option<&str> {
-        self.bindings.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+        self.bindings.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// Every value with the place that it came from, one a line; passwords are masked.

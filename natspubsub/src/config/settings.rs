@@ -130,6 +130,12 @@ impl Reader<'_> {
             let name = key[BIND.len()..].to_owned();
             let is_token = !value.is_empty()
                 && value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
+            let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            if !is_name {
+                let text = "is not a name for `${name}`; it consists of letters, digits and `_`";
+                self.faults.push(format!("{key}: {name:?} {text} ({origin})"));
+            }
             if !is_token {
                 let text = "is not one subject token; it consists of a-z, 0-9, `_` and `-`";
                 self.faults.push(format!("{key}: {value:?} {text} ({origin})"));

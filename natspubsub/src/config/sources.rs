@@ -86,11 +86,8 @@ impl Found {
                 continue;
             }
             if let Some(bindings) = bindings(&key, &value) {
-                let layer = |(name, value): (String, String)| {
-                    let key = format!("{}{name}", settings::BIND);
-                    let origin = origin(&key);
-                    (key, value, origin)
-                };
+                let layer =
+                    |(name, value): (String, String)| (format!("{}{name}", settings::BIND), value, origin(&key));
                 self.layers.extend(bindings.into_iter().map(layer));
                 continue;
             }

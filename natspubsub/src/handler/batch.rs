@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Services};
 use super::failure::Failure;
 use super::outcome::Outcome;
 use super::payload::Payload;
@@ -193,7 +193,7 @@ impl<T: Payload> BatchOf for Batch<T> {
 
     fn gather(deliveries: Vec<Delivery>) -> (Self, Gathered) {
         let mut batch = Self { messages: Vec::with_capacity(deliveries.len()) };
-        let mut gathered = Gathered { slots: Vec::with_capacity(deliveries.len()), first: None };
+        let mut gathered = Gathered { slots: Vec::with_capacity(deliveries.len()), services: None };
         for delivery in deliveries {
             let slot = Slot::default();
             match T::from_body(&delivery) {
@@ -203,7 +203,7 @@ impl<T: Payload> BatchOf for Batch<T> {
                         context: delivery.context().clone(),
                         slot: slot.clone(),
                     });
-                    gathered.first.get_or_insert(delivery);
+                    gathered.services.get_or_insert_with(|| delivery.shared_services());
                 }
                 Err(failure) => slot.set(Outcome::Failed(failure)),
             }
@@ -217,13 +217,19 @@ impl<T: Payload> BatchOf for Batch<T> {
 #[derive(Debug)]
 pub struct Gathered {
     slots: Vec<Slot>,
-    first: Option<Delivery>,
+    /// What the application shares; `None` when no message could be decoded.
+    services: Option<Arc<Services>>,
 }
 
 impl Gathered {
-    /// The delivery that the arguments of the handler are taken from; `None` when no message could be decoded.
-    pub fn first(&self) -> Option<Delivery> {
-        self.first.clone()
+    /// Whether no message could be decoded.
+    pub fn is_void(&self) -> bool {
+        self.services.is_none()
+    }
+
+    /// What the application shares: the arguments of a batch handler belong to no single message.
+    pub fn services(&self) -> Arc<Services> {
+        self.services.clone().unwrap_or_default()
     }
 
     /// One outcome for each delivery; `rest` counts where the handler did not decide.
@@ -277,7 +283,7 @@ mod tests {
         let outcomes = gathered.settled(Outcome::Ack);
         assert!(matches!(&outcomes[1], Outcome::Failed(_)) && matches!(outcomes[0], Outcome::Ack), "{outcomes:?}");
         let (_, gathered) = gather(&["x"]);
-        assert!(gathered.first().is_none());
+        assert!(gathered.is_void());
         assert!(matches!(gathered.outcomes()[0], Outcome::Failed(_)));
     }
 }

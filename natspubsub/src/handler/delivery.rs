@@ -51,6 +51,10 @@ impl Delivery {
         &self.body
     }
 
+    pub(super) fn shared_services(&self) -> Arc<Services> {
+        self.services.clone()
+    }
+
     /// What the application shares with its handlers, by type.
     pub fn services(&self) -> &Services {
         &self.services

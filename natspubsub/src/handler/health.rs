@@ -30,7 +30,7 @@ pub(crate) type CheckResult = Result<HealthStatus, BoxError>;
 /// A running check.
 pub(crate) type CheckFuture = Pin<Box<dyn Future<Output = CheckResult> + Send>>;
 
-/// A type that a health check can take as an argument.
+/// A type that a health check, or a batch handler after its batch, can take as an argument.
 ///
 /// ```standalone_crate
 /// use natspubsub::prelude::*;
@@ -51,9 +51,9 @@ pub(crate) type CheckFuture = Pin<Box<dyn Future<Output = CheckResult> + Send>>;
 /// # fn main() {}
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an argument of a health check",
-    label = "not an argument of a health check",
-    note = "a health check takes `State<T>`, `Publisher` and types that implement `FromServices`"
+    message = "`{Self}` belongs to a message, and cannot be an argument here",
+    label = "not shared by the application",
+    note = "a batch handler (after the batch) and a health check take `State<T>`, `Publisher` and types that implement `FromServices`; each message of a batch has its own `message.context()`"
 )]
 pub trait FromServices: Sized + Send {
     /// Takes the argument out of what the application shares.

@@ -85,7 +85,12 @@ impl DeadLetter {
         self.delivery.context().headers()
     }
 
-    /// The bytes of the original, unchanged.
+    /// How many bytes the original's body had, when it did not fit; it is then still in the original's stream.
+    pub fn omitted_bytes(&self) -> Option<u64> {
+        self.headers().get(dead_letter::BODY_OMITTED)?.parse().ok()
+    }
+
+    /// The bytes of the original, unchanged; empty when they did not fit ([`DeadLetter::omitted_bytes`]).
     pub fn body(&self) -> &Bytes {
         self.delivery.body()
     }
@@ -93,8 +98,16 @@ impl DeadLetter {
     /// The payload of the original.
     ///
     /// # Errors
-    /// A [`Failure`] of class [`FailureClass::Undecodable`] when the bytes are no envelope around a `T`.
+    /// A [`Failure`] of class [`FailureClass::Undecodable`] when the bytes are no envelope around a `T`; a permanent one
+    /// when the body did not fit into the dead letter.
     pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        if let Some(size) = self.omitted_bytes() {
+            let (stream, sequence) = (self.original_stream(), self.header(dead_letter::ORIGINAL_SEQUENCE));
+            let text = format!(
+                "the body had {size} bytes and is not in the dead letter; it is message {sequence} of {stream}"
+            );
+            return Err(Failure::permanent(text));
+        }
         let envelope = EnvelopeIn::read(self.body()).map_err(|fault| Failure::new(FailureClass::Undecodable, fault))?;
         decode_json(&envelope.body).map_err(|fault| Failure::new(FailureClass::Undecodable, fault))
     }

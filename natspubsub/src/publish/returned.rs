@@ -1,5 +1,7 @@
 //! Publishing what a handler returned, before its message is acknowledged.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -20,8 +22,16 @@ pub async fn publish_returned<T: Serialize>(
         Ok(publisher) => publisher,
         Err(failure) => return Outcome::Failed(failure),
     };
+    let mut ids = BTreeSet::from([delivery.context().event_id().to_owned()]);
     for (index, (value, facts)) in values.iter().zip(facts).enumerate() {
         let id = facts.id.unwrap_or_else(|| derived_id(delivery.context(), topic, index));
+        // The stream would drop it as a duplicate, and the message would be lost.
+        if !ids.insert(id.clone()) {
+            let text = format!(
+                "two messages have the event id {id:?}, or the handled one has it; a stream stores an id once: make the id template of the event differ"
+            );
+            return Outcome::Failed(Failure::permanent(text));
+        }
         let mut message = publisher.message(value).topic(topic).event_id(id);
         message.draft.message_type = facts.message_type;
         message.draft.version = facts.version.unwrap_or(message.draft.version);

@@ -1,7 +1,7 @@
 //! Declarations whose runtime does not exist yet: each is a fault at start, none is passed over in silence.
 
 use super::Registry;
-use super::descriptor::{Call, Origin, Source, SubscriberDescriptor};
+use super::descriptor::{Call, Origin, Source, SubscriberDescriptor, SubscriberOptions};
 
 /// Every declaration that this version reads and does not run.
 pub(super) fn unsupported(registry: &Registry) -> Vec<String> {
@@ -28,12 +28,43 @@ fn of_subscriber(subscriber: &SubscriberDescriptor) -> Vec<String> {
     if !runs {
         return vec![format!("#[{}]", subscriber.attribute())];
     }
-    let options = &subscriber.options;
+    // Named one by one, so that an option cannot be added without saying whether it runs.
+    let SubscriberOptions {
+        app,
+        wait_for_stream_ns,
+        stream,
+        envelope,
+        inbox,
+        // These belong to attributes that do not run at all.
+        transport: _,
+        queue: _,
+        // These run.
+        durable: _,
+        batch_max: _,
+        batch_wait_ns: _,
+        concurrency: _,
+        prefetch: _,
+        ack_wait_ns: _,
+        max_attempts: _,
+        backoff_ns: _,
+        max_backoff_ns: _,
+        jitter: _,
+        timeout_ns: _,
+        dead_letter: _,
+        ordered_by: _,
+        deliver: _,
+        ephemeral: _,
+        confirm_ack: _,
+        rate_limit: _,
+        circuit_breaker: _,
+        publishes: _,
+    } = &subscriber.options;
     let written = [
-        ("app", options.app.is_some()),
-        ("wait_for_stream", options.wait_for_stream_ns.is_some()),
-        ("envelope = false", options.envelope == Some(false)),
-        ("inbox = true", options.inbox == Some(true)),
+        ("app", app.is_some()),
+        ("wait_for_stream", wait_for_stream_ns.is_some()),
+        ("stream", stream.is_some()),
+        ("envelope = false", *envelope == Some(false)),
+        ("inbox = true", *inbox == Some(true)),
     ];
     let later = written.into_iter().filter(|(_, written)| *written);
     later.map(|(name, _)| format!("the option `{name}`")).collect()

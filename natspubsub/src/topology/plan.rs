@@ -30,8 +30,9 @@ pub(crate) struct Plan {
 impl Plan {
     /// Gives each ephemeral consumer a name of this process; two processes would share one otherwise.
     pub(crate) fn name_ephemerals(&mut self, random: u64) {
-        for subscriber in self.subscribers.iter_mut().filter(|subscriber| subscriber.settings.ephemeral) {
-            subscriber.durable = format!("{}-{random:016x}", subscriber.durable);
+        let ephemerals = self.subscribers.iter_mut().filter(|subscriber| subscriber.settings.ephemeral);
+        for (index, subscriber) in ephemerals.enumerate() {
+            subscriber.durable = format!("{}-{random:016x}-{index}", subscriber.durable);
             subscriber.consumer.insert("name".to_owned(), json!(subscriber.durable));
         }
     }
@@ -49,6 +50,8 @@ pub(crate) struct SubscriberPlan {
     pub(crate) consumer: AssetConfig,
     pub(crate) settings: SubscriberSettings,
     pub(crate) source: Source,
+    /// The topic that the returned value is published under.
+    pub(crate) publishes: Option<&'static str>,
     pub(crate) call: PlannedCall,
 }
 
@@ -66,7 +69,10 @@ pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<Str
     for descriptor in &registry.subscribers {
         match subscriber(descriptor, config) {
             Ok(planned) => subscribers.extend(planned),
-            Err(fault) => faults.push(format!("{}: {}: {fault}", descriptor.origin.place(), descriptor.origin.name)),
+            Err(found) => {
+                let (place, name) = (descriptor.origin.place(), descriptor.origin.name);
+                faults.extend(found.iter().map(|fault| format!("{place}: {name}: {fault}")));
+            }
         }
     }
     faults.extend(shared_durables(&subscribers));
@@ -81,7 +87,10 @@ pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<Str
 }
 
 /// `None` for what this version does not run; the check of the registry reports it.
-fn subscriber(descriptor: &'static SubscriberDescriptor, config: &Config) -> Result<Option<SubscriberPlan>, String> {
+fn subscriber(
+    descriptor: &'static SubscriberDescriptor,
+    config: &Config,
+) -> Result<Option<SubscriberPlan>, Vec<String>> {
     let (namespace, function) = (&config.namespace, descriptor.origin.name);
     let settings = SubscriberSettings::of(descriptor);
     let call = match (descriptor.source, descriptor.call, settings.batch) {
@@ -90,8 +99,14 @@ fn subscriber(descriptor: &'static SubscriberDescriptor, config: &Config) -> Res
         _ => return Ok(None),
     };
     let durable = descriptor.options.durable.map_or_else(|| format!("{}-{function}", namespace.app()), str::to_owned);
-    natspubsub_grammar::check_name(&durable).map_err(|fault| format!("the durable: {fault}"))?;
-    let patterns = patterns(descriptor, config)?;
+    let mut faults = Vec::new();
+    if let Err(fault) = natspubsub_grammar::check_name(&durable) {
+        faults.push(format!("the durable: {fault}"));
+    }
+    let patterns = patterns(descriptor, config, &mut faults);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     let (stream, filters) = source(descriptor.source, &patterns, namespace);
     Ok(Some(SubscriberPlan {
         origin: descriptor.origin,
@@ -102,6 +117,7 @@ fn subscriber(descriptor: &'static SubscriberDescriptor, config: &Config) -> Res
         durable,
         settings,
         source: descriptor.source,
+        publishes: descriptor.options.publishes,
         call,
     }))
 }
@@ -121,37 +137,43 @@ fn source(source: Source, patterns: &[Pattern], namespace: &Namespace) -> (Strin
 }
 
 /// The patterns of a subscriber; the server refuses two that overlap in one consumer (10138).
-fn patterns(descriptor: &SubscriberDescriptor, config: &Config) -> Result<Vec<Pattern>, String> {
+fn patterns(descriptor: &SubscriberDescriptor, config: &Config, faults: &mut Vec<String>) -> Vec<Pattern> {
     let mut patterns: Vec<Pattern> = Vec::new();
     for topic in descriptor.patterns {
-        let pattern = bound(&Pattern::topic(topic).map_err(|fault| fault.to_string())?, config)?;
+        let pattern = match Pattern::topic(topic) {
+            Ok(pattern) => bound(&pattern, config, faults),
+            Err(fault) => {
+                faults.push(fault.to_string());
+                continue;
+            }
+        };
         if let Some((other, example)) = patterns.iter().find_map(|other| Some((other, other.overlaps(&pattern)?))) {
-            return Err(format!(
+            faults.push(format!(
                 "it subscribes to {other} and {pattern}, which both match {example:?}; keep the wider one"
             ));
         }
         patterns.push(pattern);
     }
-    Ok(patterns)
+    patterns
 }
 
 /// The pattern with a value from the configuration for each `${name}`.
-fn bound(pattern: &Pattern, config: &Config) -> Result<Pattern, String> {
-    let missing: Vec<&str> = pattern.bound().filter(|name| config.binding(name).is_none()).collect();
-    if let Some(name) = missing.first() {
+fn bound(pattern: &Pattern, config: &Config, faults: &mut Vec<String>) -> Pattern {
+    for name in pattern.bound().filter(|name| config.binding(name).is_none()) {
         let variable = name.to_ascii_uppercase();
-        return Err(format!(
+        faults.push(format!(
             "\"{pattern}\" needs a value for ${{{name}}}; set NATSPUBSUB_BIND_{variable}, `{name}` under [bind] in natspubsub.toml, or Config::builder().bind(\"{name}\", ..)"
         ));
     }
-    Ok(pattern.bind(|name| config.binding(name)))
+    pattern.bind(|name| config.binding(name))
 }
 
 /// Two subscribers on one durable would each get half of the messages.
 fn shared_durables(subscribers: &[SubscriberPlan]) -> Vec<String> {
     let mut first: HashMap<(&str, &str), &SubscriberPlan> = HashMap::new();
     let mut faults = Vec::new();
-    for subscriber in subscribers {
+    // An ephemeral consumer has a name of its own in each process.
+    for subscriber in subscribers.iter().filter(|subscriber| !subscriber.settings.ephemeral) {
         if let Some(other) = first.insert((&subscriber.stream, &subscriber.durable), subscriber) {
             let (here, there) = (subscriber.origin.place(), other.origin.place());
             let (function, other_function) = (subscriber.origin.name, other.origin.name);

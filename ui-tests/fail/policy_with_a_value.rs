@@ -1,0 +1,15 @@
+use natspubsub::prelude::*;
+
+#[derive(Debug, HandlerError)]
+#[infrastructure = "5s"]
+struct Down;
+
+impl std::fmt::Display for Down {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Ok(())
+    }
+}
+
+impl std::error::Error for Down {}
+
+fn main() {}
