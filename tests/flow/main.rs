@@ -22,4 +22,5 @@ mod releases;
 mod server_restart;
 mod shutdown;
 mod stalls;
+mod storm;
 mod unreadable_headers;

@@ -38,6 +38,10 @@ fn line(subscriber: &SubscriberPlan) -> String {
     let SubscriberPlan { origin, durable, settings, .. } = subscriber;
     let (function, place) = (origin.name, origin.place());
     let topics = subscriber.topics.join(", ");
-    let (concurrency, attempts) = (settings.concurrency, settings.max_attempts);
-    format!("{topics} -> {function} (durable {durable}, concurrency {concurrency}, max_attempts {attempts}) {place}")
+    let attempts = settings.max_attempts;
+    let pace = match settings.batch {
+        Some(batch) => format!("batches of {}, {} at once", batch.max, batch.at_once),
+        None => format!("concurrency {}", settings.concurrency),
+    };
+    format!("{topics} -> {function} (durable {durable}, {pace}, max_attempts {attempts}) {place}")
 }
