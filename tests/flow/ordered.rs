@@ -122,3 +122,37 @@ async fn parked_keys_take_no_places_of_the_others() {
     assert!(place(0) < place(1), "{order:?}");
     running.shutdown().await;
 }
+
+#[topic_subscriber("pair.kept", ordered_by = "key", concurrency = 2, backoff = "60s", max_backoff = "60s")]
+async fn keeps(pair: serde_json::Value, ctx: Context, State(order): State<Order>) -> Result<(), std::io::Error> {
+    if pair["number"] == 0 && ctx.deliveries() == 1 {
+        return Err(std::io::Error::other("not now"));
+    }
+    order.lock().unwrap().push(u32::try_from(pair["number"].as_u64().unwrap()).unwrap());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_shutdown_gives_back_a_parked_key_with_everything_behind_it() {
+    let order = Order::default();
+    let url = format!("memory:{}", unique("pairs"));
+    let start = || {
+        let app = App::builder().config(config(&url, "pairs")).state(order.clone()).subscriber(keeps {});
+        app.build().unwrap().start()
+    };
+    let keeps_the_broker = Publisher::connect(config(&url, "pairs")).await.unwrap();
+    let first = start().await.unwrap();
+    for number in 0..4 {
+        let pair = serde_json::json!({ "key": "a", "number": number });
+        keeps_the_broker.publish("pair.kept", &pair).await.unwrap();
+    }
+    first.wait_until(|stats| stats.received == 4, LIMIT).await.unwrap();
+    let started = std::time::Instant::now();
+    let report = first.shutdown().await;
+    assert!(started.elapsed() < Duration::from_secs(10), "it does not wait for the backoff: {:?}", started.elapsed());
+    assert_eq!((report.released, report.processed), (4, 0), "{report:?}");
+    let second = start().await.unwrap();
+    second.wait_until(|stats| stats.processed == 4, LIMIT).await.unwrap();
+    second.shutdown().await;
+    assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3]);
+}

@@ -60,10 +60,10 @@ impl App {
         let mut running = RunningApp {
             publisher,
             config: self.config,
+            stop: shared.stopping.clone(),
             shared,
             report,
             subscribers: Vec::new(),
-            stop: CancellationToken::new(),
             cut: CancellationToken::new(),
             workers: JoinSet::new(),
             io: Some(io),
@@ -88,6 +88,7 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
         layers: app.registry.middleware.iter().map(|layer| layer.middleware.clone()).collect(),
         keeper: Arc::new(Keeper::new(app.clock.clone(), shortest.unwrap_or(KEEPER_ACK_WAIT))),
         stats: Arc::default(),
+        stopping: CancellationToken::new(),
     }
 }
 

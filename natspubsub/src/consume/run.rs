@@ -20,15 +20,25 @@ const HOLD_MIN: Duration = Duration::from_millis(10);
 /// How long a message waits whose attempts could not be counted.
 const UNCOUNTED_DELAY: Duration = Duration::from_secs(5);
 
+/// Whether a run came to an end of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    Settled,
+    /// It was given back before it could run, because the application ends.
+    Released,
+}
+
 /// Handles one delivery and settles it.
-pub(super) async fn run(subscriber: Arc<Subscriber>, hand: Arc<InHand>) {
+pub(super) async fn run(subscriber: Arc<Subscriber>, hand: Arc<InHand>) -> Ended {
     let (context, delivery) = incoming::read(&subscriber, &hand);
     // Code of the user also runs outside the handler: in `Drop` after a timeout, in the text of an error.
     let caught = AssertUnwindSafe(settlement(&subscriber, &hand, delivery)).catch_unwind().await;
     let settlement = caught.unwrap_or_else(|panic| {
         decide(&facts(&subscriber, hand.received().deliveries), &Outcome::Failed(panicked(panic)))
     });
+    let ended = if settlement == Settlement::Release { Ended::Released } else { Ended::Settled };
     settle(&subscriber, &hand, &context, settlement).await;
+    ended
 }
 
 async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Delivery, Failure>) -> Settlement {
@@ -51,7 +61,7 @@ async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Del
         Err(failure) => return decide(&facts(subscriber, attempt), &Outcome::Failed(failure)),
     };
     loop {
-        let outcome = attempted(subscriber, delivery.clone()).await;
+        let Some(outcome) = attempted(subscriber, delivery.clone()).await else { return Settlement::Release };
         match decide(&facts(subscriber, attempt), &outcome) {
             // Held in hand, kept alive by the keeper: what is down costs no attempt, and the breaker says when it is
             // tried again.
@@ -61,8 +71,11 @@ async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Del
                 subscriber.memory.note_failure(hand, subscriber.shared.clock.now());
                 tracing::warn!(consumer = %subscriber.durable, attempt, ?delay, error, "retry; its key is parked");
                 let parked = subscriber.parking.enter();
-                subscriber.shared.clock.sleep(delay).await;
+                let slept = unless_stopping(subscriber, subscriber.shared.clock.sleep(delay)).await;
                 drop(parked);
+                if slept.is_none() {
+                    return Settlement::Release;
+                }
                 subscriber.shared.stats.retried();
                 attempt += 1;
                 delivery = delivery.at_attempt(attempt);
@@ -72,19 +85,28 @@ async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Del
     }
 }
 
-/// One run of the handler, when pace and breaker permit it.
-async fn attempted(subscriber: &Subscriber, delivery: Delivery) -> Outcome {
+/// What only waits ends when the drain begins: it could outlast it, and another process can begin at once.
+async fn unless_stopping<T>(subscriber: &Subscriber, wait: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        ended = wait => Some(ended),
+        () = subscriber.shared.stopping.cancelled() => None,
+    }
+}
+
+/// One run of the handler, when pace and breaker permit it; `None` when the drain began before they did.
+async fn attempted(subscriber: &Subscriber, delivery: Delivery) -> Option<Outcome> {
     let clock = &*subscriber.shared.clock;
     if let Some(pace) = &subscriber.pace {
-        pace.turn(clock).await;
+        unless_stopping(subscriber, pace.turn(clock)).await?;
     }
-    let permit = subscriber.breaker.admit(clock).await;
+    let permit = unless_stopping(subscriber, subscriber.breaker.admit(clock)).await?;
     let outcome = call(subscriber, delivery).await;
     if permit.ended(verdict(&outcome), clock.monotonic()) {
         let reason = format!("{outcome:?}");
         tracing::warn!(consumer = %subscriber.durable, reason, "the circuit is open: pulling stops, what is in hand is held");
     }
-    outcome
+    Some(outcome)
 }
 
 /// What the breaker makes of an outcome: a message that is at fault itself says that everything else works.

@@ -66,6 +66,8 @@ pub(super) enum Settlement {
     Dead { reason: DeadReason, error: String },
     /// Something that every message needs is down: hold the delivery and run it again after the pause.
     Hold { pause: Duration, error: String },
+    /// It only waits, and the application ends: give it back.
+    Release,
 }
 
 /// Whether an attempt beyond the last was delivered: nobody counted, because whoever ran it died. Such a message is
@@ -140,6 +142,7 @@ pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Con
                 stats.retried();
             }
         }
+        Settlement::Release => release(subscriber, hand).await,
         Settlement::Dead { reason, error } if subscriber.plan.settings.dead_letter => {
             settle_dead(subscriber, hand, context, reason, error).await;
         }

@@ -11,6 +11,8 @@ use super::pace::Pace;
 use super::parking::Parking;
 use super::polls::Polls;
 use super::stats::StatsBoard;
+use tokio_util::sync::CancellationToken;
+
 use crate::clock::SharedClock;
 use crate::error::Result;
 use crate::handler::{Batcher, CallFuture, Delivery, DynMiddleware, Services, Target};
@@ -28,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) layers: Arc<[Arc<dyn DynMiddleware>]>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) stats: Arc<StatsBoard>,
+    /// Set when the drain begins: what only waits is given back.
+    pub(crate) stopping: CancellationToken,
 }
 
 /// What the messages of a subscriber are handed to.

@@ -13,7 +13,7 @@ use super::in_hand::InHand;
 use super::incoming;
 use super::lanes::{Key, Lanes};
 use super::polls::Counted;
-use super::run::run;
+use super::run::{Ended, run};
 use super::settle::release;
 use super::subscriber::Subscriber;
 
@@ -21,7 +21,7 @@ use super::subscriber::Subscriber;
 pub(crate) struct Worker {
     subscriber: Arc<Subscriber>,
     intake: UnboundedReceiver<Arc<InHand>>,
-    running: FuturesUnordered<Counted<Option<Key>>>,
+    running: FuturesUnordered<Counted<(Option<Key>, Ended)>>,
     lanes: Lanes,
 }
 
@@ -40,7 +40,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = cut.cancelled() => break,
-                Some(key) = self.running.next(), if !self.running.is_empty() => self.ended(key),
+                Some((key, ended)) = self.running.next(), if !self.running.is_empty() => self.ended(key, ended),
                 hand = self.intake.recv(), if open && busy < concurrency => match hand {
                     Some(hand) => self.begin(hand),
                     None => open = false,
@@ -63,17 +63,31 @@ impl Worker {
         }
     }
 
-    fn ended(&mut self, key: Option<Key>) {
+    fn ended(&mut self, key: Option<Key>, ended: Ended) {
         let Some(key) = key else { return };
-        if let Some(hand) = self.lanes.leave(&key) {
-            self.push(Some(key), hand);
+        while let Some(hand) = self.lanes.leave(&key) {
+            match ended {
+                Ended::Settled => return self.push(Some(key), hand),
+                // Those behind a message that was given back would run before it.
+                Ended::Released => self.push_release(hand),
+            }
         }
     }
 
     fn push(&mut self, key: Option<Key>, hand: Arc<InHand>) {
         let (subscriber, sequence) = (self.subscriber.clone(), hand.sequence());
-        let run = run(subscriber.clone(), hand).map(|()| key).boxed();
+        let run = run(subscriber.clone(), hand).map(|ended| (key, ended)).boxed();
         self.running.push(Counted { subscriber, sequence, run });
+    }
+
+    fn push_release(&mut self, hand: Arc<InHand>) {
+        let (subscriber, sequence) = (self.subscriber.clone(), hand.sequence());
+        let holder = subscriber.clone();
+        let run = async move {
+            release(&holder, &hand).await;
+            (None, Ended::Released)
+        };
+        self.running.push(Counted { subscriber, sequence, run: run.boxed() });
     }
 
     /// Gives back everything that did not end: handlers are dropped first, so that nothing runs here when it is

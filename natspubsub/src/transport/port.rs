@@ -158,7 +158,8 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Deletes a consumer; one that does not exist is fine.
     async fn delete_consumer(&self, stream: &str, name: &str) -> Result<()>;
 
-    /// The messages of a consumer that were never delivered; `None` if it does not exist.
+    /// The messages of a consumer that were never delivered and could be now: none while `max_ack_pending` is reached.
+    /// `None` if it does not exist.
     async fn backlog(&self, stream: &str, durable: &str) -> Result<Option<u64>>;
 
     /// Opens the pull of a durable consumer.

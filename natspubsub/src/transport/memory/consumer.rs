@@ -106,8 +106,11 @@ impl Consumer {
         Ok(())
     }
 
-    /// Messages that were never delivered.
+    /// Messages that were never delivered and could be now.
     pub(super) fn backlog(&self, messages: &BTreeMap<u64, Kept>) -> u64 {
+        if self.pending.len() as u64 >= self.ack_pending_max {
+            return 0;
+        }
         let mine =
             messages.range(self.next..).filter(|(sequence, kept)| self.matches(kept) && !self.is_left_out(**sequence));
         mine.count() as u64

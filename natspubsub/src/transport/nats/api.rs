@@ -47,7 +47,7 @@ pub(super) struct Pending {
     pub(super) delivered: u64,
     /// Messages in between without an answer.
     pub(super) unanswered: u64,
-    /// Messages that were never delivered.
+    /// Messages that were never delivered and could be now.
     pub(super) backlog: u64,
     /// The subjects that it reads; none is every one.
     pub(super) filters: Vec<String>,
@@ -141,7 +141,10 @@ pub(super) async fn pending(client: &Client, stream: &str, consumer: &str) -> Re
     let many = config.get("filter_subjects").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let one = Some(config_text(&config, "filter_subject")).filter(|filter| !filter.is_empty());
     let filters = many.chain(one).map(str::to_owned).collect();
-    Ok(Some(Pending { answered, delivered, unanswered: reply.num_ack_pending, backlog: reply.num_pending, filters }))
+    let unanswered = reply.num_ack_pending;
+    let window = config.get("max_ack_pending").and_then(Value::as_u64);
+    let backlog = if window.is_some_and(|window| unanswered >= window) { 0 } else { reply.num_pending };
+    Ok(Some(Pending { answered, delivered, unanswered, backlog, filters }))
 }
 
 /// A stored message, or `None` if it does not exist any more.

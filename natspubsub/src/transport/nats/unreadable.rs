@@ -9,6 +9,7 @@ use async_nats::{Client, HeaderName, HeaderValue, StatusCode};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use futures::StreamExt;
 use jiff::Timestamp;
 use natspubsub_grammar::Pattern;
 use serde::Deserialize;
@@ -22,6 +23,9 @@ use crate::transport::port::Received;
 
 /// The most messages that are looked at, the newest first: what broke the connection was delivered last.
 const LOOK_MAX: u64 = 2_000;
+
+/// Requests on their way at once: a reconnect must not wait for each.
+const LOOKS_AT_ONCE: usize = 64;
 
 /// A stored message as the JetStream API gives it.
 #[derive(Debug, Deserialize)]
@@ -48,14 +52,18 @@ pub(super) async fn unreadable(client: &Client, stream: &str, consumer: &str) ->
     if unanswered == 0 {
         return Ok(found);
     }
-    for sequence in (answered + 1..=delivered).rev().take(usize::try_from(LOOK_MAX).unwrap_or(usize::MAX)) {
+    let first = delivered.saturating_sub(LOOK_MAX).max(answered) + 1;
+    let looks = (first..=delivered).map(|sequence| {
         let request = json!({ "seq": sequence });
-        let Some(stored) = api::message(client, stream, &request).await? else { continue };
+        async move { api::message(client, stream, &request).await }
+    });
+    let mut looks = futures::stream::iter(looks).buffered(LOOKS_AT_ONCE);
+    while let Some(stored) = looks.next().await {
+        let Some(stored) = stored? else { continue };
         if let Some(fault) = stored.fault().filter(|_| is_own(&stored.subject)) {
             found.push(stored.received(stream, consumer, fault));
         }
     }
-    found.reverse();
     Ok(found)
 }
 
