@@ -1,6 +1,6 @@
 //! `ordered_by`: messages of one key run one after the other, in the order in which they arrived.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -14,21 +14,44 @@ pub(super) type Key = String;
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     waiting: HashMap<Key, VecDeque<Arc<InHand>>>,
+    /// Keys of which a message was given back: nothing of them runs here any more.
+    closed: HashSet<Key>,
+}
+
+/// What happens with a message of a key.
+#[derive(Debug)]
+pub(super) enum Entered {
+    /// It runs now.
+    Runs(Arc<InHand>),
+    /// It waits for those before it.
+    Waits,
+    /// One before it was given back, and it must not overtake.
+    Closed(Arc<InHand>),
 }
 
 impl Lanes {
-    /// Lets a message into its lane; it is returned if it may run now.
-    pub(super) fn enter(&mut self, key: &Key, hand: Arc<InHand>) -> Option<Arc<InHand>> {
+    /// Lets a message into its lane.
+    pub(super) fn enter(&mut self, key: &Key, hand: Arc<InHand>) -> Entered {
+        if self.closed.contains(key) {
+            return Entered::Closed(hand);
+        }
         match self.waiting.get_mut(key) {
             Some(lane) => {
                 lane.push_back(hand);
-                None
+                Entered::Waits
             }
             None => {
                 self.waiting.insert(key.clone(), VecDeque::new());
-                Some(hand)
+                Entered::Runs(hand)
             }
         }
+    }
+
+    /// A message of the lane was given back, because the application ends; those behind it, which are returned, and
+    /// those that still come would overtake it.
+    pub(super) fn close(&mut self, key: &Key) -> VecDeque<Arc<InHand>> {
+        self.closed.insert(key.clone());
+        self.waiting.remove(key).unwrap_or_default()
     }
 
     /// The message of a lane has ended; the next one of the lane runs.

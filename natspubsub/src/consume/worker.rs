@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::in_hand::InHand;
 use super::incoming;
-use super::lanes::{Key, Lanes};
+use super::lanes::{Entered, Key, Lanes};
 use super::polls::Counted;
 use super::run::{Ended, run};
 use super::settle::release;
@@ -55,22 +55,23 @@ impl Worker {
     fn begin(&mut self, hand: Arc<InHand>) {
         match incoming::key(&self.subscriber, &hand) {
             None => self.push(None, hand),
-            Some(key) => {
-                if let Some(hand) = self.lanes.enter(&key, hand) {
-                    self.push(Some(key), hand);
-                }
-            }
+            Some(key) => match self.lanes.enter(&key, hand) {
+                Entered::Runs(hand) => self.push(Some(key), hand),
+                Entered::Waits => {}
+                Entered::Closed(hand) => self.push_release(hand),
+            },
         }
     }
 
     fn ended(&mut self, key: Option<Key>, ended: Ended) {
         let Some(key) = key else { return };
-        while let Some(hand) = self.lanes.leave(&key) {
-            match ended {
-                Ended::Settled => return self.push(Some(key), hand),
-                // Those behind a message that was given back would run before it.
-                Ended::Released => self.push_release(hand),
+        match ended {
+            Ended::Settled => {
+                if let Some(hand) = self.lanes.leave(&key) {
+                    self.push(Some(key), hand);
+                }
             }
+            Ended::Released => self.lanes.close(&key).into_iter().for_each(|hand| self.push_release(hand)),
         }
     }
 
