@@ -1,9 +1,10 @@
 //! Every attribute and derive on one page, each with a complete example.
 //!
 //! An attribute stands on a function or a type, leaves it as it is, and registers it: what is linked into a program is
-//! found at start. `NATSPUBSUB_DESCRIBE=1` prints everything that was found as JSON, without a server. A wrong subject,
-//! option or signature does not compile; what only shows when crates come together (two subscribers with one durable,
-//! a state that nobody gave) is a fault at start, all of them at once, each with its file and line.
+//! found at start. `NATSPUBSUB_DESCRIBE=1` prints the application as JSON, without a server, unless the declarations are
+//! faulty: then it prints the faults. A wrong subject, option or signature does not compile; what only shows when crates
+//! come together (two subscribers with one durable, a state that nobody gave) is a fault at start, all of them at once,
+//! each with its file and line.
 //!
 //! | attribute | on | what it declares |
 //! |---|---|---|

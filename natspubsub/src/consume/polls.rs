@@ -35,10 +35,10 @@ pub(super) struct Counted<T> {
 impl<T> Future for Counted<T> {
     type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let subscriber = self.subscriber.clone();
-        let _under_way = subscriber.polls.begin(self.sequence);
-        self.run.as_mut().poll(context)
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let Self { subscriber, sequence, run } = self.get_mut();
+        let _under_way = subscriber.polls.begin(*sequence);
+        run.as_mut().poll(context)
     }
 }
 
