@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors of the runtime, lowest first; modules of one row do not use each other.
 const FLOORS: [&[&str]; 10] = [
-    &["error"],
+    &["error", "failpoints"],
     &["subject"],
     &["config", "clock"],
     &["message"],
@@ -128,7 +128,7 @@ fn a_mechanism_is_named_in_one_place() {
 
 #[test]
 fn the_settlement_is_the_only_place_that_answers_a_delivery() {
-    let answers: Vec<String> = sources("natspubsub/src")
+    let answers: std::collections::BTreeSet<String> = sources("natspubsub/src")
         .iter()
         .flat_map(|source| {
             source
@@ -138,7 +138,7 @@ fn the_settlement_is_the_only_place_that_answers_a_delivery() {
                 .collect::<Vec<_>>()
         })
         .collect();
-    assert_eq!(answers, ["natspubsub/src/consume/settle.rs"]);
+    assert_eq!(answers.into_iter().collect::<Vec<_>>(), ["natspubsub/src/consume/answer.rs"]);
 }
 
 #[test]

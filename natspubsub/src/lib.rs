@@ -28,6 +28,7 @@ mod clock;
 mod config;
 mod consume;
 mod error;
+mod failpoints;
 mod handler;
 mod link;
 mod message;

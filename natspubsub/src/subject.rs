@@ -85,6 +85,16 @@ impl Namespace {
         format!("$KV.{}-{}-releases.{durable}.{sequence}.{delivery}", self.env, self.app)
     }
 
+    /// `{env}-{app}-advisories`.
+    pub(crate) fn advisory_stream(&self) -> String {
+        format!("{}-{}-advisories", self.env, self.app)
+    }
+
+    /// What the server says when a message of the application's stream reached the limit of deliveries of a consumer.
+    pub(crate) fn advisory_subjects(&self) -> String {
+        format!("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{}.>", self.stream())
+    }
+
     /// Every subject of the application's dead letters.
     pub(crate) fn dead_letter_subjects(&self) -> String {
         format!("{}.{DEAD_LETTER_TOKEN}.{}.>", self.env, self.app)

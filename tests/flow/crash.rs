@@ -4,31 +4,17 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use natspubsub::Publisher;
-use natspubsub_tests::{Inspector, Journal, NatsServer, WorkerProcess, config, eventually};
+use natspubsub_tests::{Inspector, Job, Workers, eventually};
 
 const JOBS: u64 = 1_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_worker_loses_no_message_and_makes_no_dead_letter() {
-    let server = NatsServer::start().await;
-    let url = server.url();
-    let publisher = Publisher::connect(config(&url, "crash")).await.unwrap();
-    for number in 0..JOBS {
-        publisher.publish("job.created", &serde_json::json!({ "number": number })).await.unwrap();
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::at(folder.path().join("journal"));
-    let path = folder.path().join("journal");
-    let variables = [
-        ("NATS_URL", url.as_str()),
-        ("NATSPUBSUB_ENV", "test"),
-        ("NATSPUBSUB_APP", "crash"),
-        ("WORKER_JOURNAL", path.to_str().unwrap()),
-    ];
-    let log = folder.path().join("log");
+    let scene = Workers::new(env!("CARGO_BIN_EXE_worker"), "crash").await;
+    scene.publish((0..JOBS).map(Job::work)).await;
+    let journal = &scene.journal;
 
-    let first = WorkerProcess::start(env!("CARGO_BIN_EXE_worker"), &variables, &log);
+    let first = scene.start("first", &[]);
     eventually("the first worker is in the middle", Duration::from_secs(30), || async {
         (journal.jobs("end").len() > 100).then_some(())
     })
@@ -38,8 +24,8 @@ async fn a_killed_worker_loses_no_message_and_makes_no_dead_letter() {
     let started_by_first = journal.jobs("start").len();
     assert!(ended_by_first < JOBS as usize, "the kill came in the middle");
 
-    let second = WorkerProcess::start(env!("CARGO_BIN_EXE_worker"), &variables, &log);
-    let inspector = Inspector::connect(&url).await;
+    let second = scene.start("second", &[]);
+    let inspector = Inspector::connect(&scene.server.url()).await;
     eventually("every message is settled", Duration::from_secs(60), || async {
         inspector.is_settled("test-crash-stream", "crash-work").await.then_some(())
     })

@@ -15,7 +15,7 @@ fn a_program_describes_itself_without_connecting() {
     assert_eq!((&subscriber["function"], &subscriber["durable"]), (&"work".into(), &"jobs-work".into()));
     assert_eq!(subscriber["file"], "tests/bin/worker.rs");
     assert!(subscriber["line"].as_u64().unwrap() > 1);
-    assert_eq!(subscriber["payload"], "worker::Job");
+    assert_eq!(subscriber["payload"], "natspubsub_tests::job::Job");
     assert_eq!(subscriber["filters"], serde_json::json!(["development.jobs.job.created"]));
     assert_eq!(subscriber["options"]["ack_wait"], "2s");
     assert_eq!(manifest["streams"][0]["subjects"], serde_json::json!(["development.jobs.>"]));

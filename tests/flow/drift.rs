@@ -50,7 +50,7 @@ async fn a_changed_declaration_is_applied_and_what_others_set_survives() {
     start(App::builder().subscriber(after::subscriber {}), 48).await;
     let consumer = inspector.consumer("test-drift-stream", "drifts").await.config;
     assert_eq!(consumer.description.as_deref(), Some("kept too"));
-    assert_eq!((consumer.ack_wait.as_secs(), consumer.max_deliver), (40, -1));
+    assert_eq!((consumer.ack_wait.as_secs(), consumer.max_deliver), (40, 109));
     assert_eq!(consumer.filter_subjects, ["test.drift.order.created", "test.drift.order.changed"]);
     assert!(consumer.filter_subject.is_empty() && consumer.backoff.is_empty());
 

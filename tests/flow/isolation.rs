@@ -34,8 +34,10 @@ async fn two_applications_share_an_environment() {
     let streams = [
         "KV_test-orders-releases",
         "KV_test-payments-releases",
+        "test-orders-advisories",
         "test-orders-dlq",
         "test-orders-stream",
+        "test-payments-advisories",
         "test-payments-dlq",
         "test-payments-stream",
     ];

@@ -1,15 +1,26 @@
-//! The test harness: real servers on free ports, worker processes, and waiting for conditions with a deadline.
+//! The test harness: real servers on free ports, worker processes, faults, a checker, and waiting for conditions with
+//! a deadline.
 
 mod apps;
+mod checker;
+mod cluster;
 mod eventually;
 mod inspect;
+mod job;
 mod journal;
+mod proxy;
 mod server;
 mod worker;
+mod workers;
 
 pub use apps::{config, unique};
+pub use checker::{Observed, Verdict, inversions};
+pub use cluster::NatsCluster;
 pub use eventually::eventually;
 pub use inspect::Inspector;
+pub use job::{Deed, Job};
 pub use journal::{Entry, Journal};
+pub use proxy::{Mode, Proxy};
 pub use server::NatsServer;
 pub use worker::WorkerProcess;
+pub use workers::Workers;

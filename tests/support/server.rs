@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::eventually;
 
 /// The version that is used when none is asked for.
-const VERSION: &str = "2.15.1";
+pub(crate) const VERSION: &str = "2.15.1";
 
 /// How long a server may take to be ready.
 const READY_LIMIT: Duration = Duration::from_secs(20);
@@ -21,6 +21,7 @@ pub struct NatsServer {
     folder: TempDir,
     port: u16,
     extra: String,
+    version: String,
     process: Option<Child>,
 }
 
@@ -35,14 +36,54 @@ impl NatsServer {
     /// # Panics
     /// When no binary is found or the server is not ready in time.
     pub async fn start_with(extra: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the server");
-        let mut server = Self { folder, port: 0, extra: extra.to_owned(), process: None };
-        server.spawn();
-        let process = server.process.as_ref().map_or(0, Child::id);
-        let ports = server.folder.path().join(format!("nats-server_{process}.ports"));
+        Self::start_version(VERSION, extra).await
+    }
+
+    /// Starts a version of nats-server that `scripts/test.sh --long` has unpacked.
+    ///
+    /// # Panics
+    /// When no binary is found or the server is not ready in time.
+    pub async fn start_version(version: &str, extra: &str) -> Self {
+        let mut server = Self::spawn_on(version, 0, extra);
+        let ports = server.folder.path().join(format!("nats-server_{}.ports", server.process_id()));
         server.port = eventually("the server has written its port", READY_LIMIT, || async { read_port(&ports) }).await;
         server.wait_until_ready().await;
         server
+    }
+
+    /// Starts the process on a port (0 is a free one) and waits for nothing.
+    pub(crate) fn spawn_on(version: &str, port: u16, extra: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the server");
+        let mut server = Self { folder, port, extra: extra.to_owned(), version: version.to_owned(), process: None };
+        server.spawn();
+        server
+    }
+
+    /// The number of the process.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("the server runs").id()
+    }
+
+    /// Sends a signal, such as `SIGUSR2` for the lame-duck mode.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.process_id()).expect("a process id fits");
+        kill(Pid::from_raw(pid), signal).expect("the signal is sent");
+    }
+
+    /// Ends the process as an operator does (SIGTERM), and waits for it.
+    ///
+    /// # Panics
+    /// When it does not run or does not end.
+    pub async fn stop(&mut self) {
+        self.signal(Signal::SIGTERM);
+        let process = std::cell::RefCell::new(self.process.take().expect("the server runs"));
+        eventually("the server ends", READY_LIMIT, || async { process.borrow_mut().try_wait().ok().flatten() }).await;
     }
 
     /// `nats://127.0.0.1:port`.
@@ -70,11 +111,9 @@ impl NatsServer {
     /// # Panics
     /// When it does not run.
     pub async fn freeze_for(&self, duration: Duration) {
-        let id = self.process.as_ref().expect("the server runs").id();
-        let pid = Pid::from_raw(i32::try_from(id).expect("a process id fits"));
-        kill(pid, Signal::SIGSTOP).expect("the server is stopped");
+        self.signal(Signal::SIGSTOP);
         self.stay_away_for(duration).await;
-        kill(pid, Signal::SIGCONT).expect("the server goes on");
+        self.signal(Signal::SIGCONT);
     }
 
     /// The length of an outage: the time itself is what the test needs.
@@ -86,6 +125,12 @@ impl NatsServer {
     pub async fn restart(&mut self) {
         self.spawn();
         self.wait_until_ready().await;
+    }
+
+    /// As [`NatsServer::restart`], with another version on the same store.
+    pub async fn restart_as(&mut self, version: &str) {
+        version.clone_into(&mut self.version);
+        self.restart().await;
     }
 
     fn spawn(&mut self) {
@@ -101,7 +146,7 @@ impl NatsServer {
         let path = folder.join("server.conf");
         std::fs::write(&path, config).expect("the configuration is written");
         let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).expect("a log file");
-        let mut command = Command::new(binary());
+        let mut command = Command::new(binary(&self.version));
         command.arg("-c").arg(&path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.process = Some(command.spawn().expect("nats-server starts"));
     }
@@ -144,14 +189,20 @@ fn read_port(path: &Path) -> Option<u16> {
     ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
 }
 
-/// `NATS_SERVER`, else `nats-server` on the PATH, else what `scripts/test.sh` unpacked.
-fn binary() -> PathBuf {
+/// For the version that is used when none is asked for: `NATS_SERVER`, else `nats-server` on the PATH, else what
+/// `scripts/test.sh` unpacked. Another version is always an unpacked one.
+fn binary(version: &str) -> PathBuf {
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/tools/nats-server-{version}"));
+    if version != VERSION {
+        let file = unpacked.join("nats-server");
+        assert!(file.is_file(), "no nats-server {version}: `scripts/test.sh --long` unpacks it");
+        return file;
+    }
     if let Some(named) = std::env::var_os("NATS_SERVER") {
         return named.into();
     }
     let on_path =
         std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
-    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/tools/nats-server-{VERSION}"));
     let found = on_path.chain([unpacked]).map(|folder| folder.join("nats-server")).find(|file| file.is_file());
     found.expect("no nats-server: set NATS_SERVER, put one on the PATH, or run scripts/test.sh, which installs it")
 }

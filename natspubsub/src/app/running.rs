@@ -113,12 +113,13 @@ impl RunningApp {
         if !problems.is_empty() {
             return Health { status: HealthStatus::Unhealthy, problems };
         }
+        problems.extend(self.subscribers.iter().filter_map(|subscriber| subscriber.pause()));
         let unstored = self.shared.stats.read().unstored;
         if unstored > 0 {
             problems.push(format!("{unstored} attempt(s) to store a dead letter failed; the messages are kept"));
-            return Health { status: HealthStatus::Degraded, problems };
         }
-        Health { status: HealthStatus::Healthy, problems }
+        let status = if problems.is_empty() { HealthStatus::Healthy } else { HealthStatus::Degraded };
+        Health { status, problems }
     }
 
     /// Waits until the counters fulfil a condition.

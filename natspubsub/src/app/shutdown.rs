@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::running::RunningApp;
 use crate::clock::timeout;
 use crate::consume::Stats;
+use crate::failpoints::{Point, Sabotage, reached, sabotaged};
 
 /// How long cut-off workers may take to give back what they hold.
 const RELEASE_LIMIT: Duration = Duration::from_secs(5);
@@ -72,6 +73,7 @@ impl RunningApp {
         let before = self.shared.stats.read();
         let connection = self.shared.transport.connections_made();
         self.stop.cancel();
+        reached(Point::ShutdownAfterStopPull).await;
         let limit = self.config.shutdown_timeout;
         if self.wait_for_workers(limit).await.is_none() {
             tracing::warn!(?limit, "shutdown_timeout is over; the handlers that still run are cut off");
@@ -79,6 +81,9 @@ impl RunningApp {
             if self.wait_for_workers(RELEASE_LIMIT).await.is_none() {
                 tracing::error!("some subscribers did not end; a handler blocks its thread");
             }
+        }
+        if sabotaged(Sabotage::NoFlushOnExit) {
+            return self.shutdown_report(&before, true);
         }
         // A flush of a new connection says nothing about what was written to the one before it.
         let flushed = self.flush().await && connection == self.shared.transport.connections_made();

@@ -68,7 +68,7 @@ impl App {
             workers: JoinSet::new(),
             io: Some(io),
         };
-        for (index, plan) in self.plan.subscribers.iter().enumerate() {
+        for (index, plan) in self.plan.consumers().enumerate() {
             running.start_subscriber(index, plan).await?;
         }
         running.start_keeper();
@@ -88,6 +88,7 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
         layers: app.registry.middleware.iter().map(|layer| layer.middleware.clone()).collect(),
         keeper: Arc::new(Keeper::new(app.clock.clone(), shortest.unwrap_or(KEEPER_ACK_WAIT))),
         stats: Arc::default(),
+        streams: app.plan.streams.iter().cloned().collect(),
         stopping: CancellationToken::new(),
     }
 }

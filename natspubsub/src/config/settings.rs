@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::subject::Namespace;
 
 /// Every setting and its default. An empty default is computed.
-const SETTINGS: [(&str, &str); 12] = [
+const SETTINGS: [(&str, &str); 13] = [
     ("url", "nats://127.0.0.1:4222"),
     ("env", "development"),
     ("app", ""),
@@ -20,6 +20,7 @@ const SETTINGS: [(&str, &str); 12] = [
     ("shutdown_timeout", "30s"),
     ("publish_timeout", "5s"),
     ("publish_attempts", "3"),
+    ("ping_interval", "10s"),
     ("wire_headers", "compact"),
     ("stream_storage", "file"),
     ("stream_max_age", "7d"),
@@ -59,6 +60,7 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
     let shutdown_timeout = reader.duration("shutdown_timeout");
     let publish_timeout = reader.duration("publish_timeout");
     let publish_attempts = reader.number("publish_attempts", 1..=100);
+    let ping_interval = reader.duration("ping_interval");
     let wire_headers = reader.choice("wire_headers", &[WireHeaders::Compact, WireHeaders::Full], wire_headers_name);
     let stream = StreamSettings {
         storage: reader.choice("stream_storage", &[Storage::File, Storage::Memory], storage_name),
@@ -69,6 +71,9 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
     let bindings = reader.bindings();
     if matches!(url, Some(ServerUrl::Memory { .. })) && env.trim().eq_ignore_ascii_case("production") {
         reader.faults.push("url memory: keeps nothing when the process ends; env \"production\" needs a server".into());
+    }
+    if ping_interval.is_zero() && reader.faults.is_empty() {
+        reader.faults.push("ping_interval is zero; write how often the connection is asked, such as \"10s\"".into());
     }
     if stream.duplicate_window > stream.max_age && !stream.max_age.is_zero() {
         reader.faults.push("stream_duplicate_window is longer than stream_max_age; the server refuses that".into());
@@ -81,6 +86,7 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
             shutdown_timeout,
             publish_timeout,
             publish_attempts,
+            ping_interval,
             wire_headers,
             stream,
             bindings,

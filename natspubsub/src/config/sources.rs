@@ -8,7 +8,7 @@ use super::{faults_error, settings};
 use crate::error::Result;
 
 /// The variables of the prefix that are switches of the program rather than settings.
-const SWITCHES: [&str; 4] = ["config", "describe", "plan", "test_url"];
+const SWITCHES: [&str; 6] = ["config", "describe", "failpoints", "plan", "sabotage", "test_url"];
 
 const FILE: &str = "natspubsub.toml";
 const PREFIX: &str = "NATSPUBSUB";

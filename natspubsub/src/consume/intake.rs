@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use super::in_hand::InHand;
 use super::subscriber::Subscriber;
 use crate::clock::timeout;
-use crate::topology::ensure_consumer;
-use crate::transport::{Pull, PullEvent, Received};
+use crate::topology::{Position, restore};
+use crate::transport::{Progress, Pull, PullEvent, Received};
 
 /// How long a pull request waits at the server. A peer that takes over after a restart waits no longer than this.
 const PULL_EXPIRES: Duration = Duration::from_secs(5);
@@ -49,6 +49,10 @@ pub(crate) struct Intake {
     /// Whether something arrived since the last look, and how many looks ago something did.
     arrived: bool,
     looks_without: u32,
+    /// A question to the server that is on its way.
+    asked: Option<BoxFuture<'static, Option<Told>>>,
+    /// How far the consumer was when the server was last asked.
+    position: Option<Position>,
     /// The pause before the next attempt to get the consumer back; short again once something worked.
     heal_pause: Duration,
 }
@@ -58,12 +62,21 @@ enum PullState {
     Healing(BoxFuture<'static, Box<dyn Pull>>),
 }
 
+/// What the server says about the consumer.
+struct Told {
+    position: Position,
+    backlog: u64,
+    /// Whether it was asked because nothing had arrived for a while.
+    in_silence: bool,
+}
+
 /// What the intake waits for.
 enum Step {
     Pulled(PullEvent),
     Healed(Box<dyn Pull>),
     Freed,
     Look,
+    Told(Option<Told>),
     Stop,
 }
 
@@ -77,6 +90,8 @@ impl Intake {
             unsearched: false,
             arrived: false,
             looks_without: 0,
+            asked: None,
+            position: None,
             heal_pause: HEAL_PAUSES.0,
         }
     }
@@ -86,6 +101,7 @@ impl Intake {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         // One timer for all looks: the way of a message sets none.
         let mut look = self.next_look();
+        self.ask(false);
         while !self.worker.is_closed() {
             let subscriber = self.subscriber.clone();
             // Listened to before looking: a breaker that closes in between must not be missed.
@@ -103,9 +119,10 @@ impl Intake {
                 }
                 Step::Freed => {}
                 Step::Look => {
-                    self.look().await;
+                    self.look();
                     look = self.next_look();
                 }
+                Step::Told(told) => self.hear(told),
                 Step::Stop => break,
             }
         }
@@ -132,6 +149,12 @@ impl Intake {
                 PullState::Healing(healing) => Step::Healed(healing.await),
             }
         };
+        let told = async {
+            match &mut self.asked {
+                Some(asked) => asked.await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = stop.cancelled() => Step::Stop,
@@ -140,6 +163,7 @@ impl Intake {
             () = breaker => Step::Freed,
             () = paused => Step::Freed,
             () = look => Step::Look,
+            told = told => Step::Told(told),
         }
     }
 
@@ -190,28 +214,48 @@ impl Intake {
         Box::pin(async move { clock.sleep(LOOK).await })
     }
 
-    /// When nothing has arrived for a while though there is room: asks whether messages wait. If they do, readiness is
-    /// false until one arrives, and the pull is opened anew.
-    async fn look(&mut self) {
-        self.looks_without = if self.arrived { 0 } else { self.looks_without + 1 };
-        self.arrived = false;
-        let subscriber = self.subscriber.clone();
-        let clock = &*subscriber.shared.clock;
-        let waits_itself = subscriber.load.is_full() || subscriber.breaker.pulls_again_in(clock.monotonic()).is_some();
-        let PullState::Open(pull) = &self.pull else { return };
-        if waits_itself || self.looks_without < LOOKS_WITHOUT_MAX || !pull.is_ready() {
-            return;
+    /// Asks the server how far the consumer is: when messages arrive, to know where it would go on if it vanished; when
+    /// none has arrived for a while though there is room, to know whether some wait.
+    fn look(&mut self) {
+        let arrived = std::mem::take(&mut self.arrived);
+        self.looks_without = if arrived { 0 } else { self.looks_without + 1 };
+        let subscriber = &self.subscriber;
+        let now = subscriber.shared.clock.monotonic();
+        let waits_itself = subscriber.load.is_full() || subscriber.breaker.pulls_again_in(now).is_some();
+        let in_silence = self.looks_without >= LOOKS_WITHOUT_MAX && !waits_itself;
+        let is_ready = matches!(&self.pull, PullState::Open(pull) if pull.is_ready());
+        if is_ready && (in_silence || arrived) {
+            self.ask(in_silence);
         }
-        self.looks_without = 0;
-        let asked = subscriber.shared.transport.backlog(&subscriber.stream, &subscriber.durable);
-        match timeout(clock, LOOK_LIMIT, asked).await {
-            Some(Ok(Some(0))) => subscriber.set_stalled(0),
-            Some(Ok(Some(backlog))) => {
-                subscriber.set_stalled(backlog);
+    }
+
+    fn ask(&mut self, in_silence: bool) {
+        if in_silence {
+            self.looks_without = 0;
+        }
+        let subscriber = self.subscriber.clone();
+        self.asked = Some(Box::pin(async move {
+            let Subscriber { shared, stream, durable, .. } = &*subscriber;
+            let both = async {
+                let stream_made_at = shared.transport.stream_made_at(stream).await.ok()??;
+                let Progress { answered, backlog } = shared.transport.progress(stream, durable).await.ok()??;
+                Some(Told { position: Position { stream_made_at, answered }, backlog, in_silence })
+            };
+            timeout(&*shared.clock, LOOK_LIMIT, both).await.flatten()
+        }));
+    }
+
+    /// A consumer that is gone, or a server that does not answer, ends the pull by itself. If messages wait and none
+    /// arrives, readiness is false until one does, and the pull is opened anew.
+    fn hear(&mut self, told: Option<Told>) {
+        self.asked = None;
+        let Some(Told { position, backlog, in_silence }) = told else { return };
+        self.position = Some(position);
+        if in_silence && !self.arrived {
+            self.subscriber.set_stalled(backlog);
+            if backlog > 0 {
                 self.heal(&format!("{backlog} message(s) wait, and none arrives"));
             }
-            // A consumer that is gone, or a server that does not answer, ends the pull by itself.
-            Some(Ok(None) | Err(_)) | None => {}
         }
     }
 
@@ -220,7 +264,7 @@ impl Intake {
             self.subscriber.set_stalled(0);
         }
         let subscriber = &self.subscriber;
-        subscriber.shared.stats.received();
+        subscriber.stats.received();
         subscriber.load.add();
         let ack_wait = subscriber.plan.settings.ack_wait;
         let hand = subscriber.shared.keeper.hold(subscriber.index, received, ack_wait);
@@ -266,7 +310,7 @@ impl Intake {
         tracing::error!(consumer = %durable, %stream, reason, "the consumer is lost; getting it back");
         self.outstanding = 0;
         self.subscriber.set_healing(true);
-        self.pull = PullState::Healing(Box::pin(reopen(self.subscriber.clone(), self.heal_pause)));
+        self.pull = PullState::Healing(Box::pin(reopen(self.subscriber.clone(), self.position, self.heal_pause)));
         self.heal_pause = (self.heal_pause * 2).min(HEAL_PAUSES.1);
     }
 
@@ -290,13 +334,14 @@ impl Intake {
     }
 }
 
-async fn reopen(subscriber: Arc<Subscriber>, mut pause: Duration) -> Box<dyn Pull> {
+async fn reopen(subscriber: Arc<Subscriber>, position: Option<Position>, mut pause: Duration) -> Box<dyn Pull> {
     let (_, longest) = HEAL_PAUSES;
     let transport = &subscriber.shared.transport;
     loop {
         subscriber.shared.clock.sleep(pause).await;
         pause = (pause * 2).min(longest);
-        if let Err(error) = ensure_consumer(&subscriber.plan, transport.as_ref()).await {
+        let restored = restore(&subscriber.plan, &subscriber.shared.streams, position, transport.as_ref());
+        if let Err(error) = restored.await {
             tracing::warn!(consumer = %subscriber.durable, %error, "the consumer is not back yet");
             continue;
         }

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::Notify;
 
+use crate::failpoints::{Sabotage, sabotaged};
+
 /// The load of one subscriber and its limit.
 #[derive(Debug)]
 pub(super) struct Load {
@@ -17,7 +19,10 @@ pub(super) struct Load {
 impl Load {
     /// Room for `concurrency` running and `prefetch` waiting deliveries.
     pub(super) fn new(concurrency: u32, prefetch: u32) -> Self {
-        let capacity = concurrency.saturating_add(prefetch);
+        let capacity = match sabotaged(Sabotage::UnlimitedPrefetch) {
+            false => concurrency.saturating_add(prefetch),
+            true => u32::MAX / 2,
+        };
         // One request for many messages, but never so late that a handler's place stays empty.
         let worth = (prefetch / 2).min(capacity / 4).max(1);
         Self { capacity, worth, in_hand: AtomicU32::new(0), freed: Notify::new() }

@@ -1,7 +1,9 @@
 //! Consuming: pull, dispatch, run, decide, settle.
 
+mod answer;
 mod breaker;
 mod dead_letter;
+mod failure_memory;
 mod in_hand;
 mod incoming;
 mod intake;
@@ -17,6 +19,7 @@ mod run;
 mod settle;
 mod stats;
 mod subscriber;
+mod sweep;
 mod worker;
 
 pub(crate) use intake::Intake;

@@ -6,19 +6,23 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
+use super::answer::{answer_too_early, settle};
 use super::breaker::Verdict;
 use super::in_hand::InHand;
 use super::incoming;
 use super::releases;
-use super::settle::{DeadReason, Facts, Settlement, crashed, decide, settle};
+use super::settle::{DeadReason, Facts, Settlement, crashed, decide};
 use super::subscriber::Subscriber;
-use crate::handler::{Delivery, Failure, FailureClass, Next, Outcome, guard, panicked};
+use super::sweep::sweep;
+use crate::failpoints::{Point, Sabotage, reached, sabotaged};
+use crate::handler::{Delivery, Failure, FailureClass, Next, Outcome, Target, guard, panicked};
+use crate::transport::Answer;
 
 /// A held message is run again no sooner than this, whatever pause an error asks for.
 const HOLD_MIN: Duration = Duration::from_millis(10);
 
-/// How long a message waits whose attempts could not be counted.
-const UNCOUNTED_DELAY: Duration = Duration::from_secs(5);
+/// The pause before the attempts of a message are counted again.
+const UNCOUNTED_PAUSE: Duration = Duration::from_secs(1);
 
 /// Whether a run came to an end of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +34,17 @@ pub(super) enum Ended {
 
 /// Handles one delivery and settles it.
 pub(super) async fn run(subscriber: Arc<Subscriber>, hand: Arc<InHand>) -> Ended {
+    reached(Point::AfterDeliver).await;
+    if sabotaged(Sabotage::AckBeforeHandler) {
+        answer_too_early(&subscriber, &hand, Answer::Ack).await;
+    }
+    let Some(target) = subscriber.target() else {
+        sweep(&subscriber, &hand).await;
+        return Ended::Settled;
+    };
     let (context, delivery) = incoming::read(&subscriber, &hand);
     // Code of the user also runs outside the handler: in `Drop` after a timeout, in the text of an error.
-    let caught = AssertUnwindSafe(settlement(&subscriber, &hand, delivery)).catch_unwind().await;
+    let caught = AssertUnwindSafe(settlement(&subscriber, target, &hand, delivery)).catch_unwind().await;
     let settlement = caught.unwrap_or_else(|panic| {
         decide(&facts(&subscriber, hand.received().deliveries), &Outcome::Failed(panicked(panic)))
     });
@@ -41,18 +53,19 @@ pub(super) async fn run(subscriber: Arc<Subscriber>, hand: Arc<InHand>) -> Ended
     ended
 }
 
-async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Delivery, Failure>) -> Settlement {
+async fn settlement(
+    subscriber: &Subscriber,
+    target: Target<'_>,
+    hand: &InHand,
+    delivery: Result<Delivery, Failure>,
+) -> Settlement {
     if let Some(unstored) = subscriber.memory.unstored(hand) {
         return Settlement::Dead { reason: unstored.reason, error: unstored.error };
     }
     if let Some(fault) = &hand.received().fault {
         return Settlement::Dead { reason: DeadReason::Undecodable, error: fault.clone() };
     }
-    let mut attempt = match releases::attempt(subscriber, hand).await {
-        Ok(attempt) => attempt,
-        // Without the count, the message could become a dead letter too early; it comes again instead.
-        Err(error) => return Settlement::Retry { delay: UNCOUNTED_DELAY, error: crate::error::chain(&error) },
-    };
+    let Some(mut attempt) = counted(subscriber, hand).await else { return Settlement::Release };
     if let Some(crash) = crashed(&facts(subscriber, attempt)) {
         return crash;
     }
@@ -61,7 +74,7 @@ async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Del
         Err(failure) => return decide(&facts(subscriber, attempt), &Outcome::Failed(failure)),
     };
     loop {
-        let Some(outcome) = attempted(subscriber, delivery.clone()).await else { return Settlement::Release };
+        let Some(outcome) = attempted(subscriber, target, delivery.clone()).await else { return Settlement::Release };
         match decide(&facts(subscriber, attempt), &outcome) {
             // Held in hand, kept alive by the keeper: what is down costs no attempt, and the breaker says when it is
             // tried again.
@@ -76,11 +89,25 @@ async fn settlement(subscriber: &Subscriber, hand: &InHand, delivery: Result<Del
                 if slept.is_none() {
                     return Settlement::Release;
                 }
-                subscriber.shared.stats.retried();
+                subscriber.stats.retried();
                 attempt += 1;
                 delivery = delivery.at_attempt(attempt);
             }
             settlement => return settlement,
+        }
+    }
+}
+
+/// The number of this attempt. Until it can be counted the message is held: it could become a dead letter too early,
+/// or, given back, be overtaken by its key. `None` when the drain began before.
+async fn counted(subscriber: &Subscriber, hand: &InHand) -> Option<u64> {
+    loop {
+        match releases::attempt(subscriber, hand).await {
+            Ok(attempt) => return Some(attempt),
+            Err(error) => {
+                tracing::warn!(consumer = %subscriber.durable, sequence = hand.sequence(), %error, "the attempts cannot be counted; the message is held");
+                unless_stopping(subscriber, subscriber.shared.clock.sleep(UNCOUNTED_PAUSE)).await?;
+            }
         }
     }
 }
@@ -95,13 +122,14 @@ async fn unless_stopping<T>(subscriber: &Subscriber, wait: impl Future<Output = 
 }
 
 /// One run of the handler, when pace and breaker permit it; `None` when the drain began before they did.
-async fn attempted(subscriber: &Subscriber, delivery: Delivery) -> Option<Outcome> {
+async fn attempted(subscriber: &Subscriber, target: Target<'_>, delivery: Delivery) -> Option<Outcome> {
     let clock = &*subscriber.shared.clock;
     if let Some(pace) = &subscriber.pace {
         unless_stopping(subscriber, pace.turn(clock)).await?;
     }
     let permit = unless_stopping(subscriber, subscriber.breaker.admit(clock)).await?;
-    let outcome = call(subscriber, delivery).await;
+    let outcome = call(subscriber, target, delivery).await;
+    reached(Point::AfterHandlerBeforeAck).await;
     if permit.ended(verdict(&outcome), clock.monotonic()) {
         let reason = format!("{outcome:?}");
         tracing::warn!(consumer = %subscriber.durable, reason, "the circuit is open: pulling stops, what is in hand is held");
@@ -131,8 +159,8 @@ fn facts(subscriber: &Subscriber, attempt: u64) -> Facts<'_> {
 }
 
 /// Calls middleware and handler under the time limit; a panic is an outcome.
-async fn call(subscriber: &Subscriber, delivery: Delivery) -> Outcome {
-    let chain = async { Next::new(&subscriber.shared.layers, subscriber.target()).run(delivery).await };
+async fn call(subscriber: &Subscriber, target: Target<'_>, delivery: Delivery) -> Outcome {
+    let chain = async { Next::new(&subscriber.shared.layers, target).run(delivery).await };
     let limit = subscriber.plan.settings.timeout.filter(|_| subscriber.plan.settings.batch.is_none());
     guard(&*subscriber.shared.clock, limit, chain).await.unwrap_or_else(Outcome::Failed)
 }

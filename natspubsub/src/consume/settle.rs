@@ -1,20 +1,11 @@
-//! What happens to a delivery: one pure decision, and the only code that acknowledges, delays or ends a delivery.
+//! How a delivery ends: one pure decision.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::dead_letter::{self, Failed};
-use super::in_hand::InHand;
-use super::releases;
 use super::retry::delay;
-use super::subscriber::{Shared, Subscriber};
 use crate::handler::{FailureClass, Outcome};
-use crate::message::Context;
 use crate::topology::RetryPolicy;
-use crate::transport::Answer;
-
-/// How often an acknowledgement with `confirm_ack` is sent.
-const CONFIRM_ATTEMPTS: u32 = 2;
 
 /// Why a message became a dead letter, as the header `x-dlq-reason` says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,141 +109,6 @@ fn again(facts: &Facts<'_>, after: Option<Duration>, reason: DeadReason, error: 
     }
     let delay = after.unwrap_or_else(|| delay(facts.retry, facts.attempt, facts.random));
     Settlement::Retry { delay, error }
-}
-
-/// Carries out a settlement. [`Settlement::Hold`] is not one that ends a delivery, and never comes here.
-pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Context, settlement: Settlement) {
-    let stats = &subscriber.shared.stats;
-    match settlement {
-        Settlement::Done => {
-            if answer(subscriber, hand, Answer::Ack).await {
-                stats.processed();
-            }
-        }
-        Settlement::Discarded { reason } => {
-            tracing::info!(subject = context.subject(), event_id = context.event_id(), reason, "discarded");
-            if answer(subscriber, hand, Answer::Ack).await {
-                stats.discarded();
-            }
-        }
-        Settlement::Retry { delay, error } | Settlement::Hold { pause: delay, error } => {
-            subscriber.memory.note_failure(hand, subscriber.shared.clock.now());
-            log_retry(context, delay, &error);
-            if answer(subscriber, hand, Answer::Nak(delay)).await {
-                stats.retried();
-            }
-        }
-        Settlement::Release => release(subscriber, hand).await,
-        Settlement::Dead { reason, error } if subscriber.plan.settings.dead_letter => {
-            settle_dead(subscriber, hand, context, reason, error).await;
-        }
-        Settlement::Dead { reason, error } => {
-            let event_id = context.event_id();
-            tracing::error!(subject = context.subject(), event_id, %reason, error, "dropped: the subscriber has dead_letter = false");
-            if answer(subscriber, hand, Answer::Term(reason.to_string())).await {
-                stats.discarded();
-            }
-        }
-    }
-}
-
-fn log_retry(context: &Context, delay: Duration, error: &str) {
-    let (attempt, max_attempts) = (context.attempt(), context.max_attempts());
-    let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-    tracing::warn!(
-        subject = context.subject(),
-        event_id = context.event_id(),
-        consumer = context.durable(),
-        attempt,
-        max_attempts,
-        delay_ms,
-        error,
-        "retry"
-    );
-}
-
-/// Stores the dead letter and waits for the confirmation; only then ends the original. Without a confirmation the
-/// original stays, the cause is remembered, and its next delivery comes straight here.
-async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, reason: DeadReason, error: String) {
-    if subscriber.memory.is_known_unreadable(hand) {
-        // Its dead letter is stored; the server has not learnt yet that the delivery has ended.
-        answer(subscriber, hand, Answer::Term(reason.to_string())).await;
-        return;
-    }
-    let now = subscriber.shared.clock.now();
-    let first_failed_at = subscriber.memory.note_failure(hand, now);
-    let failed = Failed { reason, error: &error, first_failed_at, failed_at: now };
-    let letter = dead_letter::letter(subscriber, hand, context, &failed);
-    let (subject, event_id) = (context.subject(), context.event_id());
-    match dead_letter::store(subscriber, letter).await {
-        Ok(stored) => {
-            tracing::error!(subject, event_id, consumer = context.durable(), %reason, error, sequence = stored.sequence, "dead letter stored");
-            if hand.received().fault.is_some() {
-                subscriber.memory.note_unreadable(hand);
-            }
-            answer(subscriber, hand, Answer::Term(reason.to_string())).await;
-            subscriber.shared.stats.dead_lettered();
-        }
-        Err(fault) => {
-            let delay = subscriber.memory.note_unstored(hand, reason, error, now);
-            let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-            tracing::error!(subject, event_id, %reason, fault, delay_ms, "the dead letter could not be stored; the message is kept and tried again");
-            answer(subscriber, hand, Answer::Nak(delay)).await;
-            subscriber.shared.stats.unstored();
-        }
-    }
-}
-
-/// Gives a delivery back that was never run or was cut off.
-pub(super) async fn release(subscriber: &Subscriber, hand: &InHand) {
-    // Past the deadline the server has delivered it again, and nothing is given back here.
-    if hand.deadline() > subscriber.shared.clock.monotonic() && subscriber.shared.transport.is_connected() {
-        releases::record(subscriber, hand).await;
-    }
-    if answer(subscriber, hand, Answer::Nak(Duration::ZERO)).await {
-        subscriber.shared.stats.released();
-    }
-}
-
-/// The one place that answers a delivery; whether the answer was handed to a connection that stands.
-///
-/// Past the deadline, or after an outage, the server has delivered the message again: a NAK or TERM would then hit that
-/// other run, so nothing but an acknowledgement of finished work is sent. A dropped future leaves the delivery in
-/// the keeper's table, from where it is released.
-async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answer) -> bool {
-    let shared = &subscriber.shared;
-    hand.stop_signals();
-    let finished = matches!(answer, Answer::Ack | Answer::Term(_));
-    let ours = hand.deadline() > shared.clock.monotonic() && shared.transport.is_connected();
-    let sent = if answer == Answer::Ack && subscriber.plan.settings.confirm_ack {
-        confirm(shared, hand.token()).await
-    } else if answer == Answer::Ack || ours {
-        shared.transport.answer(hand.token(), answer).await.map_err(|error| error.to_string())
-    } else {
-        Err("the server has delivered the message again by now".to_owned())
-    };
-    shared.keeper.forget(hand);
-    subscriber.load.remove();
-    if finished {
-        subscriber.memory.forget(hand);
-    }
-    if let Err(reason) = &sent {
-        shared.stats.unanswered();
-        tracing::warn!(token = hand.token(), reason, "the answer was not sent; the message comes again");
-    }
-    sent.is_ok()
-}
-
-/// Acknowledges until the server has said so, at most [`CONFIRM_ATTEMPTS`] times.
-async fn confirm(shared: &Shared, token: &str) -> Result<(), String> {
-    let mut attempt = 1;
-    loop {
-        match shared.transport.confirm(token).await {
-            Ok(()) => return Ok(()),
-            Err(error) if attempt >= CONFIRM_ATTEMPTS => return Err(crate::error::chain(&error)),
-            Err(_) => attempt += 1,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::breaker::Breaker;
-use super::dead_letter::FailureMemory;
+use super::failure_memory::FailureMemory;
 use super::keeper::Keeper;
 use super::load::Load;
 use super::pace::Pace;
@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::handler::{Batcher, CallFuture, Delivery, DynMiddleware, Services, Target};
 use crate::subject::Namespace;
 use crate::topology::{PlannedCall, SubscriberPlan};
-use crate::transport::SharedTransport;
+use crate::transport::{AssetConfig, SharedTransport};
 
 /// What all subscribers of one application share.
 #[derive(Clone)]
@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) layers: Arc<[Arc<dyn DynMiddleware>]>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) stats: Arc<StatsBoard>,
+    /// The streams of the application, to make one again that vanishes.
+    pub(crate) streams: Arc<[AssetConfig]>,
     /// Set when the drain begins: what only waits is given back.
     pub(crate) stopping: CancellationToken,
 }
@@ -38,6 +40,8 @@ pub(crate) struct Shared {
 enum Callee {
     Each(fn(Delivery) -> CallFuture),
     Batch(Batcher),
+    /// Nobody: they are advisories.
+    Sweeper,
 }
 
 impl Callee {
@@ -47,6 +51,7 @@ impl Callee {
             PlannedCall::Batch(call, settings) => {
                 Self::Batch(Batcher::new(call, settings, plan.settings.timeout, shared.clock.clone()))
             }
+            PlannedCall::Sweep => Self::Sweeper,
         }
     }
 }
@@ -57,6 +62,8 @@ pub(crate) struct Subscriber {
     /// Its place among the subscribers of the application.
     pub(super) index: usize,
     pub(super) plan: SubscriberPlan,
+    /// What it counts; the sweeper counts apart.
+    pub(super) stats: Arc<StatsBoard>,
     pub(super) name: Arc<str>,
     pub(super) durable: Arc<str>,
     pub(super) stream: Arc<str>,
@@ -81,6 +88,10 @@ impl Subscriber {
             breaker: Breaker::new(settings.circuit_breaker),
             pace: settings.rate_limit.map(Pace::new),
             parking: Parking::default(),
+            stats: match plan.call {
+                PlannedCall::Sweep => Arc::default(),
+                PlannedCall::Each(_) | PlannedCall::Batch(..) => shared.stats.clone(),
+            },
             shared,
             index,
             name: plan.origin.name.into(),
@@ -104,11 +115,12 @@ impl Subscriber {
         self.shared.transport.delete_consumer(&self.stream, &self.durable).await
     }
 
-    /// What lies innermost in the middleware.
-    pub(super) fn target(&self) -> Target<'_> {
+    /// What lies innermost in the middleware; nothing does for the sweeper.
+    pub(super) fn target(&self) -> Option<Target<'_>> {
         match &self.call {
-            Callee::Each(call) => Target::Each(*call),
-            Callee::Batch(batcher) => Target::Batch(batcher),
+            Callee::Each(call) => Some(Target::Each(*call)),
+            Callee::Batch(batcher) => Some(Target::Batch(batcher)),
+            Callee::Sweeper => None,
         }
     }
 
@@ -130,8 +142,15 @@ impl Subscriber {
     pub(crate) fn let_go(&self) {
         for hand in self.shared.keeper.of(self.index) {
             self.shared.keeper.forget(&hand);
-            self.shared.stats.unanswered();
+            self.stats.unanswered();
         }
+    }
+
+    /// Why it pauses on purpose, in one sentence.
+    pub(crate) fn pause(&self) -> Option<String> {
+        let pause = self.breaker.pulls_again_in(self.shared.clock.monotonic())?;
+        let (durable, seconds) = (&self.durable, pause.as_secs_f32());
+        Some(format!("the circuit of {durable} is open: its messages are held, the next trial is in {seconds:.1} s"))
     }
 
     /// What keeps it from receiving messages, in one sentence.

@@ -9,12 +9,12 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
+use super::answer::release;
 use super::in_hand::InHand;
 use super::incoming;
 use super::lanes::{Entered, Key, Lanes};
 use super::polls::Counted;
 use super::run::{Ended, run};
-use super::settle::release;
 use super::subscriber::Subscriber;
 
 /// The worker of one subscriber.

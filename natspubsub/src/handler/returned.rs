@@ -7,6 +7,7 @@
 use super::failure::{Failure, FailureClass, HandlerError};
 use super::outcome::{IntoOutcome, Outcome};
 use crate::error::BoxError;
+use crate::failpoints::{Sabotage, sabotaged};
 
 /// A type that a handler can return. The bound carries the compile error; the conversion is found by reference.
 #[diagnostic::on_unimplemented(
@@ -97,8 +98,16 @@ impl<T: IntoOutcome, E: Into<BoxError>> Plain for Result<T, E> {
     fn plain_outcome(self) -> Outcome {
         match self {
             Ok(value) => value.into_outcome(),
-            Err(error) => Outcome::Failed(Failure::new(FailureClass::Transient { after: None }, error)),
+            Err(error) => Outcome::Failed(Failure::new(unknown(), error)),
         }
+    }
+}
+
+/// What an error without a policy means.
+fn unknown() -> FailureClass {
+    match sabotaged(Sabotage::DefaultPermanent) {
+        false => FailureClass::Transient { after: None },
+        true => FailureClass::Permanent,
     }
 }
 

@@ -1,11 +1,18 @@
 //! The only place that changes streams and consumers: read the whole, change what is ours, write the whole.
 
-use serde_json::Value;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::diff::{Asset, Change, diff, merged};
 use super::plan::{Plan, SubscriberPlan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{AssetConfig, Transport, config_text};
+
+/// Where a consumer starts: the server takes no change of these.
+const START_FIELDS: [&str; 3] = ["deliver_policy", "opt_start_seq", "opt_start_time"];
+
+/// The metadata of a consumer that was made again in the middle: the start that it was planned with.
+const RESUMED: &str = "natspubsub.planned_start";
 
 /// Brings the server to the plan. Every fault is reported; nothing is written while a stream is faulty, and consumers
 /// are left alone until the streams are right.
@@ -28,7 +35,7 @@ pub(crate) async fn apply(plan: &Plan, transport: &dyn Transport) -> Result<(), 
     if !faults.is_empty() {
         return Err(faults);
     }
-    for subscriber in &plan.subscribers {
+    for subscriber in plan.consumers() {
         if let Err(error) = ensure_consumer(subscriber, transport).await {
             faults.push(format!("{}: {}", subscriber.origin.place(), crate::error::chain(&error)));
         }
@@ -92,15 +99,83 @@ async fn refuse_overlap(name: &str, wanted: &AssetConfig, transport: &dyn Transp
     Ok(())
 }
 
+/// How far a consumer was when it was last seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Another stream of the same name counts its messages from 1 again.
+    pub(crate) stream_made_at: Timestamp,
+    /// Every message up to this one was answered.
+    pub(crate) answered: u64,
+}
+
+/// Makes a stream and a consumer again that an application used when they vanished.
+///
+/// The consumer goes on behind what was answered: by its deliver policy it would run everything a second time, or, with
+/// `deliver = "new"`, miss what came meanwhile.
+pub(crate) async fn restore(
+    subscriber: &SubscriberPlan,
+    streams: &[AssetConfig],
+    position: Option<Position>,
+    transport: &dyn Transport,
+) -> Result<()> {
+    let (name, durable) = (&subscriber.stream, &subscriber.durable);
+    let mut made_at = transport.stream_made_at(name).await?;
+    if made_at.is_none()
+        && let Some(stream) = streams.iter().find(|stream| config_text(stream, "name") == name)
+    {
+        tracing::error!(stream = name, "the stream is gone, with every message in it; making it again");
+        transport.create_stream(&without_nulls(stream)).await?;
+        made_at = transport.stream_made_at(name).await?;
+    }
+    if transport.consumer(name, durable).await?.is_some() {
+        return ensure_consumer(subscriber, transport).await;
+    }
+    let wanted = match (position, made_at) {
+        (Some(position), Some(made_at)) => {
+            let answered = if position.stream_made_at == made_at { position.answered } else { 0 };
+            resumed(&subscriber.consumer, answered)
+        }
+        _ => subscriber.consumer.clone(),
+    };
+    tracing::warn!(stream = name, consumer = durable, from = ?wanted.get("opt_start_seq"), "making the consumer again");
+    transport.create_consumer(name, &without_nulls(&wanted)).await
+}
+
+/// The configuration of a consumer that goes on behind a message; it remembers where it was planned to start.
+fn resumed(wanted: &AssetConfig, answered: u64) -> AssetConfig {
+    let mut resumed = wanted.clone();
+    resumed.insert("metadata".to_owned(), json!({ RESUMED: planned_start(wanted) }));
+    resumed.insert("deliver_policy".to_owned(), json!("by_start_sequence"));
+    resumed.insert("opt_start_seq".to_owned(), json!(answered + 1));
+    resumed.remove("opt_start_time");
+    resumed
+}
+
+/// The start that a declaration asks for, in one text.
+fn planned_start(wanted: &AssetConfig) -> String {
+    let fields = START_FIELDS.map(|field| wanted.get(field).filter(|value| !value.is_null()).map(Value::to_string));
+    fields.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// What is compared with an existing consumer: one that was resumed keeps its start.
+fn comparable(existing: &AssetConfig, wanted: &AssetConfig) -> AssetConfig {
+    let mut wanted = wanted.clone();
+    let resumed = existing.get("metadata").and_then(|metadata| metadata.get(RESUMED)).and_then(Value::as_str);
+    if resumed.is_some_and(|start| start == planned_start(&wanted)) {
+        START_FIELDS.iter().for_each(|field| drop(wanted.remove(*field)));
+    }
+    wanted
+}
+
 /// Creates the consumer of a subscriber, or updates it.
-pub(crate) async fn ensure_consumer(subscriber: &SubscriberPlan, transport: &dyn Transport) -> Result<()> {
+async fn ensure_consumer(subscriber: &SubscriberPlan, transport: &dyn Transport) -> Result<()> {
     let (stream, durable, wanted) = (&subscriber.stream, &subscriber.durable, &subscriber.consumer);
     let what = format!("consumer {durable:?} of stream {stream:?}");
     let Some(existing) = transport.consumer(stream, durable).await? else {
         tracing::info!(stream, consumer = durable, "creating the consumer");
         return transport.create_consumer(stream, &without_nulls(wanted)).await;
     };
-    if let Some(config) = change(&what, Asset::Consumer, &existing, wanted)? {
+    if let Some(config) = change(&what, Asset::Consumer, &existing, &comparable(&existing, wanted))? {
         transport.update_consumer(stream, &config).await?;
     }
     Ok(())
@@ -128,4 +203,25 @@ fn subjects(config: &AssetConfig) -> impl Iterator<Item = &str> {
 
 fn without_nulls(wanted: &AssetConfig) -> AssetConfig {
     wanted.iter().filter(|(_, value)| !value.is_null()).map(|(field, value)| (field.clone(), value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(value: Value) -> AssetConfig {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn a_resumed_consumer_is_no_drift_until_another_start_is_declared() {
+        let wanted = object(json!({"name": "c", "deliver_policy": "new", "opt_start_seq": null, "ack_wait": 1}));
+        let made = without_nulls(&resumed(&wanted, 7));
+        assert_eq!((&made["deliver_policy"], &made["opt_start_seq"]), (&json!("by_start_sequence"), &json!(8)));
+        assert_eq!(diff(Asset::Consumer, &made, &comparable(&made, &wanted)), []);
+        let longer = object(json!({"name": "c", "deliver_policy": "new", "opt_start_seq": null, "ack_wait": 2}));
+        assert_eq!(diff(Asset::Consumer, &made, &comparable(&made, &longer)).len(), 1);
+        let other = object(json!({"name": "c", "deliver_policy": "all", "opt_start_seq": null, "ack_wait": 1}));
+        assert!(!diff(Asset::Consumer, &made, &comparable(&made, &other)).is_empty());
+    }
 }

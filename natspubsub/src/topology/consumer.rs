@@ -9,8 +9,11 @@ use super::settings::SubscriberSettings;
 use crate::registry::Deliver;
 use crate::transport::AssetConfig;
 
-/// The engine counts attempts. At a limit of its own the server stops delivering in silence, so it has none.
-const MAX_DELIVER_UNLIMITED: i64 = -1;
+/// The engine counts attempts; the server's limit is a net far behind it. What reaches it, the sweeper catches.
+const DELIVERIES_BEYOND_ATTEMPTS: i64 = 100;
+
+/// At a limit the server stops delivering in silence: none where nothing would catch it.
+const UNLIMITED: i64 = -1;
 
 /// The server's default; a smaller number would stop deliveries to the other instances without an error.
 const ACK_PENDING_MIN: u32 = 1_000;
@@ -53,10 +56,17 @@ pub(super) fn consumer(
         "ack_policy": "explicit",
         "replay_policy": "instant",
         "ack_wait": nanos(settings.ack_wait),
-        "max_deliver": MAX_DELIVER_UNLIMITED,
+        "max_deliver": deliveries_max(settings),
         "max_ack_pending": ack_pending_max(settings),
         "backoff": Value::Null,
     }))
+}
+
+fn deliveries_max(settings: &SubscriberSettings) -> i64 {
+    match settings.dead_letter {
+        true => i64::from(settings.max_attempts).saturating_add(DELIVERIES_BEYOND_ATTEMPTS),
+        false => UNLIMITED,
+    }
 }
 
 /// With a key and one handler at a time, the order holds across processes: the server hands out one message at a time.

@@ -5,7 +5,8 @@ mod consumer;
 mod diff;
 mod plan;
 mod settings;
+mod sweeper;
 
-pub(crate) use apply::{apply, ensure_consumer};
+pub(crate) use apply::{Position, apply, restore};
 pub(crate) use plan::{Plan, PlannedCall, SubscriberPlan, plan};
 pub(crate) use settings::RetryPolicy;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::consumer::consumer;
 use super::settings::SubscriberSettings;
+use super::sweeper::{advisories, sweeper};
 use crate::config::{Config, Storage, StreamSettings};
 use crate::handler::{BatchFuture, BatchSettings, CallFuture, Delivery};
 use crate::registry::{Call, Origin, Registry, Source, SubscriberDescriptor};
@@ -25,9 +26,16 @@ const RELEASE_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub(crate) struct Plan {
     pub(crate) streams: Vec<AssetConfig>,
     pub(crate) subscribers: Vec<SubscriberPlan>,
+    /// Reads what the server says about messages that it delivers no more.
+    pub(crate) sweeper: Option<SubscriberPlan>,
 }
 
 impl Plan {
+    /// The subscribers and the sweeper.
+    pub(crate) fn consumers(&self) -> impl Iterator<Item = &SubscriberPlan> {
+        self.subscribers.iter().chain(&self.sweeper)
+    }
+
     /// Gives each ephemeral consumer a name of this process; two processes would share one otherwise.
     pub(crate) fn name_ephemerals(&mut self, random: u64) {
         let ephemerals = self.subscribers.iter_mut().filter(|subscriber| subscriber.settings.ephemeral);
@@ -60,6 +68,8 @@ pub(crate) struct SubscriberPlan {
 pub(crate) enum PlannedCall {
     Each(fn(Delivery) -> CallFuture),
     Batch(fn(Vec<Delivery>) -> BatchFuture, BatchSettings),
+    /// With no handler: it stores dead letters.
+    Sweep,
 }
 
 /// The wanted state, or every fault.
@@ -80,10 +90,13 @@ pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<Str
         return Err(faults);
     }
     let mut streams = streams(&config.namespace, &config.stream);
+    let mut reader = None;
     if !subscribers.is_empty() {
         streams.push(releases(&config.namespace, &config.stream));
+        streams.push(advisories(&config.namespace, &config.stream));
+        reader = Some(sweeper(&config.namespace));
     }
-    Ok(Plan { streams, subscribers })
+    Ok(Plan { streams, subscribers, sweeper: reader })
 }
 
 /// `None` for what this version does not run; the check of the registry reports it.
@@ -209,7 +222,7 @@ fn releases(namespace: &Namespace, settings: &StreamSettings) -> AssetConfig {
     bucket
 }
 
-fn stream(name: String, subjects: String, max_age: Duration, settings: &StreamSettings) -> AssetConfig {
+pub(super) fn stream(name: String, subjects: String, max_age: Duration, settings: &StreamSettings) -> AssetConfig {
     object(json!({
         "name": name,
         "subjects": [subjects],

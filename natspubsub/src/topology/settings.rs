@@ -61,6 +61,25 @@ fn look_ahead(concurrency: u32, ordered: bool) -> u32 {
 }
 
 impl SubscriberSettings {
+    /// Of the reader of advisories, which never gives up.
+    pub(super) fn sweeper() -> Self {
+        Self {
+            concurrency: 4,
+            prefetch: 4,
+            batch: None,
+            ack_wait: ACK_WAIT,
+            max_attempts: u32::MAX,
+            retry: RetryPolicy { steps: BACKOFF.to_vec(), longest: MAX_BACKOFF, jitter: true },
+            timeout: None,
+            dead_letter: false,
+            confirm_ack: false,
+            ephemeral: false,
+            ordered_by: None,
+            rate_limit: None,
+            circuit_breaker: None,
+        }
+    }
+
     pub(super) fn of(descriptor: &SubscriberDescriptor) -> Self {
         let options = &descriptor.options;
         let batch = matches!(descriptor.call, Call::Batch(_)).then(|| BatchSettings {

@@ -71,6 +71,15 @@ pub(crate) struct Received {
     pub(crate) fault: Option<String>,
 }
 
+/// How far a consumer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Every message up to this one is answered, or not for this consumer.
+    pub(crate) answered: u64,
+    /// Messages that were never delivered and could be now: none while `max_ack_pending` is reached.
+    pub(crate) backlog: u64,
+}
+
 /// What the server is told about a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -134,7 +143,13 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// The configuration of a stream, if it exists.
     async fn stream(&self, name: &str) -> Result<Option<AssetConfig>>;
 
-    /// How many different subjects of a stream match a pattern.
+    /// When a stream was made, if it exists: another one of the same name counts its messages from 1 again.
+    async fn stream_made_at(&self, name: &str) -> Result<Option<Timestamp>>;
+
+    /// A stored message by its number, if it exists. It is no delivery: nothing answers it.
+    async fn stored(&self, stream: &str, sequence: u64) -> Result<Option<Received>>;
+
+    /// How many different subjects of a stream match a pattern; none if the stream does not exist.
     async fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64>;
 
     /// The names of the streams whose subjects overlap `subject`.
@@ -158,9 +173,8 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Deletes a consumer; one that does not exist is fine.
     async fn delete_consumer(&self, stream: &str, name: &str) -> Result<()>;
 
-    /// The messages of a consumer that were never delivered and could be now: none while `max_ack_pending` is reached.
-    /// `None` if it does not exist.
-    async fn backlog(&self, stream: &str, durable: &str) -> Result<Option<u64>>;
+    /// How far a consumer is, or `None` if it does not exist.
+    async fn progress(&self, stream: &str, durable: &str) -> Result<Option<Progress>>;
 
     /// Opens the pull of a durable consumer.
     async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>>;

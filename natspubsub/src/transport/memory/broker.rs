@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use natspubsub_grammar::Pattern;
 use tokio::sync::Notify;
 
@@ -12,7 +13,7 @@ use super::stream::Stream;
 use crate::clock::SharedClock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::ack_subject::AckSubject;
-use crate::transport::port::{Answer, AssetConfig, Outbound, PublishFault, Stored, config_text};
+use crate::transport::port::{Answer, AssetConfig, Outbound, Progress, PublishFault, Received, Stored, config_text};
 
 pub(super) struct Broker {
     pub(super) clock: SharedClock,
@@ -51,10 +52,7 @@ impl Broker {
 
     pub(super) fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64> {
         let pattern = Pattern::system(pattern)?;
-        match self.streams().get(stream) {
-            Some(stream) => Ok(stream.count_subjects(&pattern)),
-            None => refuse(format!("stream {stream:?} not found (10059)")),
-        }
+        Ok(self.streams().get(stream).map_or(0, |stream| stream.count_subjects(&pattern)))
     }
 
     pub(super) fn streams_on(&self, subject: &str) -> Vec<String> {
@@ -67,7 +65,7 @@ impl Broker {
     }
 
     pub(super) fn create_stream(&self, config: &AssetConfig) -> Result<()> {
-        let new = Stream::new(config)?;
+        let new = Stream::new(config, self.clock.now())?;
         let mut streams = self.streams();
         if let Some(existing) = streams.get(&new.name) {
             if existing.config == *config {
@@ -103,8 +101,16 @@ impl Broker {
             .map(|consumer| consumer.config.clone()))
     }
 
-    pub(super) fn backlog(&self, stream: &str, name: &str) -> Option<u64> {
-        self.streams().get(stream)?.backlog(name)
+    pub(super) fn progress(&self, stream: &str, name: &str) -> Option<Progress> {
+        self.streams().get(stream)?.progress(name)
+    }
+
+    pub(super) fn stream_made_at(&self, name: &str) -> Option<Timestamp> {
+        self.streams().get(name).map(|stream| stream.made_at)
+    }
+
+    pub(super) fn stored(&self, stream: &str, sequence: u64) -> Option<Received> {
+        self.streams().get(stream)?.stored(sequence)
     }
 
     pub(super) fn create_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
@@ -133,11 +139,17 @@ impl Broker {
 
     /// The next delivery of a consumer, or how long to wait for one that is due later.
     pub(super) fn take(&self, stream: &str, consumer: &str) -> Taken {
-        let now = self.clock.monotonic();
-        match self.streams().get_mut(stream) {
-            Some(stream) => stream.take(consumer, now),
-            None => Taken::Gone,
+        let (now, stored_at) = (self.clock.monotonic(), self.clock.now());
+        let mut streams = self.streams();
+        let Some(taken_from) = streams.get_mut(stream) else { return Taken::Gone };
+        let taken = taken_from.take(consumer, now);
+        for advisory in taken_from.advisories(consumer) {
+            if let Some(stream) = streams.values_mut().find(|stream| stream.takes(&advisory.subject)) {
+                stream.store(advisory, now, stored_at);
+                self.changed.notify_waiters();
+            }
         }
+        taken
     }
 
     /// Whether the consumer of the delivery exists.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::stream::{Kept, nanos};
 use crate::error::Result;
 use crate::transport::ack_subject::AckSubject;
-use crate::transport::port::{AssetConfig, Received, config_text};
+use crate::transport::port::{AssetConfig, Progress, Received, config_text};
 
 /// The server's defaults.
 const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -32,6 +32,7 @@ pub(super) struct Consumer {
     filters: Vec<Pattern>,
     ack_pending_max: u64,
     deliveries_max: Option<u64>,
+    exhausted: Vec<(u64, u64)>,
     /// The stream sequence from which new messages are taken.
     next: u64,
     /// With `last_per_subject`: the messages of the past that count, and where the past ends.
@@ -51,6 +52,7 @@ impl Consumer {
             filters: Vec::new(),
             ack_pending_max: ACK_PENDING_MAX,
             deliveries_max: None,
+            exhausted: Vec::new(),
             next: 1,
             only: None,
             sequence: 0,
@@ -97,7 +99,7 @@ impl Consumer {
         let many =
             config.get("filter_subjects").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         let one = Some(config_text(config, "filter_subject")).filter(|filter| !filter.is_empty());
-        self.filters = many.chain(one).map(Pattern::subject).collect::<Result<_, _>>()?;
+        self.filters = many.chain(one).map(Pattern::system).collect::<Result<_, _>>()?;
         let ack_wait = nanos(config, "ack_wait");
         self.ack_wait = if ack_wait.is_zero() { ACK_WAIT } else { ack_wait };
         self.ack_pending_max = config.get("max_ack_pending").and_then(Value::as_u64).unwrap_or(ACK_PENDING_MAX);
@@ -106,14 +108,20 @@ impl Consumer {
         Ok(())
     }
 
-    /// Messages that were never delivered and could be now.
-    pub(super) fn backlog(&self, messages: &BTreeMap<u64, Kept>) -> u64 {
+    pub(super) fn progress(&self, messages: &BTreeMap<u64, Kept>) -> Progress {
+        let first_unanswered = self.pending.first_key_value().map_or(self.next, |(sequence, _)| *sequence);
+        let answered = first_unanswered.saturating_sub(1);
         if self.pending.len() as u64 >= self.ack_pending_max {
-            return 0;
+            return Progress { answered, backlog: 0 };
         }
         let mine =
             messages.range(self.next..).filter(|(sequence, kept)| self.matches(kept) && !self.is_left_out(**sequence));
-        mine.count() as u64
+        Progress { answered, backlog: mine.count() as u64 }
+    }
+
+    /// Messages that reached the limit of deliveries since the last call, with their deliveries.
+    pub(super) fn take_exhausted(&mut self) -> Vec<(u64, u64)> {
+        std::mem::take(&mut self.exhausted)
     }
 
     pub(super) fn settle(&mut self, sequence: u64) {
@@ -140,7 +148,11 @@ impl Consumer {
             let exhausted = self.deliveries_max.is_some_and(|max| deliveries >= max);
             match messages.get(&sequence) {
                 Some(kept) if !exhausted => return self.deliver(stream, sequence, kept, deliveries + 1, now),
-                _ => self.settle(sequence),
+                Some(_) => {
+                    self.exhausted.push((sequence, deliveries));
+                    self.settle(sequence);
+                }
+                None => self.settle(sequence),
             }
         }
         if (self.pending.len() as u64) < self.ack_pending_max {
@@ -163,15 +175,6 @@ impl Consumer {
         let consumer = config_text(&self.config, "name");
         let token =
             AckSubject { stream, consumer, deliveries, sequence, stored_at: kept.stored_at }.write(self.sequence, 0);
-        Taken::Delivery(Box::new(Received {
-            subject: kept.message.subject.clone(),
-            headers: kept.message.headers.clone(),
-            body: kept.message.body.clone(),
-            sequence,
-            deliveries,
-            stored_at: kept.stored_at,
-            token,
-            fault: None,
-        }))
+        Taken::Delivery(Box::new(kept.received(sequence, deliveries, token)))
     }
 }

@@ -12,11 +12,14 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use self::broker::Broker;
 use self::pull::MemoryPull;
 use super::ack_subject::AckSubject;
-use super::port::{Answer, AssetConfig, Outbound, PublishFault, Pull, Received, SharedTransport, Stored, Transport};
+use super::port::{
+    Answer, AssetConfig, Outbound, Progress, PublishFault, Pull, Received, SharedTransport, Stored, Transport,
+};
 use crate::clock::SharedClock;
 use crate::error::Result;
 
@@ -66,6 +69,14 @@ impl Transport for MemoryTransport {
         Ok(self.broker.stream(name))
     }
 
+    async fn stream_made_at(&self, name: &str) -> Result<Option<Timestamp>> {
+        Ok(self.broker.stream_made_at(name))
+    }
+
+    async fn stored(&self, stream: &str, sequence: u64) -> Result<Option<Received>> {
+        Ok(self.broker.stored(stream, sequence))
+    }
+
     async fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64> {
         self.broker.count_subjects(stream, pattern)
     }
@@ -99,8 +110,8 @@ impl Transport for MemoryTransport {
         Ok(())
     }
 
-    async fn backlog(&self, stream: &str, durable: &str) -> Result<Option<u64>> {
-        Ok(self.broker.backlog(stream, durable))
+    async fn progress(&self, stream: &str, durable: &str) -> Result<Option<Progress>> {
+        Ok(self.broker.progress(stream, durable))
     }
 
     async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>> {

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use natspubsub_grammar::Pattern;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::broker::refuse;
 use super::consumer::{Consumer, Taken};
 use crate::error::Result;
+use crate::message::Headers;
 use crate::message::headers::MESSAGE_ID;
-use crate::transport::port::{AssetConfig, Outbound, Stored, config_text};
+use crate::transport::port::{AssetConfig, Outbound, Progress, Received, Stored, config_text};
 
 /// A message as it is kept.
 pub(super) struct Kept {
@@ -20,11 +21,27 @@ pub(super) struct Kept {
     since: Duration,
 }
 
+impl Kept {
+    pub(super) fn received(&self, sequence: u64, deliveries: u64, token: String) -> Received {
+        Received {
+            subject: self.message.subject.clone(),
+            headers: self.message.headers.clone(),
+            body: self.message.body.clone(),
+            sequence,
+            deliveries,
+            stored_at: self.stored_at,
+            token,
+            fault: None,
+        }
+    }
+}
+
 pub(super) struct Stream {
     pub(super) name: String,
     pub(super) config: AssetConfig,
     pub(super) subjects: Vec<Pattern>,
     pub(super) consumers: BTreeMap<String, Consumer>,
+    pub(super) made_at: Timestamp,
     messages: BTreeMap<u64, Kept>,
     last: u64,
     /// Message ids inside the duplicate window: sequence and time of storage.
@@ -34,12 +51,13 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(config: &AssetConfig) -> Result<Self> {
+    pub(super) fn new(config: &AssetConfig, made_at: Timestamp) -> Result<Self> {
         let mut stream = Self {
             name: config_text(config, "name").to_owned(),
             config: AssetConfig::new(),
             subjects: Vec::new(),
             consumers: BTreeMap::new(),
+            made_at,
             messages: BTreeMap::new(),
             last: 0,
             ids: HashMap::new(),
@@ -114,8 +132,26 @@ impl Stream {
         }
     }
 
-    pub(super) fn backlog(&self, consumer: &str) -> Option<u64> {
-        Some(self.consumers.get(consumer)?.backlog(&self.messages))
+    pub(super) fn progress(&self, consumer: &str) -> Option<Progress> {
+        Some(self.consumers.get(consumer)?.progress(&self.messages))
+    }
+
+    pub(super) fn stored(&self, sequence: u64) -> Option<Received> {
+        Some(self.messages.get(&sequence)?.received(sequence, 1, String::new()))
+    }
+
+    /// What the server says about messages that a consumer has delivered too often, as it says it.
+    pub(super) fn advisories(&mut self, consumer: &str) -> Vec<Outbound> {
+        let stream = &self.name;
+        let Some(exhausted) = self.consumers.get_mut(consumer).map(Consumer::take_exhausted) else { return Vec::new() };
+        let advisory = |(sequence, deliveries)| Outbound {
+            subject: format!("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{stream}.{consumer}"),
+            headers: Headers::default(),
+            body: json!({ "stream": stream, "consumer": consumer, "stream_seq": sequence, "deliveries": deliveries })
+                .to_string()
+                .into(),
+        };
+        exhausted.into_iter().map(advisory).collect()
     }
 
     pub(super) fn take(&mut self, consumer: &str, now: Duration) -> Taken {

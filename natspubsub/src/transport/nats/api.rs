@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use async_nats::Client;
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,6 +26,8 @@ struct Reply {
     streams: Option<Vec<String>>,
     state: Option<State>,
     message: Option<Stored>,
+    /// When the stream was made.
+    created: Option<Timestamp>,
     delivered: Option<Position>,
     ack_floor: Option<Position>,
     #[serde(default)]
@@ -68,6 +71,13 @@ struct Refusal {
     description: String,
 }
 
+impl Reply {
+    /// Whether the stream or the consumer does not exist.
+    fn is_missing(&self) -> bool {
+        self.error.as_ref().is_some_and(|refusal| NOT_FOUND.contains(&refusal.err_code))
+    }
+}
+
 async fn request(client: &Client, operation: &str, body: &Value) -> Result<Reply> {
     let subject = format!("$JS.API.{operation}");
     let body: Bytes = if body.is_null() { Bytes::new() } else { body.to_string().into() };
@@ -107,10 +117,20 @@ fn accepted(operation: &str, reply: Reply) -> Result<Reply> {
 /// The configuration of a stream or consumer, or `None` if it does not exist.
 pub(super) async fn config(client: &Client, operation: &str) -> Result<Option<AssetConfig>> {
     let reply = request(client, operation, &Value::Null).await?;
-    if reply.error.as_ref().is_some_and(|refusal| NOT_FOUND.contains(&refusal.err_code)) {
+    if reply.is_missing() {
         return Ok(None);
     }
     Ok(accepted(operation, reply)?.config)
+}
+
+/// When a stream was made, or `None` if it does not exist.
+pub(super) async fn made_at(client: &Client, stream: &str) -> Result<Option<Timestamp>> {
+    let operation = format!("STREAM.INFO.{stream}");
+    let reply = request(client, &operation, &Value::Null).await?;
+    if reply.is_missing() {
+        return Ok(None);
+    }
+    Ok(accepted(&operation, reply)?.created)
 }
 
 /// The names of the streams whose subjects overlap `subject`.
@@ -123,7 +143,11 @@ pub(super) async fn stream_names(client: &Client, subject: &str) -> Result<Vec<S
 /// How many different subjects of a stream match a pattern.
 pub(super) async fn count_subjects(client: &Client, stream: &str, pattern: &str) -> Result<u64> {
     let operation = format!("STREAM.INFO.{stream}");
-    let reply = accepted(&operation, request(client, &operation, &json!({ "subjects_filter": pattern })).await?)?;
+    let reply = request(client, &operation, &json!({ "subjects_filter": pattern })).await?;
+    if reply.is_missing() {
+        return Ok(0);
+    }
+    let reply = accepted(&operation, reply)?;
     Ok(reply.state.map_or(0, |state| state.subjects.len() as u64))
 }
 
@@ -131,7 +155,7 @@ pub(super) async fn count_subjects(client: &Client, stream: &str, pattern: &str)
 pub(super) async fn pending(client: &Client, stream: &str, consumer: &str) -> Result<Option<Pending>> {
     let operation = format!("CONSUMER.INFO.{stream}.{consumer}");
     let reply = request(client, &operation, &Value::Null).await?;
-    if reply.error.as_ref().is_some_and(|refusal| NOT_FOUND.contains(&refusal.err_code)) {
+    if reply.is_missing() {
         return Ok(None);
     }
     let reply = accepted(&operation, reply)?;
@@ -148,9 +172,9 @@ pub(super) async fn pending(client: &Client, stream: &str, consumer: &str) -> Re
 }
 
 /// A stored message, or `None` if it does not exist any more.
-pub(super) async fn message(client: &Client, stream: &str, which: &Value) -> Result<Option<Stored>> {
+pub(super) async fn message(client: &Client, stream: &str, sequence: u64) -> Result<Option<Stored>> {
     let operation = format!("STREAM.MSG.GET.{stream}");
-    let reply = request(client, &operation, which).await?;
+    let reply = request(client, &operation, &json!({ "seq": sequence })).await?;
     if reply.error.as_ref().is_some_and(|refusal| refusal.err_code == NO_MESSAGE) {
         return Ok(None);
     }
@@ -167,7 +191,7 @@ pub(super) async fn write_stream(client: &Client, verb: &str, config: &AssetConf
 pub(super) async fn delete_consumer(client: &Client, stream: &str, name: &str) -> Result<()> {
     let operation = format!("CONSUMER.DELETE.{stream}.{name}");
     let reply = request(client, &operation, &Value::Null).await?;
-    if reply.error.as_ref().is_some_and(|refusal| NOT_FOUND.contains(&refusal.err_code)) {
+    if reply.is_missing() {
         return Ok(());
     }
     accepted(&operation, reply).map(|_| ())

@@ -17,9 +17,6 @@ use crate::transport::port::SharedTransport;
 /// The pause between attempts at start.
 const ATTEMPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// A dead peer is noticed after two or three pings; the client's own default of 60 s never noticed a 20 s freeze.
-const PING_INTERVAL: Duration = Duration::from_secs(10);
-
 /// Reconnect delays grow from the first to the second value, with jitter.
 const RECONNECT_DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -30,6 +27,7 @@ const VERSION_MIN: (i64, i64) = (2, 11);
 struct Settings {
     url: ServerUrl,
     name: String,
+    ping_interval: Duration,
     clock: SharedClock,
 }
 
@@ -39,7 +37,8 @@ pub(in crate::transport) async fn connect(
     note: fn(&str),
 ) -> Result<SharedTransport> {
     let name = format!("{}.{}", config.env(), config.app());
-    let settings = Settings { url: config.url.clone(), name, clock: clock.clone() };
+    let (url, ping_interval) = (config.url.clone(), config.ping_interval);
+    let settings = Settings { url, name, ping_interval, clock: clock.clone() };
     let (made, connections) = watch::channel(0);
     let made = Arc::new(made);
     let deadline = clock.monotonic() + config.connect_timeout;
@@ -99,7 +98,7 @@ impl Settings {
         let clock = self.clock.clone();
         let mut options = ConnectOptions::new()
             .name(&self.name)
-            .ping_interval(PING_INTERVAL)
+            .ping_interval(self.ping_interval)
             .reconnect_delay_callback(move |attempt| reconnect_delay(attempt, clock.random()))
             .event_callback(move |event| {
                 let made = made.clone();

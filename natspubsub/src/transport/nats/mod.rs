@@ -12,11 +12,13 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::sync::watch;
 
+use self::api::Pending;
 pub(super) use self::connect::connect;
 use self::pull::NatsPull;
-use super::port::{Answer, AssetConfig, Outbound, PublishFault, Pull, Received, Stored, Transport};
+use super::port::{Answer, AssetConfig, Outbound, Progress, PublishFault, Pull, Received, Stored, Transport};
 use crate::clock::SharedClock;
 use crate::config::ServerUrl;
 use crate::error::{Error, ErrorKind, Result};
@@ -86,6 +88,15 @@ impl Transport for NatsTransport {
         api::config(&self.client, &format!("STREAM.INFO.{name}")).await
     }
 
+    async fn stream_made_at(&self, name: &str) -> Result<Option<Timestamp>> {
+        api::made_at(&self.client, name).await
+    }
+
+    async fn stored(&self, stream: &str, sequence: u64) -> Result<Option<Received>> {
+        let stored = api::message(&self.client, stream, sequence).await?;
+        Ok(stored.map(|stored| stored.received(String::new())))
+    }
+
     async fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64> {
         api::count_subjects(&self.client, stream, pattern).await
     }
@@ -118,8 +129,9 @@ impl Transport for NatsTransport {
         api::delete_consumer(&self.client, stream, name).await
     }
 
-    async fn backlog(&self, stream: &str, durable: &str) -> Result<Option<u64>> {
-        Ok(api::pending(&self.client, stream, durable).await?.map(|pending| pending.backlog))
+    async fn progress(&self, stream: &str, durable: &str) -> Result<Option<Progress>> {
+        let pending = api::pending(&self.client, stream, durable).await?;
+        Ok(pending.map(|Pending { answered, backlog, .. }| Progress { answered, backlog }))
     }
 
     async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>> {

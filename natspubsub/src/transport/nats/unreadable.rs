@@ -13,7 +13,6 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use natspubsub_grammar::Pattern;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::api::{self, Pending};
 use crate::error::Result;
@@ -53,72 +52,80 @@ pub(super) async fn unreadable(client: &Client, stream: &str, consumer: &str) ->
         return Ok(found);
     }
     let first = delivered.saturating_sub(LOOK_MAX).max(answered) + 1;
-    let looks = (first..=delivered).map(|sequence| {
-        let request = json!({ "seq": sequence });
-        async move { api::message(client, stream, &request).await }
-    });
+    let looks = (first..=delivered).map(|sequence| api::message(client, stream, sequence));
     let mut looks = futures::stream::iter(looks).buffered(LOOKS_AT_ONCE);
     while let Some(stored) = looks.next().await {
         let Some(stored) = stored? else { continue };
-        if let Some(fault) = stored.fault().filter(|_| is_own(&stored.subject)) {
-            found.push(stored.received(stream, consumer, fault));
+        if stored.headers().is_err() && is_own(&stored.subject) {
+            let (sequence, stored_at) = (stored.seq, stored.time);
+            let token = AckSubject { stream, consumer, deliveries: 1, sequence, stored_at }.write(1, 0);
+            found.push(stored.received(token));
         }
     }
     Ok(found)
 }
 
 impl Stored {
-    /// Why the client could not read the headers.
-    fn fault(&self) -> Option<String> {
+    /// The headers, or why the client could not read them.
+    fn headers(&self) -> Result<Headers, String> {
         if self.hdrs.is_empty() {
-            return None;
+            return Ok(Headers::default());
         }
-        let Ok(bytes) = BASE64_STANDARD.decode(&self.hdrs) else { return Some("the headers are no base64".into()) };
-        header_fault(&bytes)
+        let bytes = BASE64_STANDARD.decode(&self.hdrs).map_err(|_| "the headers are no base64".to_owned())?;
+        read_headers(&bytes)
     }
 
-    fn received(self, stream: &str, consumer: &str, fault: String) -> Received {
-        let token =
-            AckSubject { stream, consumer, deliveries: 1, sequence: self.seq, stored_at: self.time }.write(1, 0);
+    /// The message as a delivery that is answered by `token`.
+    pub(super) fn received(self, token: String) -> Received {
+        let (headers, fault) = match self.headers() {
+            Ok(headers) => (headers, None),
+            Err(fault) => (Headers::default(), Some(fault)),
+        };
         Received {
             subject: self.subject,
-            headers: Headers::default(),
+            headers,
             body: BASE64_STANDARD.decode(&self.data).map(Bytes::from).unwrap_or_default(),
             sequence: self.seq,
             deliveries: 1,
             stored_at: self.time,
             token,
-            fault: Some(fault),
+            fault,
         }
     }
 }
 
 /// The rules by which async-nats reads headers.
-fn header_fault(bytes: &[u8]) -> Option<String> {
-    let Ok(text) = std::str::from_utf8(bytes) else { return Some("a header is not UTF-8".to_owned()) };
+fn read_headers(bytes: &[u8]) -> Result<Headers, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "a header is not UTF-8".to_owned())?;
     let mut lines = text.lines().peekable();
     let Some(status) = lines.next().and_then(|version| version.strip_prefix("NATS/1.0")) else {
-        return Some("the headers do not begin with NATS/1.0".to_owned());
+        return Err("the headers do not begin with NATS/1.0".to_owned());
     };
     let code = status.trim().split(' ').next().unwrap_or_default();
     if !code.is_empty() && code.parse::<StatusCode>().is_err() {
-        return Some(format!("the status {code:?} is not a number"));
+        return Err(format!("the status {code:?} is not a number"));
     }
+    let mut headers = Headers::default();
     while let Some(line) = lines.next() {
         if line.is_empty() {
             continue;
         }
-        let Some((name, value)) = line.split_once(':') else { return Some("a header has no colon".to_owned()) };
+        let Some((name, value)) = line.split_once(':') else { return Err("a header has no colon".to_owned()) };
         if name.parse::<HeaderName>().is_err() {
-            return Some(format!("the header name {name:?} is not a token"));
+            return Err(format!("the header name {name:?} is not a token"));
         }
-        if value.trim_start().parse::<HeaderValue>().is_err() {
-            return Some(format!("the value of header {name:?} cannot be read"));
-        }
+        let mut value = value.trim_start().to_owned();
         // A line that begins with white space continues the value.
-        while lines.next_if(|line| line.starts_with(char::is_whitespace)).is_some() {}
+        while let Some(more) = lines.next_if(|line| line.starts_with(char::is_whitespace)) {
+            value.push(' ');
+            value.push_str(more.trim());
+        }
+        if value.parse::<HeaderValue>().is_err() {
+            return Err(format!("the value of header {name:?} cannot be read"));
+        }
+        headers.push(name, value);
     }
-    None
+    Ok(headers)
 }
 
 #[cfg(test)]
@@ -128,8 +135,10 @@ mod tests {
     #[test]
     fn headers_are_read_as_the_client_reads_them() {
         for fine in ["NATS/1.0\r\n\r\n", "NATS/1.0\r\na: b\r\nc:d\r\n e\r\n\r\n", "NATS/1.0 503\r\n\r\n"] {
-            assert_eq!(header_fault(fine.as_bytes()), None, "{fine:?}");
+            assert!(read_headers(fine.as_bytes()).is_ok(), "{fine:?}");
         }
+        let headers = read_headers(b"NATS/1.0\r\na: b\r\nc:d\r\n e\r\na: f\r\n\r\n").unwrap();
+        assert_eq!(headers.iter().collect::<Vec<_>>(), [("a", "b"), ("c", "d e"), ("a", "f")]);
         for (bad, text) in [
             (&b"NATS/1.0\r\nno colon\r\n\r\n"[..], "no colon"),
             (b"NATS/1.0\r\na b: c\r\n\r\n", "not a token"),
@@ -138,7 +147,7 @@ mod tests {
             (b"NATS/1.0 abc\r\n\r\n", "status"),
             (b"NATS/1.0\r\n a: b\r\n\r\n", "not a token"),
         ] {
-            assert!(header_fault(bad).unwrap().contains(text), "{bad:?}");
+            assert!(read_headers(bad).unwrap_err().contains(text), "{bad:?}");
         }
     }
 }

@@ -1,0 +1,88 @@
+//! Messages that the server delivers no more, because they reached its limit: they become dead letters.
+//!
+//! The engine counts attempts and stops long before; at the limit arrives what kills every process that receives it.
+//! The server then stops delivering it without a word to anybody but an advisory, which a stream keeps.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::answer::answer;
+use super::dead_letter::{self, Failed, Original};
+use super::in_hand::InHand;
+use super::settle::DeadReason;
+use super::subscriber::Subscriber;
+use crate::message::EnvelopeIn;
+use crate::transport::{Answer, Received};
+
+/// When an advisory is looked at again that could not be followed.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// What the server says (`io.nats.jetstream.advisory.v1.max_deliver`).
+#[derive(Debug, Deserialize)]
+struct Advisory {
+    stream: String,
+    consumer: String,
+    stream_seq: u64,
+    deliveries: u64,
+}
+
+/// Follows one advisory: stores the dead letter, and only then acknowledges the advisory.
+pub(super) async fn sweep(subscriber: &Subscriber, hand: &InHand) {
+    let done = match serde_json::from_slice::<Advisory>(&hand.received().body) {
+        Ok(advisory) => follow(subscriber, &advisory).await,
+        Err(error) => {
+            tracing::error!(%error, sequence = hand.sequence(), "an advisory of the server cannot be read");
+            true
+        }
+    };
+    answer(subscriber, hand, if done { Answer::Ack } else { Answer::Nak(AGAIN) }).await;
+}
+
+/// `false` when it has to be tried again.
+async fn follow(subscriber: &Subscriber, advisory: &Advisory) -> bool {
+    let shared = &subscriber.shared;
+    let Advisory { stream, consumer, stream_seq: sequence, deliveries } = advisory;
+    let received = match shared.transport.stored(stream, *sequence).await {
+        Ok(Some(received)) => Received { deliveries: *deliveries, ..received },
+        Ok(None) => {
+            tracing::warn!(stream, consumer, sequence, "a message that reached the limit of deliveries is gone");
+            return true;
+        }
+        Err(error) => {
+            tracing::error!(stream, consumer, sequence, %error, "a message that reached the limit of deliveries cannot be read");
+            return false;
+        }
+    };
+    let envelope = EnvelopeIn::read(&received.body).unwrap_or_default();
+    let event_id = envelope.event_id.unwrap_or_else(|| format!("{stream}:{sequence}"));
+    let original = Original {
+        received: &received,
+        stream,
+        durable: consumer,
+        topic: shared.namespace.topic(&received.subject),
+        event_id: &event_id,
+        trace_id: envelope.trace_id.as_deref(),
+    };
+    let error = format!("delivered {deliveries} times without an answer: the process that handles it keeps dying");
+    let now = shared.clock.now();
+    let failed = Failed { reason: DeadReason::Crash, error: &error, first_failed_at: now, failed_at: now };
+    match dead_letter::store(shared, dead_letter::letter(shared, &original, &failed)).await {
+        Ok(stored) => {
+            tracing::error!(
+                stream,
+                consumer,
+                sequence,
+                letter = stored.sequence,
+                "a message reached the limit of deliveries; its dead letter is stored"
+            );
+            shared.stats.dead_lettered();
+            true
+        }
+        Err(fault) => {
+            tracing::error!(stream, consumer, sequence, fault, "the dead letter could not be stored");
+            shared.stats.unstored();
+            false
+        }
+    }
+}
