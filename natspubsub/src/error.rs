@@ -52,6 +52,8 @@ pub enum ErrorKind {
     ShuttingDown,
     /// The server refused a request about streams or consumers, or did not answer it.
     Server,
+    /// What was asked for does not exist.
+    NotFound,
     /// A condition was not met within its time limit.
     Timeout,
 }

@@ -74,6 +74,6 @@ pub use natspubsub_macros::stream;
 pub use natspubsub_macros::subject_subscriber;
 #[doc = include_str!("../docs/topic_subscriber.md")]
 pub use natspubsub_macros::topic_subscriber;
-pub use publish::{MessageBuilder, Published, Publisher};
+pub use publish::{DeadLetters, MessageBuilder, Published, Publisher};
 pub use registry::Subscribe;
 pub use subject::check_topic;

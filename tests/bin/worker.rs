@@ -34,6 +34,10 @@ async fn perform(job: Job, journal: &Journal, pace: Duration) -> Result<(), JobE
     match job.deed {
         Deed::Work => tokio::time::sleep(pace).await,
         Deed::Block => std::thread::sleep(pace),
+        Deed::WorkThenFail => {
+            tokio::time::sleep(pace).await;
+            return Err(JobError::Failed(job.number));
+        }
         Deed::Permanent => return Err(JobError::Hopeless(job.number)),
         Deed::Transient => return Err(JobError::Failed(job.number)),
         Deed::Abort => std::process::abort(),

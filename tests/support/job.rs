@@ -20,6 +20,8 @@ pub enum Deed {
     Work,
     /// Blocks its thread for the pace of the worker and succeeds.
     Block,
+    /// Waits for the pace of the worker and fails.
+    WorkThenFail,
     /// Fails for good.
     Permanent,
     /// Fails each time.

@@ -88,6 +88,7 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
         layers: app.registry.middleware.iter().map(|layer| layer.middleware.clone()).collect(),
         keeper: Arc::new(Keeper::new(app.clock.clone(), shortest.unwrap_or(KEEPER_ACK_WAIT))),
         stats: Arc::default(),
+        durables: app.plan.consumers().map(|consumer| consumer.durable.clone()).collect(),
         streams: app.plan.streams.iter().cloned().collect(),
         stopping: CancellationToken::new(),
     }

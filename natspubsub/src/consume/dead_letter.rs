@@ -44,7 +44,10 @@ pub(super) struct Original<'a> {
 pub(super) fn letter(shared: &Shared, original: &Original<'_>, failed: &Failed<'_>) -> Outbound {
     let subject = shared.namespace.dead_letter_subject(original.durable, original.topic);
     let story = story(original, failed);
-    let mut headers = original.received.headers.without_control();
+    // A letter of a replayed message tells its last story only.
+    let own = original.received.headers.without_control();
+    let own = own.iter().filter(|(name, _)| !dead_letter::is_story(name));
+    let mut headers: Headers = own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     for (name, value) in &story {
         headers.push(*name, value.as_str());
     }

@@ -49,6 +49,12 @@ pub(super) fn read(subscriber: &Subscriber, hand: &InHand) -> (Context, Result<D
     (context, delivery)
 }
 
+/// Whether a replayed dead letter is meant for another subscriber.
+pub(super) fn is_for_another(subscriber: &Subscriber, hand: &InHand) -> bool {
+    let wanted = hand.received().headers.get(headers::replay::CONSUMER);
+    wanted.is_some_and(|durable| subscriber.plan.source != Source::DeadLetter && durable != &*subscriber.durable)
+}
+
 /// The key of a delivery, with `ordered_by`.
 pub(super) fn key(subscriber: &Subscriber, hand: &InHand) -> Option<Key> {
     let field = subscriber.plan.settings.ordered_by?;
@@ -62,7 +68,7 @@ fn fallback_id(subscriber: &Subscriber, hand: &InHand) -> String {
         Source::DeadLetter => headers::dead_letter::EVENT_ID,
         _ => headers::MESSAGE_ID,
     };
-    match received.headers.get(header) {
+    match received.headers.get(headers::replay::EVENT_ID).or_else(|| received.headers.get(header)) {
         Some(id) if !id.is_empty() => id.to_owned(),
         _ => format!("{}:{}", subscriber.stream, received.sequence),
     }

@@ -65,6 +65,9 @@ async fn settlement(
     if let Some(fault) = &hand.received().fault {
         return Settlement::Dead { reason: DeadReason::Undecodable, error: fault.clone() };
     }
+    if incoming::is_for_another(subscriber, hand) {
+        return Settlement::Discarded { reason: "a replayed dead letter of another subscriber".to_owned() };
+    }
     let Some(mut attempt) = counted(subscriber, hand).await else { return Settlement::Release };
     if let Some(crash) = crashed(&facts(subscriber, attempt)) {
         return crash;

@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) layers: Arc<[Arc<dyn DynMiddleware>]>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) stats: Arc<StatsBoard>,
+    /// The durables of the application.
+    pub(crate) durables: Arc<[String]>,
     /// The streams of the application, to make one again that vanishes.
     pub(crate) streams: Arc<[AssetConfig]>,
     /// Set when the drain begins: what only waits is given back.

@@ -13,6 +13,7 @@ use super::in_hand::InHand;
 use super::settle::DeadReason;
 use super::subscriber::Subscriber;
 use crate::message::EnvelopeIn;
+use crate::message::headers::MESSAGE_ID;
 use crate::transport::{Answer, Received};
 
 /// When an advisory is looked at again that could not be followed.
@@ -39,10 +40,26 @@ pub(super) async fn sweep(subscriber: &Subscriber, hand: &InHand) {
     answer(subscriber, hand, if done { Answer::Ack } else { Answer::Nak(AGAIN) }).await;
 }
 
+/// Whether a consumer belongs to the application: it is planned, or named like one of another version.
+fn is_own(subscriber: &Subscriber, consumer: &str) -> bool {
+    let shared = &subscriber.shared;
+    let rest = consumer.strip_prefix(shared.namespace.app());
+    rest.is_some_and(|rest| rest.starts_with('-')) || shared.durables.iter().any(|durable| durable == consumer)
+}
+
 /// `false` when it has to be tried again.
 async fn follow(subscriber: &Subscriber, advisory: &Advisory) -> bool {
     let shared = &subscriber.shared;
     let Advisory { stream, consumer, stream_seq: sequence, deliveries } = advisory;
+    if !is_own(subscriber, consumer) {
+        tracing::warn!(
+            stream,
+            consumer,
+            sequence,
+            "a message reached the limit of deliveries of a consumer that is not of this application; it is left where it is"
+        );
+        return true;
+    }
     let received = match shared.transport.stored(stream, *sequence).await {
         Ok(Some(received)) => Received { deliveries: *deliveries, ..received },
         Ok(None) => {
@@ -55,7 +72,8 @@ async fn follow(subscriber: &Subscriber, advisory: &Advisory) -> bool {
         }
     };
     let envelope = EnvelopeIn::read(&received.body).unwrap_or_default();
-    let event_id = envelope.event_id.unwrap_or_else(|| format!("{stream}:{sequence}"));
+    let event_id = envelope.event_id.or_else(|| received.headers.get(MESSAGE_ID).map(str::to_owned));
+    let event_id = event_id.unwrap_or_else(|| format!("{stream}:{sequence}"));
     let original = Original {
         received: &received,
         stream,

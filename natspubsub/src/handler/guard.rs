@@ -2,9 +2,11 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::OptionFuture;
 
 use super::failure::{Failure, FailureClass};
 use crate::clock::{Clock, timeout};
@@ -15,15 +17,17 @@ pub(crate) async fn guard<T>(
     limit: Option<Duration>,
     work: impl Future<Output = T>,
 ) -> Result<T, Failure> {
-    let caught = AssertUnwindSafe(work).catch_unwind();
+    let mut caught = pin!(OptionFuture::from(Some(AssertUnwindSafe(work).catch_unwind())));
     let ended = match limit {
-        Some(limit) => timeout(clock, limit, caught).await.ok_or(limit),
-        None => Ok(caught.await),
+        Some(limit) => timeout(clock, limit, caught.as_mut()).await.flatten().ok_or(limit),
+        None => caught.as_mut().await.ok_or(Duration::ZERO),
     };
     match ended {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(panic)) => Err(panicked(panic)),
         Err(limit) => {
+            // What the work ends with when it is dropped may panic; it is a timeout all the same.
+            let _ = std::panic::catch_unwind(AssertUnwindSafe(|| caught.set(None.into())));
             let limit = natspubsub_grammar::format_duration(limit);
             Err(Failure::new(FailureClass::Timeout, format!("the handler did not end within timeout = {limit}")))
         }
@@ -41,4 +45,36 @@ pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Failure {
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    struct PanicsWhenDropped;
+
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+
+    async fn class(limit: Option<Duration>, work: impl Future<Output = ()>) -> Option<FailureClass> {
+        guard(&*SystemClock::shared(), limit, work).await.err().map(|failure| failure.class())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_ends_badly_is_a_failure_and_never_a_panic() {
+        let limit = Some(Duration::from_secs(1));
+        assert_eq!(class(limit, async {}).await, None);
+        assert_eq!(class(None, async {}).await, None);
+        assert_eq!(class(limit, async { panic!("on purpose") }).await, Some(FailureClass::Panic));
+        assert_eq!(class(None, async { drop(PanicsWhenDropped) }).await, Some(FailureClass::Panic));
+        let never = async {
+            let _held = PanicsWhenDropped;
+            std::future::pending::<()>().await;
+        };
+        assert_eq!(class(limit, never).await, Some(FailureClass::Timeout));
+    }
 }

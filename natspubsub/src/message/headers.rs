@@ -29,6 +29,40 @@ pub(crate) mod dead_letter {
     pub(crate) const TRACE_ID: &str = "x-trace-id";
     /// Bytes of a body that did not fit and stays in the stream of the original.
     pub(crate) const BODY_OMITTED: &str = "x-dlq-body-omitted";
+
+    /// Whether a header tells what happened to the message, rather than being its own.
+    pub(crate) fn is_story(name: &str) -> bool {
+        const STORY: [&str; 13] = [
+            MARK,
+            REASON,
+            ERROR,
+            ORIGINAL_SUBJECT,
+            ORIGINAL_STREAM,
+            ORIGINAL_SEQUENCE,
+            DELIVERIES,
+            CONSUMER,
+            EVENT_ID,
+            FIRST_FAILED_AT,
+            FAILED_AT,
+            TRACE_ID,
+            BODY_OMITTED,
+        ];
+        STORY.iter().any(|story| story.eq_ignore_ascii_case(name))
+    }
+}
+
+/// The headers of a message that was a dead letter and runs again.
+pub(crate) mod replay {
+    /// How often.
+    pub(crate) const COUNT: &str = "x-replay";
+    /// The durable that runs it; others pass over it.
+    pub(crate) const CONSUMER: &str = "x-replay-consumer";
+    /// The event's id, where the message id is another.
+    pub(crate) const EVENT_ID: &str = "x-replay-event-id";
+
+    pub(crate) fn is_replay(name: &str) -> bool {
+        [COUNT, CONSUMER, EVENT_ID].iter().any(|header| header.eq_ignore_ascii_case(name))
+    }
 }
 
 /// Headers whose names start so are commands to the server (`Nats-Rollup` can wipe a stream).

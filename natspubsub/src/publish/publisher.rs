@@ -3,22 +3,20 @@
 use std::fmt;
 use std::future::{Future, ready};
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use natspubsub_grammar::normalize_topic;
 use serde::Serialize;
 
+use super::dead_letters::DeadLetters;
 use super::message::{Draft, MessageBuilder};
+use super::outlet::Outlet;
 use crate::clock::{SharedClock, SystemClock, event_id};
 use crate::config::{Config, WireHeaders};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Delivery, Failure, FromDelivery, FromServices, Requirement, Services};
 use crate::message::{Context, EnvelopeOut, Event, Headers, Metadata, headers};
-use crate::transport::{Outbound, PublishFault, SharedTransport, Stored};
-
-/// The pause before a publish is tried again; it covers the election of a stream's leader.
-const RETRY_PAUSE: Duration = Duration::from_millis(250);
+use crate::transport::{Outbound, SharedTransport, Stored};
 
 /// The first size of the buffer that an envelope is written to.
 const ENVELOPE_CAPACITY: usize = 512;
@@ -43,15 +41,9 @@ const ENVELOPE_CAPACITY: usize = 512;
 /// ```
 #[derive(Clone)]
 pub struct Publisher {
-    shared: Arc<Shared>,
+    outlet: Arc<Outlet>,
     /// The message whose handling publishes.
     cause: Option<Context>,
-}
-
-struct Shared {
-    transport: SharedTransport,
-    clock: SharedClock,
-    config: Config,
 }
 
 /// Where a message was stored.
@@ -79,7 +71,7 @@ pub struct Published {
 
 impl Publisher {
     pub(crate) fn new(transport: SharedTransport, clock: SharedClock, config: Config) -> Self {
-        Self { shared: Arc::new(Shared { transport, clock, config }), cause: None }
+        Self { outlet: Arc::new(Outlet { transport, clock, config }), cause: None }
     }
 
     /// Connects a publisher of its own, without an application, and creates the application's streams if they are
@@ -165,20 +157,33 @@ impl Publisher {
         MessageBuilder::new(self, value)
     }
 
+    /// The dead letters of the application, to run them again once their cause is mended.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) -> natspubsub::Result {
+    /// publisher.dead_letters().replay(7).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn dead_letters(&self) -> DeadLetters {
+        DeadLetters::new(self.outlet.clone())
+    }
+
     pub(super) async fn publish_draft<T: Serialize + ?Sized>(&self, draft: &Draft, value: &T) -> Result<Published> {
         draft.check()?;
         let topic = normalize_topic(draft.topic.as_deref().unwrap_or_default())?;
-        let subject = self.shared.config.namespace.subject(&topic);
+        let subject = self.outlet.config.namespace.subject(&topic);
         natspubsub_grammar::check_subject(&subject)?;
-        let now = self.shared.clock.now();
-        let event_id = draft.event_id.clone().unwrap_or_else(|| event_id(&*self.shared.clock, now).to_string());
+        let now = self.outlet.clock.now();
+        let event_id = draft.event_id.clone().unwrap_or_else(|| event_id(&*self.outlet.clock, now).to_string());
         let metadata = self.metadata(draft);
         let envelope = EnvelopeOut {
             event_id: &event_id,
             schema_version: draft.version,
             topic: &topic,
             message_type: draft.message_type,
-            producer: self.shared.config.app(),
+            producer: self.outlet.config.app(),
             occurred_at: now,
             message: value,
             metadata: &metadata,
@@ -191,8 +196,8 @@ impl Publisher {
         })?;
         let headers = self.headers(draft, &event_id, &topic, now, &metadata);
         let outbound = Outbound { subject, headers, body: body.into() };
-        self.shared.check_size(&outbound)?;
-        let Stored { stream, sequence, duplicate } = self.shared.store(&outbound).await?;
+        self.outlet.check_size(&outbound)?;
+        let Stored { stream, sequence, duplicate } = self.outlet.store(&outbound).await?;
         Ok(Published { event_id, subject: outbound.subject, stream, sequence, duplicate })
     }
 
@@ -212,7 +217,7 @@ impl Publisher {
     fn headers(&self, draft: &Draft, event_id: &str, topic: &str, now: Timestamp, metadata: &Metadata) -> Headers {
         let mut written = draft.headers.clone();
         written.push(headers::MESSAGE_ID, event_id);
-        if self.shared.config.wire_headers == WireHeaders::Full {
+        if self.outlet.config.wire_headers == WireHeaders::Full {
             written.push(headers::TOPIC, topic);
             written.push(headers::PUBLISHED_AT, format!("{now:.3}"));
             if let Some(trace_id) = &metadata.trace_id {
@@ -223,70 +228,12 @@ impl Publisher {
     }
 }
 
-impl Shared {
-    fn check_size(&self, outbound: &Outbound) -> Result<()> {
-        let (size, limit) = (outbound.size(), self.transport.max_payload());
-        if size <= limit {
-            return Ok(());
-        }
-        let subject = &outbound.subject;
-        let text = format!(
-            "a message for {subject} has {size} bytes, and the server takes {limit} (max_payload); send less, or store the body elsewhere and publish a reference"
-        );
-        Err(Error::new(ErrorKind::PayloadTooLarge { size, limit }, text))
-    }
-
-    /// Publishes until there is a certain answer, at most `publish_attempts` times. Trying again is safe: the message
-    /// id makes the stream store it once.
-    async fn store(&self, outbound: &Outbound) -> Result<Stored> {
-        let subject = &outbound.subject;
-        let attempts = self.config.publish_attempts;
-        let mut may_be_stored = false;
-        let mut last = String::new();
-        for attempt in 1..=attempts {
-            match self.transport.publish(outbound.clone(), self.config.publish_timeout).await {
-                Ok(stored) => return Ok(stored),
-                // After an attempt without an answer, a refusal of the next says nothing about the first.
-                Err(PublishFault::Rejected(reason)) if may_be_stored => {
-                    last = reason;
-                    break;
-                }
-                Err(PublishFault::Rejected(reason)) => {
-                    return Err(Error::new(
-                        ErrorKind::Rejected,
-                        format!("the server did not store the message for {subject}: {reason}"),
-                    ));
-                }
-                Err(PublishFault::NoStream) => {
-                    last = "no stream takes this subject, or its leader is missing".to_owned()
-                }
-                Err(PublishFault::Unknown(reason)) => {
-                    may_be_stored = true;
-                    last = reason;
-                }
-            }
-            if attempt < attempts {
-                tracing::warn!(subject, attempt, reason = last, "no confirmation; publishing again with the same id");
-                self.clock.sleep(RETRY_PAUSE).await;
-            }
-        }
-        let (kind, verdict) = match may_be_stored {
-            true => (ErrorKind::Unknown, "it may be stored; publishing it again with the same event id is safe"),
-            false => (ErrorKind::Rejected, "it is not stored"),
-        };
-        Err(Error::new(
-            kind,
-            format!("no confirmation for the message to {subject} after {attempts} attempt(s): {last}; {verdict}"),
-        ))
-    }
-}
-
 impl FromDelivery for Publisher {
     fn from_delivery(delivery: &Delivery) -> impl Future<Output = Result<Self, Failure>> + Send {
         let publisher = delivery
             .services()
             .get::<Self>()
-            .map(|publisher| Self { shared: publisher.shared.clone(), cause: Some(delivery.context().clone()) });
+            .map(|publisher| Self { outlet: publisher.outlet.clone(), cause: Some(delivery.context().clone()) });
         ready(publisher.ok_or_else(|| Failure::transient("the application has no publisher")))
     }
 
@@ -303,6 +250,6 @@ impl FromServices for Publisher {
 
 impl fmt::Debug for Publisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Publisher").field("config", &self.shared.config).finish_non_exhaustive()
+        f.debug_struct("Publisher").field("config", &self.outlet.config).finish_non_exhaustive()
     }
 }

@@ -149,6 +149,12 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// A stored message by its number, if it exists. It is no delivery: nothing answers it.
     async fn stored(&self, stream: &str, sequence: u64) -> Result<Option<Received>>;
 
+    /// The first stored message behind a number, if there is one.
+    async fn stored_after(&self, stream: &str, sequence: u64) -> Result<Option<Received>>;
+
+    /// Deletes a stored message; one that does not exist is fine.
+    async fn delete_message(&self, stream: &str, sequence: u64) -> Result<()>;
+
     /// How many different subjects of a stream match a pattern; none if the stream does not exist.
     async fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64>;
 

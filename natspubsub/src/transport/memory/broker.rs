@@ -113,6 +113,16 @@ impl Broker {
         self.streams().get(stream)?.stored(sequence)
     }
 
+    pub(super) fn stored_after(&self, stream: &str, sequence: u64) -> Option<Received> {
+        self.streams().get(stream)?.stored_after(sequence)
+    }
+
+    pub(super) fn delete_message(&self, stream: &str, sequence: u64) {
+        if let Some(stream) = self.streams().get_mut(stream) {
+            stream.delete(sequence);
+        }
+    }
+
     pub(super) fn create_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
         let mut streams = self.streams();
         match streams.get_mut(stream) {

@@ -77,6 +77,15 @@ impl Transport for MemoryTransport {
         Ok(self.broker.stored(stream, sequence))
     }
 
+    async fn stored_after(&self, stream: &str, sequence: u64) -> Result<Option<Received>> {
+        Ok(self.broker.stored_after(stream, sequence))
+    }
+
+    async fn delete_message(&self, stream: &str, sequence: u64) -> Result<()> {
+        self.broker.delete_message(stream, sequence);
+        Ok(())
+    }
+
     async fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64> {
         self.broker.count_subjects(stream, pattern)
     }

@@ -140,6 +140,15 @@ impl Stream {
         Some(self.messages.get(&sequence)?.received(sequence, 1, String::new()))
     }
 
+    pub(super) fn stored_after(&self, sequence: u64) -> Option<Received> {
+        let (sequence, kept) = self.messages.range(sequence + 1..).next()?;
+        Some(kept.received(*sequence, 1, String::new()))
+    }
+
+    pub(super) fn delete(&mut self, sequence: u64) {
+        self.messages.remove(&sequence);
+    }
+
     /// What the server says about messages that a consumer has delivered too often, as it says it.
     pub(super) fn advisories(&mut self, consumer: &str) -> Vec<Outbound> {
         let stream = &self.name;

@@ -19,6 +19,9 @@ const NOT_FOUND: [u32; 2] = [10059, 10014];
 /// `err_code` of a missing message.
 const NO_MESSAGE: u32 = 10037;
 
+/// `err_code` when a missing message is to be deleted.
+const NO_SEQUENCE: u32 = 10043;
+
 #[derive(Debug, Deserialize)]
 struct Reply {
     error: Option<Refusal>,
@@ -171,14 +174,33 @@ pub(super) async fn pending(client: &Client, stream: &str, consumer: &str) -> Re
     Ok(Some(Pending { answered, delivered, unanswered, backlog, filters }))
 }
 
-/// A stored message, or `None` if it does not exist any more.
+/// A stored message, or `None` if it does not exist.
 pub(super) async fn message(client: &Client, stream: &str, sequence: u64) -> Result<Option<Stored>> {
+    get_message(client, stream, &json!({ "seq": sequence })).await
+}
+
+/// The first stored message behind a number, or `None` if there is none.
+pub(super) async fn message_after(client: &Client, stream: &str, sequence: u64) -> Result<Option<Stored>> {
+    get_message(client, stream, &json!({ "seq": sequence + 1, "next_by_subj": ">" })).await
+}
+
+async fn get_message(client: &Client, stream: &str, which: &Value) -> Result<Option<Stored>> {
     let operation = format!("STREAM.MSG.GET.{stream}");
-    let reply = request(client, &operation, &json!({ "seq": sequence })).await?;
+    let reply = request(client, &operation, which).await?;
     if reply.error.as_ref().is_some_and(|refusal| refusal.err_code == NO_MESSAGE) {
         return Ok(None);
     }
     Ok(accepted(&operation, reply)?.message)
+}
+
+/// Deletes a stored message; one that does not exist is fine.
+pub(super) async fn delete_message(client: &Client, stream: &str, sequence: u64) -> Result<()> {
+    let operation = format!("STREAM.MSG.DELETE.{stream}");
+    let reply = request(client, &operation, &json!({ "seq": sequence })).await?;
+    match reply.error {
+        Some(Refusal { err_code: NO_SEQUENCE, .. }) => Ok(()),
+        _ => accepted(&operation, reply).map(|_| ()),
+    }
 }
 
 /// Creates or updates a stream.

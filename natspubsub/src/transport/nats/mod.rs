@@ -97,6 +97,15 @@ impl Transport for NatsTransport {
         Ok(stored.map(|stored| stored.received(String::new())))
     }
 
+    async fn stored_after(&self, stream: &str, sequence: u64) -> Result<Option<Received>> {
+        let stored = api::message_after(&self.client, stream, sequence).await?;
+        Ok(stored.map(|stored| stored.received(String::new())))
+    }
+
+    async fn delete_message(&self, stream: &str, sequence: u64) -> Result<()> {
+        api::delete_message(&self.client, stream, sequence).await
+    }
+
     async fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64> {
         api::count_subjects(&self.client, stream, pattern).await
     }

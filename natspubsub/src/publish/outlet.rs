@@ -1,0 +1,83 @@
+//! The last step of every publish: the size is checked, and the store is confirmed.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::clock::SharedClock;
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::{Outbound, PublishFault, SharedTransport, Stored};
+
+/// The pause before a publish is tried again; it covers the election of a stream's leader.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// The connection that messages leave by, and how.
+pub(super) struct Outlet {
+    pub(super) transport: SharedTransport,
+    pub(super) clock: SharedClock,
+    pub(super) config: Config,
+}
+
+impl Outlet {
+    pub(super) fn check_size(&self, outbound: &Outbound) -> Result<()> {
+        let (size, limit) = (outbound.size(), self.transport.max_payload());
+        if size <= limit {
+            return Ok(());
+        }
+        let subject = &outbound.subject;
+        let text = format!(
+            "a message for {subject} has {size} bytes, and the server takes {limit} (max_payload); send less, or store the body elsewhere and publish a reference"
+        );
+        Err(Error::new(ErrorKind::PayloadTooLarge { size, limit }, text))
+    }
+
+    /// Publishes until there is a certain answer, at most `publish_attempts` times. Trying again is safe: the message
+    /// id makes the stream store it once.
+    pub(super) async fn store(&self, outbound: &Outbound) -> Result<Stored> {
+        let subject = &outbound.subject;
+        let attempts = self.config.publish_attempts;
+        let mut may_be_stored = false;
+        let mut last = String::new();
+        for attempt in 1..=attempts {
+            match self.transport.publish(outbound.clone(), self.config.publish_timeout).await {
+                Ok(stored) => return Ok(stored),
+                // After an attempt without an answer, a refusal of the next says nothing about the first.
+                Err(PublishFault::Rejected(reason)) if may_be_stored => {
+                    last = reason;
+                    break;
+                }
+                Err(PublishFault::Rejected(reason)) => {
+                    return Err(Error::new(
+                        ErrorKind::Rejected,
+                        format!("the server did not store the message for {subject}: {reason}"),
+                    ));
+                }
+                Err(PublishFault::NoStream) => {
+                    last = "no stream takes this subject, or its leader is missing".to_owned()
+                }
+                Err(PublishFault::Unknown(reason)) => {
+                    may_be_stored = true;
+                    last = reason;
+                }
+            }
+            if attempt < attempts {
+                tracing::warn!(subject, attempt, reason = last, "no confirmation; publishing again with the same id");
+                self.clock.sleep(RETRY_PAUSE).await;
+            }
+        }
+        let (kind, verdict) = match may_be_stored {
+            true => (ErrorKind::Unknown, "it may be stored; publishing it again with the same event id is safe"),
+            false => (ErrorKind::Rejected, "it is not stored"),
+        };
+        Err(Error::new(
+            kind,
+            format!("no confirmation for the message to {subject} after {attempts} attempt(s): {last}; {verdict}"),
+        ))
+    }
+}
+
+impl fmt::Debug for Outlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outlet").field("config", &self.config).finish_non_exhaustive()
+    }
+}

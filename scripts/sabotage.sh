@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Builds each known mistake into the delivery engine and shows which tests notice it. A mistake that no test notices is
+# a failure of the tests. A name as argument tries that one only.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+SABOTAGES=(
+    ack_before_handler
+    no_flush_on_exit
+    term_before_dead_letter
+    ignore_dead_letter_error
+    nak_after_deadline
+    unlimited_prefetch
+    default_permanent
+)
+if [ $# -gt 0 ]; then SABOTAGES=("$@"); fi
+
+# The tests of the engine, real servers and real processes.
+TESTS='package(natspubsub-tests) and binary(/^(flow|scenarios)$/)'
+
+echo "building"
+cargo nextest run --workspace -E "$TESTS" --no-run 2>/dev/null
+echo "without a mistake every test passes: scripts/test.sh"
+unnoticed=0
+for sabotage in "${SABOTAGES[@]}"; do
+    log="target/sabotage-$sabotage.log"
+    NATSPUBSUB_SABOTAGE="$sabotage" cargo nextest run --workspace -E "$TESTS" >"$log" 2>&1 || true
+    caught=$(sed -n 's/^ *\(FAIL\|TIMEOUT\|SIGABRT\|TRY [0-9]* FAIL\) \[[^]]*\] \(([^)]*) \)\?natspubsub-tests::\(.*\)$/  \3/p' "$log" | sort -u)
+    if [ -z "$caught" ]; then
+        printf '%s: NO TEST NOTICES\n' "$sabotage"
+        unnoticed=1
+    else
+        printf '%s: noticed by\n%s\n' "$sabotage" "$caught"
+    fi
+done
+exit "$unnoticed"
