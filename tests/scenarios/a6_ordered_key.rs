@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use natspubsub::prelude::*;
-use natspubsub_tests::{Inspector, NatsServer, config, eventually, inversions};
+use natspubsub_tests::{Inspector, NatsServer, config, eventually, inversions, mixed};
 use serde::{Deserialize, Serialize};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -28,17 +28,9 @@ struct Step {
 }
 
 impl Step {
-    /// A number that looks random and is always the same (splitmix64).
-    fn mixed(self) -> u64 {
-        let mixed = ((self.key << 32) | self.number).wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
     /// One in twenty.
     fn fails_at_first(self) -> bool {
-        self.mixed().is_multiple_of(20)
+        mixed((self.key << 32) | self.number).is_multiple_of(20)
     }
 }
 
@@ -87,7 +79,7 @@ type Shared = Arc<Mutex<Ledger>>;
 )]
 async fn lanes(step: Step, context: Context, State(ledger): State<Shared>) -> Result<(), std::io::Error> {
     ledger.lock().unwrap().begin(step);
-    tokio::time::sleep(Duration::from_millis(step.mixed() % 3)).await;
+    tokio::time::sleep(Duration::from_millis(mixed(step.number) % 3)).await;
     ledger.lock().unwrap().end(step, &context)
 }
 

@@ -135,6 +135,46 @@ async fn b9_a_deleted_consumer_and_a_deleted_stream_come_back() {
     assert_eq!((report.dead_lettered, report.discarded, report.lost), (0, 0, 0), "{report:?}");
 }
 
+/// Jobs that run until they are released.
+type Gates = Arc<Mutex<BTreeMap<String, Arc<tokio::sync::Semaphore>>>>;
+
+fn gate(gates: &Gates, name: &str) -> Arc<tokio::sync::Semaphore> {
+    let gate = || Arc::new(tokio::sync::Semaphore::new(0));
+    gates.lock().unwrap().entry(name.to_owned()).or_insert_with(gate).clone()
+}
+
+#[topic_subscriber("gated.job", ack_wait = "30s")]
+async fn gated(name: String, State(gates): State<Gates>) {
+    gate(&gates, &name).acquire().await.unwrap().forget();
+}
+
+/// The first message of a new stream has the number of the first message of the old one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b9_a_job_of_a_deleted_stream_does_not_acknowledge_one_of_the_new_stream() {
+    let server = NatsServer::start().await;
+    let inspector = Inspector::connect(&server.url()).await;
+    let gates = Gates::default();
+    let app = App::builder().config(config(&server.url(), "b9")).state(gates.clone()).subscriber(gated {});
+    let running = app.build().unwrap().start().await.unwrap();
+    running.publisher().publish("gated.job", "old").await.unwrap();
+    running.wait_until(|stats| stats.received == 1, LIMIT).await.unwrap();
+    inspector.jetstream.delete_stream(STREAM).await.unwrap();
+    let limit = tokio::time::Instant::now() + LIMIT;
+    while running.publisher().publish("gated.job", "new").await.is_err() {
+        assert!(tokio::time::Instant::now() < limit, "the stream is made again");
+    }
+    running.wait_until(|stats| stats.received == 2, LIMIT).await.unwrap();
+
+    gate(&gates, "old").add_permits(1);
+    let stats = running.wait_until(|stats| stats.processed + stats.unanswered == 1, LIMIT).await.unwrap();
+    assert_eq!((stats.processed, stats.unanswered), (0, 1), "the old job has nobody to answer to");
+    let info = inspector.consumer(STREAM, "b9-gated").await;
+    assert_eq!(info.num_ack_pending, 1, "the new job is still in hand: {info:?}");
+    gate(&gates, "new").add_permits(1);
+    running.wait_until(|stats| stats.processed == 1, LIMIT).await.unwrap();
+    assert_eq!(running.shutdown().await.dead_lettered, 0);
+}
+
 /// Deletes the consumer in its first run: the acknowledgement that follows reaches nobody.
 #[derive(Clone)]
 struct Saboteur {

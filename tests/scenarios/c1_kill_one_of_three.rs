@@ -1,6 +1,6 @@
-//! Goal: workers that are killed one after the other lose nothing, condemn nothing, and only what the killed one had in
-//! hand runs again. Method: three processes on one durable, 20,000 jobs of 5 ms in waves, and in the middle of each wave
-//! `kill -9` for the oldest process, which is replaced at once: one kill every 3 s for 48 s.
+//! Goal: workers that are killed one after the other lose nothing, condemn nothing, and only what the killed one had
+//! in hand runs again. Method: three processes on one durable, 20,000 jobs of 5 ms in waves, and in the middle of each
+//! wave `kill -9` for the oldest process, which is replaced at once: one kill every 3 s for 48 s.
 //!
 //! What was in hand at a kill may run twice: with an inbox its effects are exactly once, and that is another test.
 

@@ -1,6 +1,7 @@
-//! Goal: a worker that dies between the dead letter and the end of its original loses nothing and stores no dead letter
-//! twice. Method: 200 jobs that fail for good, and workers that abort at that very point with each tenth dead letter,
-//! one after the other; the last worker has no failpoint. A plain subscription counts what was sent to the dead letters.
+//! Goal: a worker that dies between the dead letter and the end of its original loses nothing and stores no dead
+//! letter twice. Method: 200 jobs that fail for good, and workers that abort at that very point with each tenth dead
+//! letter, one after the other; the last worker has no failpoint. A plain subscription counts what was sent to the
+//! dead letters.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;

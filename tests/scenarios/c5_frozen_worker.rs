@@ -1,15 +1,16 @@
 //! Goal: a worker that was frozen for longer than `ack_wait` does no harm when it goes on. Method: SIGSTOP with 16
-//! deliveries in hand, half of them running; a second worker handles everything meanwhile; SIGCONT. A plain subscription
-//! reads every answer to every delivery.
+//! deliveries in hand, half of them running; a second worker handles everything meanwhile; SIGCONT. A plain
+//! subscription reads every answer to every delivery.
 //!
 //! For a delivery that has expired, that is, for a message of which the server has made a later delivery, the thawed
-//! worker may send exactly one thing: `+ACK`, once its handler has succeeded. The work is done, so it is true, whichever
-//! run the server takes it for. `-NAK` would begin a third run beside the second one, `+TERM` would end the second one's
-//! message, `+WPI` would hide the second one's death: none of the three may be sent.
+//! worker may send exactly one thing: `+ACK`, once its handler has succeeded. The work is done, so it is true,
+//! whichever run the server takes it for. `-NAK` would begin a third run beside the second one, `+TERM` would end the
+//! second one's message, `+WPI` would hide the second one's death: none of the three may be sent.
 //!
-//! The jobs in hand cover each: some succeed after the thaw (`+ACK`), some fail (`-NAK`), some are dead letters (`+TERM`),
-//! and those that waited in the queue of the frozen worker run for longer than the keeper's round (`+WPI`). The frozen
-//! worker's runs of expired deliveries are extra runs; with an inbox their effects are exactly once: that is another test.
+//! The jobs in hand cover each: some succeed after the thaw (`+ACK`), some fail (`-NAK`), some are dead letters
+//! (`+TERM`), and those that waited in the queue of the frozen worker run for longer than the keeper's round (`+WPI`).
+//! The frozen worker's runs of expired deliveries are extra runs; with an inbox their effects are exactly once: that
+//! is another test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,7 @@
 //! Goal: handlers that block every thread of the runtime for more than three times `ack_wait` make no message come
 //! twice, and are named while they block. Method: a runtime of two threads and two subscribers; each has 25 messages
-//! in hand, one of which sleeps on the thread for 10 s, so that both threads are blocked at once and the quick messages
-//! wait behind.
+//! in hand, one of which sleeps on the thread for 10 s, so that both threads are blocked at once and the quick
+//! messages wait behind.
 //!
 //! Left to another test: a handler that never returns is counted as stuck when the application ends
 //! (`flow/shutdown.rs`); nothing names it a second time before that.

@@ -1,6 +1,6 @@
-//! Goal: SIGTERM finishes what runs, gives back what waits, and leaves no acknowledgement behind. Method: a worker with
-//! 8 jobs running and 50 in its queue, whose shutdown has time for the first but not for all of the others; then a
-//! second worker, which must have what was given back within a second, though `ack_wait` is 30 s.
+//! Goal: SIGTERM finishes what runs, gives back what waits, and leaves no acknowledgement behind. Method: a worker
+//! with 8 jobs running and 50 in its queue, whose shutdown has time for the first but not for all of the others; then
+//! a second worker, which must have what was given back within a second, though `ack_wait` is 30 s.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

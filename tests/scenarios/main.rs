@@ -34,4 +34,7 @@ mod d7_handler_panics;
 mod d8_handler_timeouts;
 mod d9_dead_letters_never_feed_themselves;
 mod g1_sigterm_with_jobs_in_hand;
+mod g3_handlers_longer_than_the_grace;
+mod g6_shutdown_while_publishing;
+mod h2_dependency_is_a_blackhole;
 mod memory_stays_flat;

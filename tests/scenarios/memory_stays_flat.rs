@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use natspubsub::Storage;
 use natspubsub::prelude::*;
-use natspubsub_tests::{Inspector, NatsServer};
+use natspubsub_tests::{Inspector, NatsServer, resident_kib};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -66,13 +66,6 @@ async fn publish(inspector: &Inspector, progress: &Progress, numbers: std::ops::
         let confirmation = inspector.jetstream.publish(SUBJECT, body(last, &note).into()).await.unwrap();
         assert_eq!(confirmation.await.unwrap().sequence, last + 1, "every message is stored");
     }
-}
-
-/// The resident memory of this process.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux says it");
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// The average of several readings over a second, in which the allocator and the connection come to rest.

@@ -158,6 +158,7 @@ impl RunningApp {
 
 impl Drop for RunningApp {
     fn drop(&mut self) {
+        self.publisher.refuse();
         self.stop.cancel();
         self.cut.cancel();
     }

@@ -55,7 +55,9 @@ impl ShutdownReport {
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { processed, retried, dead_lettered, lost, .. } = self;
-        write!(f, "drained: processed={processed} retried={retried} dead_lettered={dead_lettered} lost={lost}")
+        write!(f, "drained: processed={processed} retried={retried} dead_lettered={dead_lettered} lost={lost}")?;
+        let rest = [("discarded", self.discarded), ("released", self.released), ("stuck", self.stuck)];
+        rest.iter().filter(|(_, count)| *count > 0).try_for_each(|(name, count)| write!(f, " {name}={count}"))
     }
 }
 
@@ -82,6 +84,7 @@ impl RunningApp {
                 tracing::error!("some subscribers did not end; a handler blocks its thread");
             }
         }
+        self.publisher.close(FLUSH_LIMIT).await;
         if sabotaged(Sabotage::NoFlushOnExit) {
             return self.shutdown_report(&before, true);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,7 @@ use super::running::RunningApp;
 use crate::consume::{Intake, Keeper, Shared, Subscriber, Worker, watch};
 use crate::error::Result;
 use crate::publish::Publisher;
-use crate::topology::{SubscriberPlan, apply};
+use crate::topology::{SubscriberPlan, apply, position};
 use crate::transport::{SharedTransport, connect};
 
 /// What the keeper goes by when there are no subscribers.
@@ -88,6 +89,7 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
         layers: app.registry.middleware.iter().map(|layer| layer.middleware.clone()).collect(),
         keeper: Arc::new(Keeper::new(app.clock.clone(), shortest.unwrap_or(KEEPER_ACK_WAIT))),
         stats: Arc::default(),
+        quarantine: Arc::new(Semaphore::new(1)),
         durables: app.plan.consumers().map(|consumer| consumer.durable.clone()).collect(),
         streams: app.plan.streams.iter().cloned().collect(),
         stopping: CancellationToken::new(),
@@ -97,10 +99,12 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
 impl RunningApp {
     /// Deliveries are taken in on the connection's thread and handled on the caller's runtime.
     async fn start_subscriber(&mut self, index: usize, plan: &SubscriberPlan) -> Result<()> {
-        let pull = self.shared.transport.pull(&plan.stream, &plan.durable).await?;
+        let transport = self.shared.transport.clone();
+        let position = position(&plan.stream, &plan.durable, transport.as_ref()).await?.map(|(position, _)| position);
+        let pull = transport.pull(&plan.stream, &plan.durable).await?;
         let subscriber = Arc::new(Subscriber::new(index, plan, self.shared.clone()));
         let (to_worker, from_intake) = tokio::sync::mpsc::unbounded_channel();
-        let intake = Intake::new(subscriber.clone(), pull, to_worker).run(self.stop.clone());
+        let intake = Intake::new(subscriber.clone(), pull, position, to_worker).run(self.stop.clone());
         let worker = Worker::new(subscriber.clone(), from_intake).run(self.cut.clone());
         if let Some(io) = &self.io {
             io.spawn(guarded(intake, subscriber.clone(), "intake"));
@@ -113,7 +117,8 @@ impl RunningApp {
     fn start_keeper(&self) {
         let Shared { keeper, transport, clock, .. } = self.shared.clone();
         if let Some(io) = &self.io {
-            io.spawn(async move { keeper.run(transport).await });
+            let stream = self.config.namespace.stream();
+            io.spawn(async move { keeper.run(transport, &stream).await });
             io.spawn(watch(self.subscribers.clone(), clock));
         }
     }

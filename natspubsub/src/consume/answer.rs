@@ -32,11 +32,15 @@ pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Con
         Settlement::Retry { delay, error } | Settlement::Hold { pause: delay, error } => {
             subscriber.memory.note_failure(hand, subscriber.shared.clock.now());
             log_retry(context, delay, &error);
+            releases::note_failed(subscriber, hand).await;
             if answer(subscriber, hand, Answer::Nak(delay)).await {
                 stats.retried();
             }
         }
         Settlement::Release => release(subscriber, hand).await,
+        Settlement::Expired => {
+            let_go_unanswered(subscriber, hand, "the server has delivered the message again before it could run");
+        }
         Settlement::Dead { reason, error } if subscriber.plan.settings.dead_letter => {
             settle_dead(subscriber, hand, context, reason, error).await;
         }
@@ -119,7 +123,7 @@ fn original<'a>(hand: &'a InHand, context: &'a Context) -> Original<'a> {
 /// Gives a delivery back that was never run or was cut off.
 pub(super) async fn release(subscriber: &Subscriber, hand: &InHand) {
     // Past the deadline the server has delivered it again, and nothing is given back here.
-    if hand.deadline() > subscriber.shared.clock.monotonic() && subscriber.shared.transport.is_connected() {
+    if hand.is_ours(subscriber.shared.clock.monotonic()) {
         releases::record(subscriber, hand).await;
     }
     if answer(subscriber, hand, Answer::Nak(Duration::ZERO)).await {
@@ -130,32 +134,46 @@ pub(super) async fn release(subscriber: &Subscriber, hand: &InHand) {
 /// The one place that answers a delivery; whether the answer was handed to a connection that stands.
 ///
 /// Past the deadline, or after an outage, the server has delivered the message again: a NAK or TERM would then hit that
-/// other run, so nothing but an acknowledgement of finished work is sent. A dropped future leaves the delivery in
+/// other run, so nothing but an acknowledgement of finished work is sent. Of a stream that was made again, the number of
+/// an old message is that of a new one, and nothing is sent at all. A dropped future leaves the delivery in
 /// the keeper's table, from where it is released.
 pub(super) async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answer) -> bool {
     let shared = &subscriber.shared;
     hand.stop_signals();
     reached(Point::BeforeAnswer).await;
     let finished = matches!(answer, Answer::Ack | Answer::Term(_));
-    let is_ours = hand.deadline() > shared.clock.monotonic() && shared.transport.is_connected();
+    let is_ours = hand.is_ours(shared.clock.monotonic()) && shared.transport.is_connected();
     let ours = is_ours || sabotaged(Sabotage::NakAfterDeadline);
-    let sent = if answer == Answer::Ack && subscriber.plan.settings.confirm_ack {
+    let sent = if hand.is_void() {
+        Err("its stream was made again, and the message is gone with the old one".to_owned())
+    } else if answer == Answer::Ack && subscriber.plan.settings.confirm_ack {
         confirm(shared, hand.token()).await
     } else if answer == Answer::Ack || ours {
         shared.transport.answer(hand.token(), answer).await.map_err(|error| error.to_string())
     } else {
         Err("the server has delivered the message again by now".to_owned())
     };
-    shared.keeper.forget(hand);
-    subscriber.load.remove();
     if finished {
         subscriber.memory.forget(hand);
     }
-    if let Err(reason) = &sent {
-        subscriber.stats.unanswered();
-        tracing::warn!(token = hand.token(), reason, "the answer was not sent; the message comes again");
+    match &sent {
+        Ok(()) => let_go_of(subscriber, hand),
+        Err(reason) => let_go_unanswered(subscriber, hand, reason),
     }
     sent.is_ok()
+}
+
+/// Ends a delivery without an answer.
+fn let_go_unanswered(subscriber: &Subscriber, hand: &InHand, reason: &str) {
+    let_go_of(subscriber, hand);
+    subscriber.stats.unanswered();
+    tracing::warn!(token = hand.token(), reason, "no answer was sent; the message comes again if it still exists");
+}
+
+fn let_go_of(subscriber: &Subscriber, hand: &InHand) {
+    hand.stop_signals();
+    subscriber.shared.keeper.forget(hand);
+    subscriber.load.remove();
 }
 
 /// Two of the mistakes that the tests must notice.

@@ -57,6 +57,11 @@ impl FailureMemory {
         Self::remember(&mut self.messages(), key(hand), now).first_failed_at
     }
 
+    /// Whether a run of the message has failed in this process.
+    pub(super) fn has_failed(&self, hand: &InHand) -> bool {
+        self.messages().contains_key(&key(hand))
+    }
+
     /// Remembers a dead letter that could not be stored, and says when to try again.
     pub(super) fn note_unstored(&self, hand: &InHand, reason: DeadReason, error: String, now: Timestamp) -> Duration {
         let (first, longest) = UNSTORED_DELAYS;

@@ -19,6 +19,8 @@ pub(crate) struct InHand {
     signalled_ns: AtomicU64,
     /// Set once an answer is on its way: a signal after a delayed NAK would undo its delay.
     answering: AtomicBool,
+    /// Set when its stream was deleted and made again: what is addressed to it would hit another message.
+    void: AtomicBool,
 }
 
 impl InHand {
@@ -30,6 +32,7 @@ impl InHand {
             ack_wait,
             signalled_ns: AtomicU64::new(nanos(now)),
             answering: AtomicBool::new(false),
+            void: AtomicBool::new(false),
         }
     }
 
@@ -63,10 +66,24 @@ impl InHand {
         self.signalled() + self.ack_wait - self.ack_wait / MARGIN
     }
 
+    /// Whether the server has certainly not delivered it again.
+    pub(super) fn is_ours(&self, now: Duration) -> bool {
+        now < self.deadline() && !self.is_void()
+    }
+
     /// Whether a third of `ack_wait` has passed since the last signal.
     pub(super) fn wants_signal(&self, now: Duration) -> bool {
         let due = now >= self.signalled() + self.ack_wait / 3 && now < self.deadline();
         due && !self.answering.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn make_void(&self) {
+        self.void.store(true, Ordering::Relaxed);
+        self.stop_signals();
+    }
+
+    pub(super) fn is_void(&self) -> bool {
+        self.void.load(Ordering::Relaxed)
     }
 
     pub(super) fn stop_signals(&self) {
@@ -78,6 +95,6 @@ impl InHand {
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
+pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use tokio::sync::futures::Notified;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
@@ -15,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::in_hand::InHand;
 use super::subscriber::Subscriber;
 use crate::clock::timeout;
-use crate::topology::{Position, restore};
-use crate::transport::{Progress, Pull, PullEvent, Received};
+use crate::topology::{Position, position, restore};
+use crate::transport::{Pull, PullEvent, Received};
 
 /// How long a pull request waits at the server. A peer that takes over after a restart waits no longer than this.
 const PULL_EXPIRES: Duration = Duration::from_secs(5);
@@ -59,7 +60,13 @@ pub(crate) struct Intake {
 
 enum PullState {
     Open(Box<dyn Pull>),
-    Healing(BoxFuture<'static, Box<dyn Pull>>),
+    Healing(BoxFuture<'static, Reopened>),
+}
+
+/// A pull that works again.
+struct Reopened {
+    pull: Box<dyn Pull>,
+    stream_made_at: Timestamp,
 }
 
 /// What the server says about the consumer.
@@ -73,7 +80,7 @@ struct Told {
 /// What the intake waits for.
 enum Step {
     Pulled(PullEvent),
-    Healed(Box<dyn Pull>),
+    Healed(Reopened),
     Freed,
     Look,
     Told(Option<Told>),
@@ -81,7 +88,13 @@ enum Step {
 }
 
 impl Intake {
-    pub(crate) fn new(subscriber: Arc<Subscriber>, pull: Box<dyn Pull>, worker: UnboundedSender<Arc<InHand>>) -> Self {
+    /// `position` is how far the consumer was before the pull was opened.
+    pub(crate) fn new(
+        subscriber: Arc<Subscriber>,
+        pull: Box<dyn Pull>,
+        position: Option<Position>,
+        worker: UnboundedSender<Arc<InHand>>,
+    ) -> Self {
         Self {
             subscriber,
             worker,
@@ -91,7 +104,7 @@ impl Intake {
             arrived: false,
             looks_without: 0,
             asked: None,
-            position: None,
+            position,
             heal_pause: HEAL_PAUSES.0,
         }
     }
@@ -101,7 +114,6 @@ impl Intake {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         // One timer for all looks: the way of a message sets none.
         let mut look = self.next_look();
-        self.ask(false);
         while !self.worker.is_closed() {
             let subscriber = self.subscriber.clone();
             // Listened to before looking: a breaker that closes in between must not be missed.
@@ -112,11 +124,7 @@ impl Intake {
             let pause = self.top_up().await;
             match self.step(&stop, closed, pause, &mut look).await {
                 Step::Pulled(event) => self.note(event),
-                Step::Healed(pull) => {
-                    tracing::info!(consumer = %self.subscriber.durable, "the consumer is back");
-                    self.subscriber.set_healing(false);
-                    self.pull = PullState::Open(pull);
-                }
+                Step::Healed(reopened) => self.resume(reopened),
                 Step::Freed => {}
                 Step::Look => {
                     self.look();
@@ -236,12 +244,9 @@ impl Intake {
         let subscriber = self.subscriber.clone();
         self.asked = Some(Box::pin(async move {
             let Subscriber { shared, stream, durable, .. } = &*subscriber;
-            let both = async {
-                let stream_made_at = shared.transport.stream_made_at(stream).await.ok()??;
-                let Progress { answered, backlog } = shared.transport.progress(stream, durable).await.ok()??;
-                Some(Told { position: Position { stream_made_at, answered }, backlog, in_silence })
-            };
-            timeout(&*shared.clock, LOOK_LIMIT, both).await.flatten()
+            let asked = position(stream, durable, shared.transport.as_ref());
+            let (position, backlog) = timeout(&*shared.clock, LOOK_LIMIT, asked).await?.ok()??;
+            Some(Told { position, backlog, in_silence })
         }));
     }
 
@@ -314,6 +319,16 @@ impl Intake {
         self.heal_pause = (self.heal_pause * 2).min(HEAL_PAUSES.1);
     }
 
+    fn resume(&mut self, Reopened { pull, stream_made_at }: Reopened) {
+        tracing::info!(consumer = %self.subscriber.durable, "the consumer is back");
+        if self.position.is_some_and(|position| position.stream_made_at != stream_made_at) {
+            self.subscriber.make_void();
+            self.position = Some(Position { stream_made_at, answered: 0 });
+        }
+        self.subscriber.set_healing(false);
+        self.pull = PullState::Open(pull);
+    }
+
     /// Withdraws the pull and takes what is already on its way.
     async fn finish(mut self) {
         let clock = self.subscriber.shared.clock.clone();
@@ -334,19 +349,22 @@ impl Intake {
     }
 }
 
-async fn reopen(subscriber: Arc<Subscriber>, position: Option<Position>, mut pause: Duration) -> Box<dyn Pull> {
+async fn reopen(subscriber: Arc<Subscriber>, position: Option<Position>, mut pause: Duration) -> Reopened {
     let (_, longest) = HEAL_PAUSES;
     let transport = &subscriber.shared.transport;
     loop {
         subscriber.shared.clock.sleep(pause).await;
         pause = (pause * 2).min(longest);
         let restored = restore(&subscriber.plan, &subscriber.shared.streams, position, transport.as_ref());
-        if let Err(error) = restored.await {
-            tracing::warn!(consumer = %subscriber.durable, %error, "the consumer is not back yet");
-            continue;
-        }
+        let stream_made_at = match restored.await {
+            Ok(made_at) => made_at,
+            Err(error) => {
+                tracing::warn!(consumer = %subscriber.durable, %error, "the consumer is not back yet");
+                continue;
+            }
+        };
         match transport.pull(&subscriber.stream, &subscriber.durable).await {
-            Ok(pull) => return pull,
+            Ok(pull) => return Reopened { pull, stream_made_at },
             Err(error) => tracing::warn!(consumer = %subscriber.durable, %error, "the pull cannot be opened yet"),
         }
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::in_hand::InHand;
+use super::in_hand::{InHand, nanos};
 use crate::clock::SharedClock;
 use crate::transport::{Received, SharedTransport, Transport};
 
@@ -18,12 +18,22 @@ const LOOKS_PER_ACK_WAIT: u32 = 6;
 /// The shortest pause between two looks.
 const LOOK_MIN: Duration = Duration::from_millis(20);
 
+/// So many looks without one are a gap.
+const GAP_LOOKS: u32 = 2;
+
+/// How long the server may take to answer after a gap.
+const ROUND_TRIP_LIMIT: Duration = Duration::from_secs(2);
+
 /// Every delivery in hand of one application.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     clock: SharedClock,
     look: Duration,
     next_id: AtomicU64,
+    /// When it last looked, in nanoseconds of the monotonic clock.
+    looked_ns: AtomicU64,
+    /// When it looked before this process was stopped, until what arrived meanwhile is taken in.
+    slept_since: Mutex<Option<Duration>>,
     hands: Mutex<HashMap<u64, Arc<InHand>>>,
 }
 
@@ -31,7 +41,15 @@ impl Keeper {
     /// A keeper for subscribers whose shortest `ack_wait` is given.
     pub(crate) fn new(clock: SharedClock, ack_wait_min: Duration) -> Self {
         let look = (ack_wait_min / LOOKS_PER_ACK_WAIT).max(LOOK_MIN);
-        Self { clock, look, next_id: AtomicU64::new(0), hands: Mutex::default() }
+        let looked_ns = AtomicU64::new(nanos(clock.monotonic()));
+        Self {
+            clock,
+            look,
+            next_id: AtomicU64::new(0),
+            looked_ns,
+            slept_since: Mutex::default(),
+            hands: Mutex::default(),
+        }
     }
 
     fn hands(&self) -> MutexGuard<'_, HashMap<u64, Arc<InHand>>> {
@@ -41,7 +59,7 @@ impl Keeper {
     /// Takes a delivery into hand.
     pub(super) fn hold(&self, subscriber: usize, received: Received, ack_wait: Duration) -> Arc<InHand> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let hand = Arc::new(InHand::new(id, subscriber, received, ack_wait, self.clock.monotonic()));
+        let hand = Arc::new(InHand::new(id, subscriber, received, ack_wait, self.arrived_at()));
         self.hands().insert(id, hand.clone());
         hand
     }
@@ -64,8 +82,48 @@ impl Keeper {
         hands
     }
 
-    /// Signals for ever; the caller ends it by dropping the future.
-    pub(crate) async fn run(&self, transport: SharedTransport) {
+    /// The earliest moment at which the server may have delivered what arrives now. A process that was stopped, and goes
+    /// on, finds in its socket what was delivered while it slept.
+    fn arrived_at(&self) -> Duration {
+        let (now, looked) = (self.clock.monotonic(), self.looked());
+        let slept_since = *self.slept_since.lock().unwrap_or_else(PoisonError::into_inner);
+        slept_since.unwrap_or(if self.is_gap(looked, now) { looked } else { now })
+    }
+
+    fn looked(&self) -> Duration {
+        Duration::from_nanos(self.looked_ns.load(Ordering::Relaxed))
+    }
+
+    /// Whether so much time between two looks means that this process did not run.
+    fn is_gap(&self, looked: Duration, now: Duration) -> bool {
+        now.saturating_sub(looked) > self.look * GAP_LOOKS
+    }
+
+    /// Looks at the clock, and signals, for ever; the caller ends it by dropping the future. `stream` is one that a
+    /// question to the server may be about.
+    pub(crate) async fn run(&self, transport: SharedTransport, stream: &str) {
+        futures::join!(self.watch(transport.as_ref(), stream), self.signal_all(&transport));
+    }
+
+    /// Notices that this process was stopped and goes on.
+    async fn watch(&self, transport: &dyn Transport, stream: &str) {
+        loop {
+            self.clock.sleep(self.look).await;
+            let (now, looked) = (self.clock.monotonic(), self.looked());
+            self.looked_ns.store(nanos(now), Ordering::Relaxed);
+            if self.is_gap(looked, now) {
+                tracing::warn!(gap = ?(now - looked), "this process did not run for a while");
+                *self.slept_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(looked);
+                // The answer comes behind everything that was delivered before it.
+                let _ = transport.flush(stream, ROUND_TRIP_LIMIT).await;
+                self.clock.sleep(LOOK_MIN).await;
+                *self.slept_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                self.looked_ns.store(nanos(self.clock.monotonic()), Ordering::Relaxed);
+            }
+        }
+    }
+
+    async fn signal_all(&self, transport: &SharedTransport) {
         loop {
             self.clock.sleep(self.look).await;
             // A consumer that does not answer must not hold up the others.

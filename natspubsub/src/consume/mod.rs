@@ -13,6 +13,7 @@ mod load;
 mod pace;
 mod parking;
 mod polls;
+mod quarantine;
 mod releases;
 mod retry;
 mod run;

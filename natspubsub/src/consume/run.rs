@@ -10,6 +10,7 @@ use super::answer::{answer_too_early, settle};
 use super::breaker::Verdict;
 use super::in_hand::InHand;
 use super::incoming;
+use super::quarantine::admit;
 use super::releases;
 use super::settle::{DeadReason, Facts, Settlement, crashed, decide};
 use super::subscriber::Subscriber;
@@ -76,7 +77,12 @@ async fn settlement(
         Ok(delivery) => delivery.at_attempt(attempt),
         Err(failure) => return decide(&facts(subscriber, attempt), &Outcome::Failed(failure)),
     };
+    let Some(_admitted) = admit(subscriber, hand, attempt).await else { return Settlement::Release };
     loop {
+        // With a key it runs all the same: its redelivery would be overtaken by those behind it.
+        if subscriber.plan.settings.ordered_by.is_none() && !hand.is_ours(subscriber.shared.clock.monotonic()) {
+            return Settlement::Expired;
+        }
         let Some(outcome) = attempted(subscriber, target, delivery.clone()).await else { return Settlement::Release };
         match decide(&facts(subscriber, attempt), &outcome) {
             // Held in hand, kept alive by the keeper: what is down costs no attempt, and the breaker says when it is
@@ -116,7 +122,7 @@ async fn counted(subscriber: &Subscriber, hand: &InHand) -> Option<u64> {
 }
 
 /// What only waits ends when the drain begins: it could outlast it, and another process can begin at once.
-async fn unless_stopping<T>(subscriber: &Subscriber, wait: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn unless_stopping<T>(subscriber: &Subscriber, wait: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
         ended = wait => Some(ended),

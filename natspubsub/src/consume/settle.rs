@@ -59,6 +59,8 @@ pub(super) enum Settlement {
     Hold { pause: Duration, error: String },
     /// It only waits, and the application ends: give it back.
     Release,
+    /// The server has delivered it again by now: nothing runs, and nothing is answered.
+    Expired,
 }
 
 /// Whether an attempt beyond the last was delivered: nobody counted, because whoever ran it died. Such a message is

@@ -11,6 +11,7 @@ use super::pace::Pace;
 use super::parking::Parking;
 use super::polls::Polls;
 use super::stats::StatsBoard;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) layers: Arc<[Arc<dyn DynMiddleware>]>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) stats: Arc<StatsBoard>,
+    /// One message under suspicion runs at a time.
+    pub(crate) quarantine: Arc<Semaphore>,
     /// The durables of the application.
     pub(crate) durables: Arc<[String]>,
     /// The streams of the application, to make one again that vanishes.
@@ -138,6 +141,13 @@ impl Subscriber {
     /// Notes that its loops have ended, as planned or not.
     pub(crate) fn set_ended(&self) {
         self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Its stream was deleted and made again: what is in hand is of no use to the new one.
+    pub(super) fn make_void(&self) {
+        for hand in self.shared.keeper.of(self.index) {
+            hand.make_void();
+        }
     }
 
     /// Stops keeping its deliveries alive, so that the server gives them to another process.

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::clock::SharedClock;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::{SharedClock, timeout};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{Outbound, PublishFault, SharedTransport, Stored};
@@ -16,6 +18,8 @@ pub(super) struct Outlet {
     pub(super) transport: SharedTransport,
     pub(super) clock: SharedClock,
     pub(super) config: Config,
+    /// Publishes on their way; closed when the application ends.
+    pub(super) under_way: TaskTracker,
 }
 
 impl Outlet {
@@ -31,9 +35,25 @@ impl Outlet {
         Err(Error::new(ErrorKind::PayloadTooLarge { size, limit }, text))
     }
 
+    /// Refuses further messages and waits until those on their way have their answer.
+    pub(super) async fn close(&self, limit: Duration) {
+        self.under_way.close();
+        if timeout(&*self.clock, limit, self.under_way.wait()).await.is_none() {
+            tracing::warn!(
+                messages = self.under_way.len(),
+                "the server has not answered every publish; the rest may be stored"
+            );
+        }
+    }
+
     /// Publishes until there is a certain answer, at most `publish_attempts` times. Trying again is safe: the message
     /// id makes the stream store it once.
     pub(super) async fn store(&self, outbound: &Outbound) -> Result<Stored> {
+        // Counted before looking: what is not refused is waited for.
+        let _under_way = self.under_way.token();
+        if self.under_way.is_closed() {
+            return Err(shutting_down(&outbound.subject));
+        }
         let subject = &outbound.subject;
         let attempts = self.config.publish_attempts;
         let mut may_be_stored = false;
@@ -60,6 +80,12 @@ impl Outlet {
                     last = reason;
                 }
             }
+            if self.under_way.is_closed() && !may_be_stored {
+                return Err(shutting_down(subject));
+            }
+            if self.under_way.is_closed() {
+                break;
+            }
             if attempt < attempts {
                 tracing::warn!(subject, attempt, reason = last, "no confirmation; publishing again with the same id");
                 self.clock.sleep(RETRY_PAUSE).await;
@@ -74,6 +100,11 @@ impl Outlet {
             format!("no confirmation for the message to {subject} after {attempts} attempt(s): {last}; {verdict}"),
         ))
     }
+}
+
+fn shutting_down(subject: &str) -> Error {
+    let text = format!("the application is shutting down; the message for {subject} was not stored");
+    Error::new(ErrorKind::ShuttingDown, text)
 }
 
 impl fmt::Debug for Outlet {

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::future::{Future, ready};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use natspubsub_grammar::normalize_topic;
 use serde::Serialize;
+use tokio_util::task::TaskTracker;
 
 use super::dead_letters::DeadLetters;
 use super::message::{Draft, MessageBuilder};
@@ -71,7 +73,7 @@ pub struct Published {
 
 impl Publisher {
     pub(crate) fn new(transport: SharedTransport, clock: SharedClock, config: Config) -> Self {
-        Self { outlet: Arc::new(Outlet { transport, clock, config }), cause: None }
+        Self { outlet: Arc::new(Outlet { transport, clock, config, under_way: TaskTracker::new() }), cause: None }
     }
 
     /// Connects a publisher of its own, without an application, and creates the application's streams if they are
@@ -113,7 +115,8 @@ impl Publisher {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidSubject`], [`ErrorKind::Encode`] and [`ErrorKind::PayloadTooLarge`] before anything is
-    /// sent; [`ErrorKind::Rejected`] when the message is certainly not stored; [`ErrorKind::Unknown`] when it may be.
+    /// sent; [`ErrorKind::Rejected`] when the message is certainly not stored; [`ErrorKind::Unknown`] when it may be;
+    /// [`ErrorKind::ShuttingDown`] when the application has drained: it is not stored.
     pub async fn publish<T: Serialize + ?Sized>(&self, topic: &str, value: &T) -> Result<Published> {
         self.message(value).topic(topic).publish().await
     }
@@ -155,6 +158,16 @@ impl Publisher {
     /// ```
     pub fn message<'a, T: Serialize + ?Sized>(&'a self, value: &'a T) -> MessageBuilder<'a, T> {
         MessageBuilder::new(self, value)
+    }
+
+    /// Refuses further messages and waits until those on their way have their answer.
+    pub(crate) async fn close(&self, limit: Duration) {
+        self.outlet.close(limit).await;
+    }
+
+    /// Refuses further messages.
+    pub(crate) fn refuse(&self) {
+        self.outlet.under_way.close();
     }
 
     /// The dead letters of the application, to run them again once their cause is mended.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::diff::{Asset, Change, diff, merged};
 use super::plan::{Plan, SubscriberPlan};
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::{AssetConfig, Transport, config_text};
+use crate::transport::{AssetConfig, Progress, Transport, config_text};
 
 /// Where a consumer starts: the server takes no change of these.
 const START_FIELDS: [&str; 3] = ["deliver_policy", "opt_start_seq", "opt_start_time"];
@@ -108,16 +108,27 @@ pub(crate) struct Position {
     pub(crate) answered: u64,
 }
 
+/// How far the consumer of a subscriber is, and how many messages it could deliver; `None` when it does not exist.
+pub(crate) async fn position(
+    stream: &str,
+    durable: &str,
+    transport: &dyn Transport,
+) -> Result<Option<(Position, u64)>> {
+    let (made_at, progress) = (transport.stream_made_at(stream).await?, transport.progress(stream, durable).await?);
+    let position = |(stream_made_at, Progress { answered, backlog })| (Position { stream_made_at, answered }, backlog);
+    Ok(made_at.zip(progress).map(position))
+}
+
 /// Makes a stream and a consumer again that an application used when they vanished.
 ///
-/// The consumer goes on behind what was answered: by its deliver policy it would run everything a second time, or, with
+/// Returns when the stream was made. The consumer goes on behind what was answered: by its deliver policy it would run everything a second time, or, with
 /// `deliver = "new"`, miss what came meanwhile.
 pub(crate) async fn restore(
     subscriber: &SubscriberPlan,
     streams: &[AssetConfig],
     position: Option<Position>,
     transport: &dyn Transport,
-) -> Result<()> {
+) -> Result<Timestamp> {
     let (name, durable) = (&subscriber.stream, &subscriber.durable);
     let mut made_at = transport.stream_made_at(name).await?;
     if made_at.is_none()
@@ -127,18 +138,19 @@ pub(crate) async fn restore(
         transport.create_stream(&without_nulls(stream)).await?;
         made_at = transport.stream_made_at(name).await?;
     }
+    let Some(made_at) = made_at else {
+        return Err(Error::new(ErrorKind::Server, format!("stream {name:?} does not exist")));
+    };
     if transport.consumer(name, durable).await?.is_some() {
-        return ensure_consumer(subscriber, transport).await;
+        return ensure_consumer(subscriber, transport).await.map(|()| made_at);
     }
-    let wanted = match (position, made_at) {
-        (Some(position), Some(made_at)) => {
-            let answered = if position.stream_made_at == made_at { position.answered } else { 0 };
-            resumed(&subscriber.consumer, answered)
-        }
-        _ => subscriber.consumer.clone(),
+    let wanted = match position {
+        Some(position) if position.stream_made_at == made_at => resumed(&subscriber.consumer, position.answered),
+        Some(_) => resumed(&subscriber.consumer, 0),
+        None => subscriber.consumer.clone(),
     };
     tracing::warn!(stream = name, consumer = durable, from = ?wanted.get("opt_start_seq"), "making the consumer again");
-    transport.create_consumer(name, &without_nulls(&wanted)).await
+    transport.create_consumer(name, &without_nulls(&wanted)).await.map(|()| made_at)
 }
 
 /// The configuration of a consumer that goes on behind a message; it remembers where it was planned to start.

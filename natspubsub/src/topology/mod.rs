@@ -7,6 +7,6 @@ mod plan;
 mod settings;
 mod sweeper;
 
-pub(crate) use apply::{Position, apply, restore};
+pub(crate) use apply::{Position, apply, position, restore};
 pub(crate) use plan::{Plan, PlannedCall, SubscriberPlan, plan};
 pub(crate) use settings::RetryPolicy;

@@ -155,6 +155,9 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Deletes a stored message; one that does not exist is fine.
     async fn delete_message(&self, stream: &str, sequence: u64) -> Result<()>;
 
+    /// Deletes every message of a stream with this subject.
+    async fn purge(&self, stream: &str, subject: &str) -> Result<()>;
+
     /// How many different subjects of a stream match a pattern; none if the stream does not exist.
     async fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64>;
 

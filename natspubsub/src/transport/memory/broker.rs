@@ -55,6 +55,12 @@ impl Broker {
         Ok(self.streams().get(stream).map_or(0, |stream| stream.count_subjects(&pattern)))
     }
 
+    pub(super) fn purge(&self, stream: &str, subject: &str) {
+        if let Some(stream) = self.streams().get_mut(stream) {
+            stream.purge(subject);
+        }
+    }
+
     pub(super) fn streams_on(&self, subject: &str) -> Vec<String> {
         let Ok(pattern) = Pattern::system(subject) else { return Vec::new() };
         self.streams()

@@ -86,6 +86,11 @@ impl Transport for MemoryTransport {
         Ok(())
     }
 
+    async fn purge(&self, stream: &str, subject: &str) -> Result<()> {
+        self.broker.purge(stream, subject);
+        Ok(())
+    }
+
     async fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64> {
         self.broker.count_subjects(stream, pattern)
     }

@@ -145,6 +145,10 @@ impl Stream {
         Some(kept.received(*sequence, 1, String::new()))
     }
 
+    pub(super) fn purge(&mut self, subject: &str) {
+        self.messages.retain(|_, kept| kept.message.subject != subject);
+    }
+
     pub(super) fn delete(&mut self, sequence: u64) {
         self.messages.remove(&sequence);
     }

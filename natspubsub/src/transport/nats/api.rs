@@ -203,6 +203,12 @@ pub(super) async fn delete_message(client: &Client, stream: &str, sequence: u64)
     }
 }
 
+/// Deletes every message of a stream with this subject.
+pub(super) async fn purge(client: &Client, stream: &str, subject: &str) -> Result<()> {
+    let operation = format!("STREAM.PURGE.{stream}");
+    accepted(&operation, request(client, &operation, &json!({ "filter": subject })).await?).map(|_| ())
+}
+
 /// Creates or updates a stream.
 pub(super) async fn write_stream(client: &Client, verb: &str, config: &AssetConfig) -> Result<()> {
     let operation = format!("STREAM.{verb}.{}", config_text(config, "name"));

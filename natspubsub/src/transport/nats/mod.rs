@@ -106,6 +106,10 @@ impl Transport for NatsTransport {
         api::delete_message(&self.client, stream, sequence).await
     }
 
+    async fn purge(&self, stream: &str, subject: &str) -> Result<()> {
+        api::purge(&self.client, stream, subject).await
+    }
+
     async fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64> {
         api::count_subjects(&self.client, stream, pattern).await
     }
