@@ -15,8 +15,9 @@ SABOTAGES=(
 )
 if [ $# -gt 0 ]; then SABOTAGES=("$@"); fi
 
-# The tests of the engine, real servers and real processes.
-TESTS='package(natspubsub-tests) and binary(/^(flow|scenarios)$/)'
+# The tests of the engine on real servers and real processes, without those that last longest.
+LONGEST='test(/^(a2|a3|a6|a7|a8|b1|b2|b3|b5|c1|c7|h2)_/)'
+TESTS="package(natspubsub-tests) and binary(/^(flow|scenarios)$/) and not $LONGEST"
 
 echo "building"
 cargo nextest run --workspace -E "$TESTS" --no-run 2>/dev/null

@@ -197,3 +197,46 @@ impl Broker {
 pub(super) fn refuse<T>(text: String) -> Result<T> {
     Err(Error::new(ErrorKind::Server, text))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::message::Headers;
+
+    fn object(value: Value) -> AssetConfig {
+        value.as_object().unwrap().clone()
+    }
+
+    fn answered(broker: &Broker, taken: Taken, answer: &Answer) -> u64 {
+        let Taken::Delivery(received) = taken else { panic!("a delivery") };
+        assert!(broker.answer(&AckSubject::parse(&received.token).unwrap(), answer));
+        received.deliveries
+    }
+
+    #[test]
+    fn a_message_that_reached_the_limit_is_told_once_and_delivered_no_more() {
+        let broker = Broker::new(SystemClock::shared());
+        let advisories = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.S.>";
+        broker.create_stream(&object(json!({ "name": "S", "subjects": ["a.>"] }))).unwrap();
+        broker.create_stream(&object(json!({ "name": "A", "subjects": [advisories] }))).unwrap();
+        broker.create_consumer("S", &object(json!({ "name": "c", "max_deliver": 2 }))).unwrap();
+        broker.create_consumer("A", &object(json!({ "name": "sweeper", "filter_subject": advisories }))).unwrap();
+        let message = Outbound { subject: "a.b".into(), headers: Headers::default(), body: "x".into() };
+        broker.publish(message).unwrap();
+        for delivery in 1..=2 {
+            assert_eq!(answered(&broker, broker.take("S", "c"), &Answer::Nak(Duration::ZERO)), delivery);
+        }
+        for _ in 0..2 {
+            assert!(matches!(broker.take("S", "c"), Taken::Nothing));
+        }
+        let Taken::Delivery(advisory) = broker.take("A", "sweeper") else { panic!("an advisory") };
+        assert_eq!(advisory.subject, "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.S.c");
+        let told: Value = serde_json::from_slice(&advisory.body).unwrap();
+        assert_eq!(told, json!({ "stream": "S", "consumer": "c", "stream_seq": 1, "deliveries": 2 }));
+        assert!(matches!(broker.take("A", "sweeper"), Taken::Due(_)), "told once");
+        assert!(broker.stored("S", 1).is_some(), "the message stays in the stream");
+    }
+}
