@@ -175,6 +175,70 @@ async fn b9_a_job_of_a_deleted_stream_does_not_acknowledge_one_of_the_new_stream
     assert_eq!(running.shutdown().await.dead_lettered, 0);
 }
 
+#[topic_subscriber("gated.job", ack_wait = "30s", concurrency = 1, prefetch = 0, durable = "b9-gated")]
+async fn gated_one_by_one(name: String, State(gates): State<Gates>) {
+    gate(&gates, &name).acquire().await.unwrap().forget();
+}
+
+/// The process that holds the old job has no pull open, and does not notice that its consumer is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b9_a_full_process_does_not_answer_for_a_stream_that_another_made_again() {
+    let server = NatsServer::start().await;
+    let inspector = Inspector::connect(&server.url()).await;
+    let gates = Gates::default();
+    let app = || App::builder().config(config(&server.url(), "b9")).state(gates.clone());
+    let full = app().subscriber(gated_one_by_one {}).build().unwrap().start().await.unwrap();
+    full.publisher().publish("gated.job", "old").await.unwrap();
+    full.wait_until(|stats| stats.received == 1, LIMIT).await.unwrap();
+    let other = app().subscriber(gated {}).build().unwrap().start().await.unwrap();
+    inspector.jetstream.delete_stream(STREAM).await.unwrap();
+    let limit = tokio::time::Instant::now() + LIMIT;
+    while other.publisher().publish("gated.job", "new").await.is_err() {
+        assert!(tokio::time::Instant::now() < limit, "the stream is made again");
+    }
+    other.wait_until(|stats| stats.received == 1, LIMIT).await.unwrap();
+
+    // It asks every five seconds how far its consumer is.
+    server.stay_away_for(Duration::from_secs(7)).await;
+    gate(&gates, "old").add_permits(1);
+    full.wait_until(|stats| stats.processed + stats.unanswered == 1, LIMIT).await.unwrap();
+    let info = inspector.consumer(STREAM, "b9-gated").await;
+    assert_eq!(info.num_ack_pending, 1, "the new job is still in hand: {info:?}");
+    gate(&gates, "new").add_permits(1);
+    other.wait_until(|stats| stats.processed == 1, LIMIT).await.unwrap();
+    assert_eq!(full.shutdown().await.processed, 0);
+    assert!(other.shutdown().await.is_clean());
+}
+
+#[topic_subscriber("refused.job")]
+async fn refuses(name: String) -> Result<(), Failure> {
+    Err(Failure::permanent(name))
+}
+
+/// The first dead letter of the new stream would have the message id of the first one of the old stream.
+#[tokio::test]
+async fn b9_dead_letters_of_a_stream_made_again_are_stored_beside_those_of_the_old_one() {
+    let server = NatsServer::start().await;
+    let inspector = Inspector::connect(&server.url()).await;
+    let app = App::builder().config(config(&server.url(), "b9")).subscriber(refuses {});
+    let running = app.build().unwrap().start().await.unwrap();
+    running.publisher().publish("refused.job", "old").await.unwrap();
+    running.wait_until(|stats| stats.dead_lettered == 1, LIMIT).await.unwrap();
+    inspector.jetstream.delete_stream(STREAM).await.unwrap();
+    let limit = tokio::time::Instant::now() + LIMIT;
+    while running.publisher().publish("refused.job", "new").await.is_err() {
+        assert!(tokio::time::Instant::now() < limit, "the stream is made again");
+    }
+    running.wait_until(|stats| stats.dead_lettered == 2, LIMIT).await.unwrap();
+    assert!(running.shutdown().await.is_clean());
+    let letters = inspector.messages("test-b9-dlq").await;
+    let told = |name: &str| {
+        letters.iter().map(|letter| letter.headers.get(name).unwrap().as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(told("x-original-sequence"), ["1", "1"]);
+    assert_eq!(told("x-dlq-error"), ["old", "new"]);
+}
+
 /// Deletes the consumer in its first run: the acknowledgement that follows reaches nobody.
 #[derive(Clone)]
 struct Saboteur {

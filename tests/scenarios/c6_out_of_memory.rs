@@ -30,7 +30,7 @@ async fn settled(inspector: &Inspector) {
 }
 
 /// Starts a worker whenever one has died, until everything is settled; returns how many died.
-async fn work_until_settled(scene: &Workers, inspector: &Inspector) -> u64 {
+async fn work_until_settled(scene: &Workers, inspector: &Inspector, death: &str) -> u64 {
     for deaths in 0..=ATTEMPTS {
         let name = format!("worker-{deaths}");
         let mut worker = scene.start(&name, &[MEMORY]);
@@ -41,7 +41,7 @@ async fn work_until_settled(scene: &Workers, inspector: &Inspector) -> u64 {
         let Some(status) = died else { return deaths };
         let log = scene.log(&name);
         assert_eq!(status.signal(), Some(Signal::SIGABRT as i32), "{status} {log}");
-        assert!(log.contains("memory allocation of"), "it ran out of memory: {log}");
+        assert!(log.contains(death), "it died as it should: {log}");
     }
     panic!("the bad job kills more than {ATTEMPTS} workers");
 }
@@ -49,19 +49,29 @@ async fn work_until_settled(scene: &Workers, inspector: &Inspector) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "long"]
 async fn c6_out_of_memory() {
+    one_bad_job(BAD, Deed::Hoard, "memory allocation of").await;
+}
+
+/// The bad job is the first of all: whatever waits beside it never has its turn before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn c6_the_first_job_kills_its_process() {
+    one_bad_job(0, Deed::Abort, "").await;
+}
+
+async fn one_bad_job(bad: u64, its_deed: Deed, death: &str) {
     let scene = Workers::new(env!("CARGO_BIN_EXE_worker"), "c6").await;
     let inspector = Inspector::connect(&scene.server.url()).await;
-    let deed = |number| if number == BAD { Deed::Hoard } else { Deed::Work };
+    let deed = |number| if number == bad { its_deed } else { Deed::Work };
     scene.publish((0..JOBS).map(|number| Job { number, deed: deed(number) })).await;
 
-    let deaths = work_until_settled(&scene, &inspector).await;
+    let deaths = work_until_settled(&scene, &inspector, death).await;
     assert!(deaths > 0, "the bad job killed a worker");
-    let runs_of_the_bad_one = scene.journal.jobs("start").into_iter().filter(|job| *job == BAD).count();
+    let runs_of_the_bad_one = scene.journal.jobs("start").into_iter().filter(|job| *job == bad).count();
     assert_eq!(runs_of_the_bad_one as u64, deaths, "each of its runs was a death");
 
     let ended: BTreeSet<u64> = scene.journal.jobs("end").into_iter().collect();
     let left_over: Vec<u64> = (0..JOBS).filter(|job| !ended.contains(job)).collect();
-    assert_eq!(left_over, [BAD], "all others are done");
+    assert_eq!(left_over, [bad], "all others are done");
     let letters = inspector.messages("test-c6-dlq").await;
     let told: Vec<(u64, &str)> = letters
         .iter()
@@ -71,5 +81,5 @@ async fn c6_out_of_memory() {
             (envelope["message"]["number"].as_u64().unwrap(), reason)
         })
         .collect();
-    assert_eq!(told, [(BAD, "crash")], "the bad job is given up, and no bystander with it");
+    assert_eq!(told, [(bad, "crash")], "the bad job is given up, and no bystander with it");
 }

@@ -127,3 +127,29 @@ async fn d10_a_replayed_message_that_fails_again_is_one_new_letter() {
     assert_eq!(values("x-replay"), ["2"]);
     assert_eq!(scene.ran("rejects", 3), 1);
 }
+
+/// Two messages with one event id, as a foreign publisher may write them, are two letters and two replays.
+#[tokio::test]
+async fn d10_letters_with_one_event_id_are_replayed_each_and_only_to_a_consumer_that_exists() {
+    let server = NatsServer::start().await;
+    let inspector = Inspector::connect(&server.url()).await;
+    let scene = Scene::default();
+    let app = App::builder().config(config(&server.url(), "d10-twins")).state(scene.clone()).subscriber(rejects {});
+    let running = app.build().unwrap().start().await.unwrap();
+    for _ in 0..2 {
+        let body = r#"{"event_id":"twin","message":1}"#;
+        inspector.jetstream.publish("test.d10-twins.job.created", body.into()).await.unwrap().await.unwrap();
+    }
+    running.wait_until(|stats| stats.dead_lettered == 2, LIMIT).await.unwrap();
+    assert_eq!(running.publisher().dead_letters().replay_all().await.unwrap(), 2);
+    running.wait_until(|stats| stats.dead_lettered == 4, LIMIT).await.unwrap();
+    assert_eq!(scene.ran("rejects", 4), 1, "{:?}", scene.runs);
+    running.shutdown().await;
+
+    inspector.jetstream.delete_consumer_from_stream("d10-twins-rejects", "test-d10-twins-stream").await.unwrap();
+    let publisher = Publisher::connect(config(&server.url(), "d10-twins")).await.unwrap();
+    let error = publisher.dead_letters().replay_all().await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::NotFound, "{error}");
+    assert!(error.to_string().contains("d10-twins-rejects"), "{error}");
+    assert_eq!(inspector.messages("test-d10-twins-dlq").await.len(), 2, "the letters stay");
+}

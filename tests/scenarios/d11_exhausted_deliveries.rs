@@ -110,3 +110,30 @@ async fn d11_exhausted_deliveries() {
     let limit = inspector.consumer("test-d11-stream", "d11-work").await.config.max_deliver;
     assert_eq!(limit, 105, "the start has put the limit back");
 }
+
+async fn keep_advisories(inspector: &Inspector, subject: &str) {
+    let config = async_nats::jetstream::stream::Config {
+        name: "advisories".into(),
+        subjects: vec![subject.into()],
+        ..Default::default()
+    };
+    inspector.jetstream.create_stream(config).await.unwrap();
+}
+
+/// An operator may keep the advisories of every stream already; the server takes no second stream on them.
+#[tokio::test]
+async fn d11_advisories_of_an_operator_are_read_where_they_are() {
+    for (subject, reader, limit) in [
+        ("$JS.EVENT.ADVISORY.>", vec!["d11-sweeper".to_owned()], 105),
+        ("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.*.d11-work", Vec::new(), -1),
+    ] {
+        let server = NatsServer::start().await;
+        let inspector = Inspector::connect(&server.url()).await;
+        keep_advisories(&inspector, subject).await;
+        let running = app(&server.url(), &Runs::default()).start().await.unwrap();
+        assert_eq!(inspector.consumer_names("advisories").await, reader, "{subject}");
+        let consumer = inspector.consumer("test-d11-stream", "d11-work").await;
+        assert_eq!(consumer.config.max_deliver, limit, "without a reader there is no limit");
+        assert!(running.shutdown().await.is_clean());
+    }
+}

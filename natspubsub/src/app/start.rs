@@ -16,7 +16,7 @@ use super::running::RunningApp;
 use crate::consume::{Intake, Keeper, Shared, Subscriber, Worker, watch};
 use crate::error::Result;
 use crate::publish::Publisher;
-use crate::topology::{SubscriberPlan, apply, position};
+use crate::topology::{SubscriberPlan, adopt_advisories, apply, position};
 use crate::transport::{SharedTransport, connect};
 
 /// What the keeper goes by when there are no subscribers.
@@ -54,6 +54,7 @@ impl App {
         let io = IoThread::start("natspubsub-io")?;
         let (config, clock) = (self.config.clone(), self.clock.clone());
         let transport = io.run(async move { connect(&config, &clock, note).await }).await?;
+        adopt_advisories(&mut self.plan, transport.as_ref()).await?;
         apply(&self.plan, transport.as_ref()).await.map_err(|faults| start_error(&faults))?;
         let report = report::start(&self, &transport.describe());
         let publisher = Publisher::new(transport.clone(), self.clock.clone(), self.config.clone());

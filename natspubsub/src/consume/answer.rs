@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::dead_letter::{self, Failed, Original};
+use super::dead_letter::{self, Failed, Letter, Original};
 use super::in_hand::InHand;
 use super::releases;
 use super::settle::{DeadReason, Settlement};
@@ -17,7 +17,7 @@ const CONFIRM_ATTEMPTS: u32 = 2;
 /// Carries out a settlement. [`Settlement::Hold`] is not one that ends a delivery, and never comes here.
 pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Context, settlement: Settlement) {
     let stats = &subscriber.stats;
-    match settlement {
+    match if hand.is_void() { settlement.without_return() } else { settlement } {
         Settlement::Done => {
             if answer(subscriber, hand, Answer::Ack).await {
                 stats.processed();
@@ -39,6 +39,8 @@ pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Con
         }
         Settlement::Release => release(subscriber, hand).await,
         Settlement::Expired => {
+            // It did not run: its next delivery is no further attempt.
+            releases::record(subscriber, hand).await;
             let_go_unanswered(subscriber, hand, "the server has delivered the message again before it could run");
         }
         Settlement::Dead { reason, error } if subscriber.plan.settings.dead_letter => {
@@ -83,7 +85,7 @@ async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, 
     let now = subscriber.shared.clock.now();
     let first_failed_at = subscriber.memory.note_failure(hand, now);
     let failed = Failed { reason, error: &error, first_failed_at, failed_at: now };
-    let letter = dead_letter::letter(&subscriber.shared, &original(hand, context), &failed);
+    let letter = Letter::of(&subscriber.shared, &original(hand, context), &failed);
     let (subject, event_id) = (context.subject(), context.event_id());
     match dead_letter::store(&subscriber.shared, letter).await {
         Ok(stored) => {

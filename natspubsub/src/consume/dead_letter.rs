@@ -40,26 +40,54 @@ pub(super) struct Original<'a> {
     pub(super) trace_id: Option<&'a str>,
 }
 
-/// The dead letter of a message: its bytes unchanged, its headers kept, the story added.
-pub(super) fn letter(shared: &Shared, original: &Original<'_>, failed: &Failed<'_>) -> Outbound {
-    let subject = shared.namespace.dead_letter_subject(original.durable, original.topic);
-    let story = story(original, failed);
-    // A letter of a replayed message tells its last story only.
-    let own = original.received.headers.without_control();
-    let own = own.iter().filter(|(name, _)| !dead_letter::is_story(name));
-    let mut headers: Headers = own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    for (name, value) in &story {
-        headers.push(*name, value.as_str());
+/// A dead letter on its way to its stream.
+#[derive(Debug, Clone)]
+pub(super) struct Letter {
+    outbound: Outbound,
+    /// The message id for when a message of an earlier stream of the same name has taken the usual one.
+    other_id: String,
+}
+
+impl Letter {
+    /// The dead letter of a message: its bytes unchanged, its headers kept, the story added.
+    pub(super) fn of(shared: &Shared, original: &Original<'_>, failed: &Failed<'_>) -> Self {
+        let subject = shared.namespace.dead_letter_subject(original.durable, original.topic);
+        let story = story(original, failed);
+        // A letter of a replayed message tells its last story only.
+        let own = original.received.headers.without_control();
+        let own = own.iter().filter(|(name, _)| !dead_letter::is_story(name));
+        let mut headers: Headers = own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        for (name, value) in &story {
+            headers.push(*name, value.as_str());
+        }
+        let whole = Outbound { subject, headers, body: original.received.body.clone() };
+        let other_id = format!("{}:{}", id(original), original.received.stored_at.as_nanosecond());
+        Self { outbound: fit(whole, shared.transport.max_payload(), story), other_id }
     }
-    let whole = Outbound { subject, headers, body: original.received.body.clone() };
-    fit(whole, shared.transport.max_payload(), story)
+
+    /// Whether a stored message is this letter.
+    fn is(&self, stored: &Received) -> bool {
+        let event_id = |headers: &Headers| headers.get(dead_letter::EVENT_ID).map(str::to_owned);
+        stored.body == self.outbound.body && event_id(&stored.headers) == event_id(&self.outbound.headers)
+    }
+
+    fn take_other_id(&mut self) {
+        let headers = self.outbound.headers.iter().filter(|(name, _)| *name != MESSAGE_ID);
+        let mut headers: Headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        headers.push(MESSAGE_ID, self.other_id.as_str());
+        self.outbound.headers = headers;
+    }
+}
+
+fn id(original: &Original<'_>) -> String {
+    format!("dlq:{}:{}:{}", original.stream, original.received.sequence, original.durable)
 }
 
 fn story(original: &Original<'_>, failed: &Failed<'_>) -> Vec<(&'static str, String)> {
     let Original { received, stream, durable, .. } = original;
     let sequence = received.sequence;
     let mut story = vec![
-        (MESSAGE_ID, format!("dlq:{stream}:{sequence}:{durable}")),
+        (MESSAGE_ID, id(original)),
         (dead_letter::MARK, "true".to_owned()),
         (dead_letter::REASON, failed.reason.to_string()),
         (dead_letter::ERROR, header_safe(failed.error, ERROR_BYTES_MAX)),
@@ -101,14 +129,23 @@ fn fit(mut letter: Outbound, limit: usize, mut story: Vec<(&'static str, String)
 }
 
 /// Stores a letter and waits for the confirmation; the fault of the last attempt otherwise.
-pub(super) async fn store(shared: &Shared, letter: Outbound) -> Result<Stored, String> {
+pub(super) async fn store(shared: &Shared, mut letter: Letter) -> Result<Stored, String> {
     let mut attempt = 1;
     loop {
-        let fault = match shared.transport.publish(letter.clone(), STORE_TIMEOUT).await {
-            Ok(stored) if stored.stream == shared.namespace.dead_letter_stream() => return Ok(stored),
-            Ok(stored) => {
+        let fault = match shared.transport.publish(letter.outbound.clone(), STORE_TIMEOUT).await {
+            Ok(stored) if stored.stream != shared.namespace.dead_letter_stream() => {
                 format!("the stream {:?} took the dead letter, which is not the dead-letter stream", stored.stream)
             }
+            Ok(stored) if stored.duplicate => match shared.transport.stored(&stored.stream, stored.sequence).await {
+                Ok(Some(earlier)) if letter.is(&earlier) => return Ok(stored),
+                // The numbers of a stream that was deleted and made again begin anew.
+                Ok(_) => {
+                    letter.take_other_id();
+                    "another dead letter has its message id".to_owned()
+                }
+                Err(error) => crate::error::chain(&error),
+            },
+            Ok(stored) => return Ok(stored),
             Err(PublishFault::NoStream) => "the dead-letter stream is missing or has no leader".to_owned(),
             Err(PublishFault::Rejected(fault) | PublishFault::Unknown(fault)) => fault,
         };

@@ -105,6 +105,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::consume::in_hand::Holder;
     use crate::message::Headers;
 
     fn hand(sequence: u64) -> InHand {
@@ -118,7 +119,8 @@ mod tests {
             token: String::new(),
             fault: None,
         };
-        InHand::new(0, 0, received, Duration::from_secs(30), Duration::ZERO)
+        let holder = Holder { index: 0, durable: "d".into(), ack_wait: Duration::from_secs(30), max_attempts: 5 };
+        InHand::new(0, holder, received, Duration::ZERO)
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A delivery that this process has received and not yet answered.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -8,31 +9,44 @@ use crate::transport::Received;
 /// The server's clock for `ack_wait` started before the delivery arrived here; this share of it is given away.
 const MARGIN: u32 = 10;
 
+/// What a delivery has to know about the subscriber that received it.
+#[derive(Debug, Clone)]
+pub(super) struct Holder {
+    pub(super) index: usize,
+    pub(super) durable: Arc<str>,
+    pub(super) ack_wait: Duration,
+    pub(super) max_attempts: u32,
+}
+
 /// A received delivery with the time until which it is certainly ours.
 #[derive(Debug)]
 pub(crate) struct InHand {
     id: u64,
-    subscriber: usize,
+    holder: Holder,
     received: Received,
-    ack_wait: Duration,
     /// When the server was last told about it, in nanoseconds of the monotonic clock.
     signalled_ns: AtomicU64,
     /// Set once an answer is on its way: a signal after a delayed NAK would undo its delay.
     answering: AtomicBool,
     /// Set when its stream was deleted and made again: what is addressed to it would hit another message.
     void: AtomicBool,
+    /// Set once its handler has begun.
+    begun: AtomicBool,
+    /// Set while it is recorded as given back.
+    recorded: AtomicBool,
 }
 
 impl InHand {
-    pub(super) fn new(id: u64, subscriber: usize, received: Received, ack_wait: Duration, now: Duration) -> Self {
+    pub(super) fn new(id: u64, holder: Holder, received: Received, now: Duration) -> Self {
         Self {
             id,
-            subscriber,
+            holder,
             received,
-            ack_wait,
             signalled_ns: AtomicU64::new(nanos(now)),
             answering: AtomicBool::new(false),
             void: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
+            recorded: AtomicBool::new(false),
         }
     }
 
@@ -42,7 +56,7 @@ impl InHand {
 
     /// The index of the subscriber that received it.
     pub(super) fn subscriber(&self) -> usize {
-        self.subscriber
+        self.holder.index
     }
 
     pub(super) fn received(&self) -> &Received {
@@ -63,7 +77,7 @@ impl InHand {
 
     /// Until when the server delivers the message to nobody else.
     pub(super) fn deadline(&self) -> Duration {
-        self.signalled() + self.ack_wait - self.ack_wait / MARGIN
+        self.signalled() + self.holder.ack_wait - self.holder.ack_wait / MARGIN
     }
 
     /// Whether the server has certainly not delivered it again.
@@ -71,10 +85,34 @@ impl InHand {
         now < self.deadline() && !self.is_void()
     }
 
+    /// Whether the server has delivered it again by now, or will at once.
+    pub(super) fn is_expired(&self, now: Duration) -> bool {
+        now >= self.deadline() && !self.is_void()
+    }
+
     /// Whether a third of `ack_wait` has passed since the last signal.
     pub(super) fn wants_signal(&self, now: Duration) -> bool {
-        let due = now >= self.signalled() + self.ack_wait / 3 && now < self.deadline();
+        let due = now >= self.signalled() + self.holder.ack_wait / 3 && now < self.deadline();
         due && !self.answering.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn durable(&self) -> &str {
+        &self.holder.durable
+    }
+
+    /// Notes that its handler begins.
+    pub(super) fn begin(&self) {
+        self.begun.store(true, Ordering::Release);
+    }
+
+    /// Whether it has not begun, and one more death of this process would use up its attempts.
+    pub(super) fn is_on_its_last_attempt(&self) -> bool {
+        !self.begun.load(Ordering::Acquire) && self.received.deliveries >= u64::from(self.holder.max_attempts)
+    }
+
+    /// Notes whether it is recorded as given back; what was noted before.
+    pub(super) fn set_recorded(&self, recorded: bool) -> bool {
+        self.recorded.swap(recorded, Ordering::AcqRel)
     }
 
     pub(super) fn make_void(&self) {

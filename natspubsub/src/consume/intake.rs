@@ -211,6 +211,7 @@ impl Intake {
             PullEvent::Reset => {
                 self.outstanding = 0;
                 self.unsearched = true;
+                self.ask(false);
             }
             PullEvent::Gone(reason) => self.heal(&reason),
             PullEvent::Stopped => {}
@@ -232,7 +233,7 @@ impl Intake {
         let waits_itself = subscriber.load.is_full() || subscriber.breaker.pulls_again_in(now).is_some();
         let in_silence = self.looks_without >= LOOKS_WITHOUT_MAX && !waits_itself;
         let is_ready = matches!(&self.pull, PullState::Open(pull) if pull.is_ready());
-        if is_ready && (in_silence || arrived) {
+        if is_ready && (in_silence || arrived || !subscriber.load.is_empty()) {
             self.ask(in_silence);
         }
     }
@@ -255,7 +256,7 @@ impl Intake {
     fn hear(&mut self, told: Option<Told>) {
         self.asked = None;
         let Some(Told { position, backlog, in_silence }) = told else { return };
-        self.position = Some(position);
+        self.note_position(position);
         if in_silence && !self.arrived {
             self.subscriber.set_stalled(backlog);
             if backlog > 0 {
@@ -271,8 +272,7 @@ impl Intake {
         let subscriber = &self.subscriber;
         subscriber.stats.received();
         subscriber.load.add();
-        let ack_wait = subscriber.plan.settings.ack_wait;
-        let hand = subscriber.shared.keeper.hold(subscriber.index, received, ack_wait);
+        let hand = subscriber.shared.keeper.hold(subscriber.holder(), received);
         if let Err(unsent) = self.worker.send(hand) {
             subscriber.shared.keeper.forget(&unsent.0);
         }
@@ -321,12 +321,20 @@ impl Intake {
 
     fn resume(&mut self, Reopened { pull, stream_made_at }: Reopened) {
         tracing::info!(consumer = %self.subscriber.durable, "the consumer is back");
-        if self.position.is_some_and(|position| position.stream_made_at != stream_made_at) {
-            self.subscriber.make_void();
-            self.position = Some(Position { stream_made_at, answered: 0 });
-        }
+        let answered = self.position.map_or(0, |position| position.answered);
+        self.note_position(Position { stream_made_at, answered });
         self.subscriber.set_healing(false);
         self.pull = PullState::Open(pull);
+    }
+
+    /// Another process may have made the stream again: what is in hand is then of the one before.
+    fn note_position(&mut self, position: Position) {
+        let before = self.position.replace(position);
+        if before.is_some_and(|before| before.stream_made_at != position.stream_made_at) {
+            tracing::error!(consumer = %self.subscriber.durable, "the stream was made again; what is in hand is not answered");
+            self.subscriber.make_void();
+            self.position = Some(Position { answered: 0, ..position });
+        }
     }
 
     /// Withdraws the pull and takes what is already on its way.

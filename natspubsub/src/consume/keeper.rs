@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::in_hand::{InHand, nanos};
+use super::in_hand::{Holder, InHand, nanos};
 use crate::clock::SharedClock;
 use crate::transport::{Received, SharedTransport, Transport};
 
@@ -57,9 +57,9 @@ impl Keeper {
     }
 
     /// Takes a delivery into hand.
-    pub(super) fn hold(&self, subscriber: usize, received: Received, ack_wait: Duration) -> Arc<InHand> {
+    pub(super) fn hold(&self, holder: Holder, received: Received) -> Arc<InHand> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let hand = Arc::new(InHand::new(id, subscriber, received, ack_wait, self.arrived_at()));
+        let hand = Arc::new(InHand::new(id, holder, received, self.arrived_at()));
         self.hands().insert(id, hand.clone());
         hand
     }
@@ -72,6 +72,11 @@ impl Keeper {
     /// How many deliveries are in hand.
     pub(crate) fn len(&self) -> usize {
         self.hands().len()
+    }
+
+    /// Every delivery in hand.
+    pub(super) fn all(&self) -> Vec<Arc<InHand>> {
+        self.hands().values().cloned().collect()
     }
 
     /// The deliveries of one subscriber that are still in hand, in the order in which they came.

@@ -1,6 +1,7 @@
 //! Consuming: pull, dispatch, run, decide, settle.
 
 mod answer;
+mod attempt;
 mod breaker;
 mod dead_letter;
 mod failure_memory;

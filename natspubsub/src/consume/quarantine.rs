@@ -1,14 +1,15 @@
 //! The last attempt of a message whose attempt before nobody answered: the process that ran it may have died of it.
 //!
 //! Whatever else was in hand died with it, and was delivered once more too. So that these are not taken for the culprit,
-//! last attempts of this kind run one at a time in the whole application; while one waits for its turn, its delivery is
-//! recorded as given back. When the process dies again, only the one that ran has used up its last attempt.
+//! last attempts of this kind run one at a time in a process, and before one runs, the deliveries of all others in hand
+//! that could not stand another death are recorded as given back, until they begin. When the process dies again, only the
+//! one that ran has used up its last attempt.
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::attempt::unless_stopping;
 use super::in_hand::InHand;
 use super::releases;
-use super::run::unless_stopping;
 use super::subscriber::Subscriber;
 
 /// The permission to run; with a permit, no other message under suspicion runs.
@@ -22,22 +23,21 @@ pub(super) async fn admit(subscriber: &Subscriber, hand: &InHand, attempt: u64) 
     if !is_suspect(subscriber, hand, attempt).await {
         return Some(Admitted { _alone: None });
     }
+    tracing::warn!(consumer = %subscriber.durable, sequence = hand.sequence(), attempt, "nobody answered the attempt before; the last one runs alone");
     let gate = subscriber.shared.quarantine.clone();
-    if let Ok(permit) = gate.clone().try_acquire_owned() {
-        return Some(Admitted { _alone: Some(permit) });
-    }
-    tracing::warn!(consumer = %subscriber.durable, sequence = hand.sequence(), attempt, "nobody answered the attempt before; the last one waits until it runs alone");
-    releases::record(subscriber, hand).await;
-    let parked = subscriber.parking.enter();
-    let permit = unless_stopping(subscriber, gate.acquire_owned()).await?;
-    drop(parked);
-    releases::withdraw(subscriber, hand).await;
-    Some(Admitted { _alone: permit.ok() })
+    let permit = match gate.clone().try_acquire_owned() {
+        Ok(permit) => Some(permit),
+        Err(_) => {
+            releases::record(subscriber, hand).await;
+            unless_stopping(subscriber, gate.acquire_owned()).await?.ok()
+        }
+    };
+    releases::record_bystanders(subscriber, hand).await;
+    Some(Admitted { _alone: permit })
 }
 
 /// Whether this is the last attempt, and the one before ended without a word.
 async fn is_suspect(subscriber: &Subscriber, hand: &InHand, attempt: u64) -> bool {
-    let is_last = attempt >= u64::from(subscriber.plan.settings.max_attempts);
-    let is_first = hand.received().deliveries == 1;
-    is_last && !is_first && !subscriber.memory.has_failed(hand) && !releases::was_answered(subscriber, hand).await
+    let is_last = attempt > 1 && attempt >= u64::from(subscriber.plan.settings.max_attempts);
+    is_last && !subscriber.memory.has_failed(hand) && !releases::was_answered(subscriber, hand).await
 }

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::join_all;
 
 use super::in_hand::InHand;
 use super::subscriber::Subscriber;
@@ -19,16 +20,29 @@ use crate::transport::Outbound;
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn key(subscriber: &Subscriber, hand: &InHand, delivery: &str) -> String {
-    subscriber.shared.namespace.release_subject(&subscriber.durable, hand.sequence(), delivery)
+    subscriber.shared.namespace.release_subject(hand.durable(), hand.sequence(), delivery)
 }
 
 /// Records that a delivery is given back; when that fails, it counts as an attempt.
 pub(super) async fn record(subscriber: &Subscriber, hand: &InHand) {
-    write(subscriber, key(subscriber, hand, &hand.received().deliveries.to_string())).await;
+    if !hand.set_recorded(true) {
+        write(subscriber, key(subscriber, hand, &hand.received().deliveries.to_string())).await;
+    }
 }
 
-/// Takes the record back: the delivery is run after all.
-pub(super) async fn withdraw(subscriber: &Subscriber, hand: &InHand) {
+/// Records the deliveries in hand that have not begun and could not stand the death of this process.
+pub(super) async fn record_bystanders(subscriber: &Subscriber, hand: &InHand) {
+    let all = subscriber.shared.keeper.all();
+    let bystanders = all.iter().filter(|other| other.id() != hand.id() && other.is_on_its_last_attempt());
+    join_all(bystanders.map(|other| record(subscriber, other))).await;
+}
+
+/// Notes that the handler begins; a record that says otherwise is taken back first.
+pub(super) async fn begin(subscriber: &Subscriber, hand: &InHand) {
+    hand.begin();
+    if !hand.set_recorded(false) {
+        return;
+    }
     let key = key(subscriber, hand, &hand.received().deliveries.to_string());
     let stream = subscriber.shared.namespace.release_stream();
     if let Err(error) = subscriber.shared.transport.purge(&stream, &key).await {

@@ -7,20 +7,16 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use super::answer::{answer_too_early, settle};
-use super::breaker::Verdict;
+use super::attempt::{Attempted, attempted, unless_stopping};
 use super::in_hand::InHand;
 use super::incoming;
-use super::quarantine::admit;
 use super::releases;
 use super::settle::{DeadReason, Facts, Settlement, crashed, decide};
 use super::subscriber::Subscriber;
 use super::sweep::sweep;
 use crate::failpoints::{Point, Sabotage, reached, sabotaged};
-use crate::handler::{Delivery, Failure, FailureClass, Next, Outcome, Target, guard, panicked};
+use crate::handler::{Delivery, Failure, Outcome, Target, panicked};
 use crate::transport::Answer;
-
-/// A held message is run again no sooner than this, whatever pause an error asks for.
-const HOLD_MIN: Duration = Duration::from_millis(10);
 
 /// The pause before the attempts of a message are counted again.
 const UNCOUNTED_PAUSE: Duration = Duration::from_secs(1);
@@ -77,13 +73,12 @@ async fn settlement(
         Ok(delivery) => delivery.at_attempt(attempt),
         Err(failure) => return decide(&facts(subscriber, attempt), &Outcome::Failed(failure)),
     };
-    let Some(_admitted) = admit(subscriber, hand, attempt).await else { return Settlement::Release };
     loop {
-        // With a key it runs all the same: its redelivery would be overtaken by those behind it.
-        if subscriber.plan.settings.ordered_by.is_none() && !hand.is_ours(subscriber.shared.clock.monotonic()) {
-            return Settlement::Expired;
-        }
-        let Some(outcome) = attempted(subscriber, target, delivery.clone()).await else { return Settlement::Release };
+        let outcome = match attempted(subscriber, target, hand, delivery.clone()).await {
+            Attempted::Ran(outcome) => outcome,
+            Attempted::Stopping => return Settlement::Release,
+            Attempted::Expired => return Settlement::Expired,
+        };
         match decide(&facts(subscriber, attempt), &outcome) {
             // Held in hand, kept alive by the keeper: what is down costs no attempt, and the breaker says when it is
             // tried again.
@@ -121,55 +116,8 @@ async fn counted(subscriber: &Subscriber, hand: &InHand) -> Option<u64> {
     }
 }
 
-/// What only waits ends when the drain begins: it could outlast it, and another process can begin at once.
-pub(super) async fn unless_stopping<T>(subscriber: &Subscriber, wait: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        biased;
-        ended = wait => Some(ended),
-        () = subscriber.shared.stopping.cancelled() => None,
-    }
-}
-
-/// One run of the handler, when pace and breaker permit it; `None` when the drain began before they did.
-async fn attempted(subscriber: &Subscriber, target: Target<'_>, delivery: Delivery) -> Option<Outcome> {
-    let clock = &*subscriber.shared.clock;
-    if let Some(pace) = &subscriber.pace {
-        unless_stopping(subscriber, pace.turn(clock)).await?;
-    }
-    let permit = unless_stopping(subscriber, subscriber.breaker.admit(clock)).await?;
-    let outcome = call(subscriber, target, delivery).await;
-    reached(Point::AfterHandlerBeforeAck).await;
-    if permit.ended(verdict(&outcome), clock.monotonic()) {
-        let reason = format!("{outcome:?}");
-        tracing::warn!(consumer = %subscriber.durable, reason, "the circuit is open: pulling stops, what is in hand is held");
-    }
-    Some(outcome)
-}
-
-/// What the breaker makes of an outcome: a message that is at fault itself says that everything else works.
-fn verdict(outcome: &Outcome) -> Verdict {
-    let Outcome::Failed(failure) = outcome else { return Verdict::Success };
-    match failure.class() {
-        FailureClass::Infrastructure { pause } => Verdict::Down { pause: pause.max(HOLD_MIN) },
-        FailureClass::Transient { .. }
-        | FailureClass::TransientCurve { .. }
-        | FailureClass::Timeout
-        | FailureClass::Panic => Verdict::Failure,
-        FailureClass::Permanent | FailureClass::Validation | FailureClass::Undecodable | FailureClass::Discard => {
-            Verdict::Success
-        }
-    }
-}
-
 fn facts(subscriber: &Subscriber, attempt: u64) -> Facts<'_> {
     let settings = &subscriber.plan.settings;
     let random = subscriber.shared.clock.random();
     Facts { attempt, max_attempts: settings.max_attempts, retry: &settings.retry, random }
-}
-
-/// Calls middleware and handler under the time limit; a panic is an outcome.
-async fn call(subscriber: &Subscriber, target: Target<'_>, delivery: Delivery) -> Outcome {
-    let chain = async { Next::new(&subscriber.shared.layers, target).run(delivery).await };
-    let limit = subscriber.plan.settings.timeout.filter(|_| subscriber.plan.settings.batch.is_none());
-    guard(&*subscriber.shared.clock, limit, chain).await.unwrap_or_else(Outcome::Failed)
 }

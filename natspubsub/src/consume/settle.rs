@@ -63,6 +63,19 @@ pub(super) enum Settlement {
     Expired,
 }
 
+impl Settlement {
+    /// The end of a message whose stream is gone, so that it cannot come again.
+    pub(super) fn without_return(self) -> Self {
+        match self {
+            Self::Retry { error, .. } | Self::Hold { error, .. } => {
+                let error = format!("{error} (its stream was deleted, and it cannot come again)");
+                Self::Dead { reason: DeadReason::Exhausted, error }
+            }
+            Self::Done | Self::Discarded { .. } | Self::Dead { .. } | Self::Release | Self::Expired => self,
+        }
+    }
+}
+
 /// Whether an attempt beyond the last was delivered: nobody counted, because whoever ran it died. Such a message is
 /// never run again.
 pub(super) fn crashed(facts: &Facts<'_>) -> Option<Settlement> {
@@ -186,6 +199,19 @@ mod tests {
         assert!(
             matches!(after(1, Outcome::Retry { after: None }), Settlement::Retry { delay, .. } if delay == Duration::from_secs(1))
         );
+    }
+
+    #[test]
+    fn what_cannot_come_again_is_a_dead_letter_instead() {
+        let error = "why (its stream was deleted, and it cannot come again)".to_owned();
+        let wanted = Settlement::Dead { reason: DeadReason::Exhausted, error };
+        assert_eq!(retry(1).without_return(), wanted);
+        let held = Settlement::Hold { pause: Duration::ZERO, error: "why".into() };
+        assert_eq!(held.without_return(), wanted);
+        let discarded = Settlement::Discarded { reason: "why".into() };
+        for same in [Settlement::Done, discarded, dead(DeadReason::Panic), Settlement::Release, Settlement::Expired] {
+            assert_eq!(same.clone().without_return(), same);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::breaker::Breaker;
 use super::failure_memory::FailureMemory;
+use super::in_hand::Holder;
 use super::keeper::Keeper;
 use super::load::Load;
 use super::pace::Pace;
@@ -110,6 +111,12 @@ impl Subscriber {
             polls: Polls::default(),
             ended: AtomicBool::new(false),
         }
+    }
+
+    pub(super) fn holder(&self) -> Holder {
+        let settings = &self.plan.settings;
+        let (ack_wait, max_attempts) = (settings.ack_wait, settings.max_attempts);
+        Holder { index: self.index, durable: self.durable.clone(), ack_wait, max_attempts }
     }
 
     pub(crate) fn is_ephemeral(&self) -> bool {

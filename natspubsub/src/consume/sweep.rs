@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::answer::answer;
-use super::dead_letter::{self, Failed, Original};
+use super::dead_letter::{self, Failed, Letter, Original};
 use super::in_hand::InHand;
 use super::settle::DeadReason;
 use super::subscriber::Subscriber;
@@ -26,6 +27,7 @@ struct Advisory {
     consumer: String,
     stream_seq: u64,
     deliveries: u64,
+    timestamp: Timestamp,
 }
 
 /// Follows one advisory: stores the dead letter, and only then acknowledges the advisory.
@@ -50,7 +52,7 @@ fn is_own(subscriber: &Subscriber, consumer: &str) -> bool {
 /// `false` when it has to be tried again.
 async fn follow(subscriber: &Subscriber, advisory: &Advisory) -> bool {
     let shared = &subscriber.shared;
-    let Advisory { stream, consumer, stream_seq: sequence, deliveries } = advisory;
+    let Advisory { stream, consumer, stream_seq: sequence, deliveries, timestamp } = advisory;
     if !is_own(subscriber, consumer) {
         tracing::warn!(
             stream,
@@ -61,8 +63,9 @@ async fn follow(subscriber: &Subscriber, advisory: &Advisory) -> bool {
         return true;
     }
     let received = match shared.transport.stored(stream, *sequence).await {
-        Ok(Some(received)) => Received { deliveries: *deliveries, ..received },
-        Ok(None) => {
+        Ok(Some(received)) if received.stored_at <= *timestamp => Received { deliveries: *deliveries, ..received },
+        // Gone, or its stream was made again and counts its messages anew.
+        Ok(_) => {
             tracing::warn!(stream, consumer, sequence, "a message that reached the limit of deliveries is gone");
             return true;
         }
@@ -85,7 +88,7 @@ async fn follow(subscriber: &Subscriber, advisory: &Advisory) -> bool {
     let error = format!("delivered {deliveries} times without an answer: the process that handles it keeps dying");
     let now = shared.clock.now();
     let failed = Failed { reason: DeadReason::Crash, error: &error, first_failed_at: now, failed_at: now };
-    match dead_letter::store(shared, dead_letter::letter(shared, &original, &failed)).await {
+    match dead_letter::store(shared, Letter::of(shared, &original, &failed)).await {
         Ok(stored) => {
             tracing::error!(
                 stream,

@@ -49,7 +49,8 @@ impl DeadLetters {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is no such letter, for instance because it was replayed before, or when its
-    /// body did not fit into the letter and the original is gone. Else as [`Publisher::publish`](crate::Publisher::publish).
+    /// body did not fit into the letter and the original is gone, or when the consumer that gave it up does not exist any
+    /// more: nobody would run it. Else as [`Publisher::publish`](crate::Publisher::publish).
     pub async fn replay(&self, sequence: u64) -> Result<Published> {
         let stream = self.outlet.config.namespace.dead_letter_stream();
         let letter = self.outlet.transport.stored(&stream, sequence).await?;
@@ -104,6 +105,13 @@ impl DeadLetters {
             let text = format!("message {} of {stream:?} is no dead letter of natspubsub", letter.sequence);
             return Err(Error::new(ErrorKind::Rejected, text));
         }
+        let (of, consumer) = (header(dead_letter::ORIGINAL_STREAM), header(dead_letter::CONSUMER));
+        if self.outlet.transport.consumer(&of, &consumer).await?.is_none() {
+            return Err(not_found(format!(
+                "the consumer {consumer:?} of stream {of:?}, which gave message {} of {stream:?} up, does not exist any more",
+                letter.sequence
+            )));
+        }
         let count = header(replay::COUNT).parse().unwrap_or(0_u64) + 1;
         let mut headers: Headers = letter
             .headers
@@ -113,7 +121,7 @@ impl DeadLetters {
             })
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        headers.push(MESSAGE_ID, format!("replay:{count}:{event_id}:{}", header(dead_letter::CONSUMER)));
+        headers.push(MESSAGE_ID, format!("replay:{count}:{}", header(MESSAGE_ID)));
         headers.push(replay::COUNT, count.to_string());
         headers.push(replay::CONSUMER, header(dead_letter::CONSUMER));
         headers.push(replay::EVENT_ID, event_id.as_str());

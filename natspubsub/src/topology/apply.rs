@@ -209,7 +209,7 @@ fn change(what: &str, asset: Asset, existing: &AssetConfig, wanted: &AssetConfig
     Ok(Some(merged(existing, wanted)))
 }
 
-fn subjects(config: &AssetConfig) -> impl Iterator<Item = &str> {
+pub(super) fn subjects(config: &AssetConfig) -> impl Iterator<Item = &str> {
     config.get("subjects").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 

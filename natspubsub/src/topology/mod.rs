@@ -1,5 +1,6 @@
 //! Streams and consumers as they should be, what differs on the server, and the one place that changes it.
 
+mod adopt;
 mod apply;
 mod consumer;
 mod diff;
@@ -7,6 +8,7 @@ mod plan;
 mod settings;
 mod sweeper;
 
+pub(crate) use adopt::adopt_advisories;
 pub(crate) use apply::{Position, apply, position, restore};
 pub(crate) use plan::{Plan, PlannedCall, SubscriberPlan, plan};
 pub(crate) use settings::RetryPolicy;

@@ -159,7 +159,7 @@ impl Broker {
         let mut streams = self.streams();
         let Some(taken_from) = streams.get_mut(stream) else { return Taken::Gone };
         let taken = taken_from.take(consumer, now);
-        for advisory in taken_from.advisories(consumer) {
+        for advisory in taken_from.advisories(consumer, stored_at) {
             if let Some(stream) = streams.values_mut().find(|stream| stream.takes(&advisory.subject)) {
                 stream.store(advisory, now, stored_at);
                 self.changed.notify_waiters();
@@ -235,7 +235,10 @@ mod tests {
         let Taken::Delivery(advisory) = broker.take("A", "sweeper") else { panic!("an advisory") };
         assert_eq!(advisory.subject, "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.S.c");
         let told: Value = serde_json::from_slice(&advisory.body).unwrap();
-        assert_eq!(told, json!({ "stream": "S", "consumer": "c", "stream_seq": 1, "deliveries": 2 }));
+        assert_eq!(
+            told,
+            json!({ "stream": "S", "consumer": "c", "stream_seq": 1, "deliveries": 2, "timestamp": told["timestamp"] })
+        );
         assert!(matches!(broker.take("A", "sweeper"), Taken::Due(_)), "told once");
         assert!(broker.stored("S", 1).is_some(), "the message stays in the stream");
     }

@@ -154,15 +154,19 @@ impl Stream {
     }
 
     /// What the server says about messages that a consumer has delivered too often, as it says it.
-    pub(super) fn advisories(&mut self, consumer: &str) -> Vec<Outbound> {
+    pub(super) fn advisories(&mut self, consumer: &str, now: Timestamp) -> Vec<Outbound> {
         let stream = &self.name;
         let Some(exhausted) = self.consumers.get_mut(consumer).map(Consumer::take_exhausted) else { return Vec::new() };
-        let advisory = |(sequence, deliveries)| Outbound {
+        let advisory = |(sequence, deliveries)| {
+            Outbound {
             subject: format!("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{stream}.{consumer}"),
             headers: Headers::default(),
-            body: json!({ "stream": stream, "consumer": consumer, "stream_seq": sequence, "deliveries": deliveries })
-                .to_string()
-                .into(),
+            body: json!({
+                "stream": stream, "consumer": consumer, "stream_seq": sequence, "deliveries": deliveries, "timestamp": now,
+            })
+            .to_string()
+            .into(),
+        }
         };
         exhausted.into_iter().map(advisory).collect()
     }
