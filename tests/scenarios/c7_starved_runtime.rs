@@ -1,17 +1,16 @@
 //! Goal: handlers that block every thread of the runtime for more than three times `ack_wait` make no message come
 //! twice, and are named while they block. Method: a runtime of two threads and two subscribers; each has 25 messages
 //! in hand, one of which sleeps on the thread for 10 s, so that both threads are blocked at once and the quick
-//! messages wait behind.
-//!
-//! Left to another test: a handler that never returns is counted as stuck when the application ends
-//! (`flow/shutdown.rs`); nothing names it a second time before that.
+//! messages wait behind. A handler that blocks beyond twice its timeout is stuck, and the health says so: its subscriber
+//! handles nothing.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use natspubsub::HealthStatus;
 use natspubsub::prelude::*;
-use natspubsub_tests::{Inspector, NatsServer, config};
+use natspubsub_tests::{Inspector, NatsServer, config, eventually};
 
 /// For each of the two subscribers.
 const JOBS: u64 = 25;
@@ -122,4 +121,33 @@ async fn c7_starved_runtime() {
         let (begin, end) = blocked[handler];
         assert!((begin..end).contains(&warnings[0]), "{handler} is named while it blocks");
     }
+}
+
+#[topic_subscriber("green.made", timeout = "1s", concurrency = 1)]
+async fn green(job: u64) {
+    if job == BLOCKER {
+        std::thread::sleep(BLOCKS / 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c7_a_stuck_handler_is_not_healthy() {
+    let server = NatsServer::start().await;
+    let app = App::builder().config(config(&server.url(), "c7-stuck")).subscriber(green {});
+    let running = app.build().unwrap().start().await.unwrap();
+    running.publisher().publish("green.made", &BLOCKER).await.unwrap();
+    let health = eventually("the health names the handler and the message", LIMIT, || {
+        let health = running.health();
+        std::future::ready((health.status == HealthStatus::Unhealthy).then_some(health))
+    })
+    .await;
+    let problems = health.problems.join(", ");
+    assert!(problems.contains("the handler green of c7-stuck-green is stuck with message 1"), "{problems}");
+    assert_eq!(running.stats().settled(), 0, "it blocks still");
+    running.wait_until(|stats| stats.settled() == 1, LIMIT).await.unwrap();
+    eventually("it is healthy again", LIMIT, || {
+        std::future::ready((running.health().status == HealthStatus::Healthy).then_some(()))
+    })
+    .await;
+    assert!(running.shutdown().await.is_clean());
 }

@@ -65,26 +65,47 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// Warns, once for each poll, of handlers that block their thread. It does not end.
+/// What the watch has seen of one subscriber.
+#[derive(Debug, Default)]
+struct Seen {
+    poll: Option<(u64, u64)>,
+    /// Looks at which it was the same poll.
+    looks: u32,
+}
+
+impl Seen {
+    /// How long the poll that is under way has lasted at least.
+    fn lasts(&mut self, now: Option<(u64, u64)>) -> Duration {
+        self.looks = if now.is_some() && now == self.poll { self.looks + 1 } else { 0 };
+        self.poll = now;
+        LOOK * self.looks
+    }
+}
+
+/// Warns of handlers that block their thread, once for each poll, and again when one is stuck: after twice its time
+/// limit, which cannot end it. It does not end.
 pub(crate) async fn watch(subscribers: Vec<Arc<Subscriber>>, clock: SharedClock) {
-    let mut last: Vec<Option<(u64, u64)>> = vec![None; subscribers.len()];
-    let mut told: Vec<u64> = vec![0; subscribers.len()];
+    let mut seen: Vec<Seen> = subscribers.iter().map(|_| Seen::default()).collect();
     loop {
         clock.sleep(LOOK).await;
-        for (index, subscriber) in subscribers.iter().enumerate() {
+        for (subscriber, seen) in subscribers.iter().zip(&mut seen) {
             let now = subscriber.polls.under_way();
-            if let Some((poll, sequence)) = now.filter(|now| last[index] == Some(*now) && told[index] != now.0) {
-                told[index] = poll;
-                let (handler, place) = (subscriber.plan.origin.name, subscriber.plan.origin.place());
+            let lasts = seen.lasts(now);
+            let stuck_after = subscriber.plan.settings.timeout.map_or(Duration::MAX, |limit| limit * 2);
+            let sequence = now.filter(|_| lasts >= stuck_after.max(LOOK)).map(|(_, sequence)| sequence);
+            let (handler, place) = (subscriber.plan.origin.name, subscriber.plan.origin.place());
+            if lasts == LOOK {
                 tracing::warn!(
                     handler,
                     place,
                     consumer = %subscriber.durable,
-                    sequence,
+                    sequence = now.map(|(_, sequence)| sequence),
                     "the handler blocks its thread for more than a second; use spawn_blocking or an asynchronous call"
                 );
             }
-            last[index] = now;
+            if subscriber.set_stuck(sequence) {
+                tracing::error!(handler, place, consumer = %subscriber.durable, sequence, "stuck handler: it blocks its thread beyond twice its timeout, and nothing can end it");
+            }
         }
     }
 }
@@ -92,6 +113,14 @@ pub(crate) async fn watch(subscribers: Vec<Arc<Subscriber>>, clock: SharedClock)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_poll_lasts_from_look_to_look_as_long_as_it_is_the_same() {
+        let mut seen = Seen::default();
+        let looks = [None, Some((1, 7)), Some((1, 7)), Some((1, 7)), Some((3, 7)), None, None];
+        let lasts: Vec<u64> = looks.into_iter().map(|now| seen.lasts(now).as_secs()).collect();
+        assert_eq!(lasts, [0, 0, 1, 2, 0, 0, 0]);
+    }
 
     #[test]
     fn a_poll_is_under_way_from_its_beginning_to_its_end() {

@@ -82,6 +82,8 @@ pub(crate) struct Subscriber {
     healing: AtomicBool,
     /// Messages that wait while none arrives; 0 while everything is well.
     stalled: AtomicU64,
+    /// The message whose handler is stuck; 0 when none is.
+    stuck: AtomicU64,
     pub(super) polls: Polls,
     ended: AtomicBool,
 }
@@ -108,6 +110,7 @@ impl Subscriber {
             plan: plan.clone(),
             healing: AtomicBool::new(false),
             stalled: AtomicU64::new(0),
+            stuck: AtomicU64::new(0),
             polls: Polls::default(),
             ended: AtomicBool::new(false),
         }
@@ -145,6 +148,12 @@ impl Subscriber {
         self.stalled.store(backlog, Ordering::Relaxed);
     }
 
+    /// Notes the message whose handler is stuck, if one is; whether it was not known before.
+    pub(super) fn set_stuck(&self, sequence: Option<u64>) -> bool {
+        let sequence = sequence.unwrap_or(0);
+        self.stuck.swap(sequence, Ordering::Relaxed) != sequence && sequence > 0
+    }
+
     /// Notes that its loops have ended, as planned or not.
     pub(crate) fn set_ended(&self) {
         self.ended.store(true, Ordering::Relaxed);
@@ -176,6 +185,13 @@ impl Subscriber {
     pub(crate) fn problem(&self) -> Option<String> {
         if self.ended.load(Ordering::Relaxed) {
             return Some(format!("the subscriber of {} does not run", self.durable));
+        }
+        let stuck = self.stuck.load(Ordering::Relaxed);
+        if stuck > 0 {
+            let (handler, durable) = (self.plan.origin.name, &self.durable);
+            return Some(format!(
+                "the handler {handler} of {durable} is stuck with message {stuck}: it blocks its thread"
+            ));
         }
         let stalled = self.stalled.load(Ordering::Relaxed);
         if stalled > 0 {
