@@ -14,9 +14,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::in_hand::InHand;
+use super::lookout::Lookout;
 use super::subscriber::Subscriber;
 use crate::clock::timeout;
-use crate::topology::{Position, position, restore};
+use crate::topology::{Position, restore};
 use crate::transport::{Pull, PullEvent, Received};
 
 /// How long a pull request waits at the server. A peer that takes over after a restart waits no longer than this.
@@ -24,12 +25,6 @@ const PULL_EXPIRES: Duration = Duration::from_secs(5);
 
 /// Pauses before a pull is opened again: from the first to the second value, doubling.
 const HEAL_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-
-/// How often the intake looks whether messages arrive, and after how many looks without one it asks the server: so that
-/// readiness is false after 10 seconds without progress.
-const LOOK: Duration = Duration::from_secs(5);
-const LOOKS_WITHOUT_MAX: u32 = 2;
-const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long the search for messages that cannot be read may take.
 const SEARCH_LIMIT: Duration = Duration::from_secs(10);
@@ -47,13 +42,7 @@ pub(crate) struct Intake {
     outstanding: u32,
     /// Whether what was on its way when the connection broke is still to be looked through.
     unsearched: bool,
-    /// Whether something arrived since the last look, and how many looks ago something did.
-    arrived: bool,
-    looks_without: u32,
-    /// A question to the server that is on its way.
-    asked: Option<BoxFuture<'static, Option<Told>>>,
-    /// How far the consumer was when the server was last asked.
-    position: Option<Position>,
+    lookout: Lookout,
     /// The pause before the next attempt to get the consumer back; short again once something worked.
     heal_pause: Duration,
 }
@@ -69,21 +58,12 @@ struct Reopened {
     stream_made_at: Timestamp,
 }
 
-/// What the server says about the consumer.
-struct Told {
-    position: Position,
-    backlog: u64,
-    /// Whether it was asked because nothing had arrived for a while.
-    in_silence: bool,
-}
-
 /// What the intake waits for.
 enum Step {
     Pulled(PullEvent),
     Healed(Reopened),
     Freed,
-    Look,
-    Told(Option<Told>),
+    Stalled(u64),
     Stop,
 }
 
@@ -96,15 +76,12 @@ impl Intake {
         worker: UnboundedSender<Arc<InHand>>,
     ) -> Self {
         Self {
+            lookout: Lookout::new(subscriber.clone(), position),
             subscriber,
             worker,
             pull: PullState::Open(pull),
             outstanding: 0,
             unsearched: false,
-            arrived: false,
-            looks_without: 0,
-            asked: None,
-            position,
             heal_pause: HEAL_PAUSES.0,
         }
     }
@@ -112,8 +89,6 @@ impl Intake {
     /// Takes deliveries into hand until `stop`; what is on its way by then is still taken. Its end closes the worker's
     /// channel.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        // One timer for all looks: the way of a message sets none.
-        let mut look = self.next_look();
         while !self.worker.is_closed() {
             let subscriber = self.subscriber.clone();
             // Listened to before looking: a breaker that closes in between must not be missed.
@@ -122,15 +97,11 @@ impl Intake {
             closed.as_mut().enable();
             self.search(&stop).await;
             let pause = self.top_up().await;
-            match self.step(&stop, closed, pause, &mut look).await {
+            match self.step(&stop, closed, pause).await {
                 Step::Pulled(event) => self.note(event),
                 Step::Healed(reopened) => self.resume(reopened),
                 Step::Freed => {}
-                Step::Look => {
-                    self.look();
-                    look = self.next_look();
-                }
-                Step::Told(told) => self.hear(told),
+                Step::Stalled(backlog) => self.heal(&format!("{backlog} message(s) wait, and none arrives")),
                 Step::Stop => break,
             }
         }
@@ -142,7 +113,6 @@ impl Intake {
         stop: &CancellationToken,
         breaker: Pin<&mut Notified<'_>>,
         pause: Option<Duration>,
-        look: &mut BoxFuture<'static, ()>,
     ) -> Step {
         let clock = self.subscriber.shared.clock.clone();
         let paused = async {
@@ -151,16 +121,11 @@ impl Intake {
                 None => std::future::pending().await,
             }
         };
+        let is_ready = matches!(&self.pull, PullState::Open(pull) if pull.is_ready());
         let pulled = async {
             match &mut self.pull {
                 PullState::Open(pull) => Step::Pulled(pull.next().await),
                 PullState::Healing(healing) => Step::Healed(healing.await),
-            }
-        };
-        let told = async {
-            match &mut self.asked {
-                Some(asked) => asked.await,
-                None => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -170,8 +135,7 @@ impl Intake {
             () = self.subscriber.load.freed() => Step::Freed,
             () = breaker => Step::Freed,
             () = paused => Step::Freed,
-            () = look => Step::Look,
-            told = told => Step::Told(told),
+            backlog = self.lookout.stalled(is_ready) => Step::Stalled(backlog),
         }
     }
 
@@ -211,64 +175,15 @@ impl Intake {
             PullEvent::Reset => {
                 self.outstanding = 0;
                 self.unsearched = true;
-                self.ask(false);
+                self.lookout.ask(false);
             }
             PullEvent::Gone(reason) => self.heal(&reason),
             PullEvent::Stopped => {}
         }
     }
 
-    fn next_look(&self) -> BoxFuture<'static, ()> {
-        let clock = self.subscriber.shared.clock.clone();
-        Box::pin(async move { clock.sleep(LOOK).await })
-    }
-
-    /// Asks the server how far the consumer is: when messages arrive, to know where it would go on if it vanished; when
-    /// none has arrived for a while though there is room, to know whether some wait.
-    fn look(&mut self) {
-        let arrived = std::mem::take(&mut self.arrived);
-        self.looks_without = if arrived { 0 } else { self.looks_without + 1 };
-        let subscriber = &self.subscriber;
-        let now = subscriber.shared.clock.monotonic();
-        let waits_itself = subscriber.load.is_full() || subscriber.breaker.pulls_again_in(now).is_some();
-        let in_silence = self.looks_without >= LOOKS_WITHOUT_MAX && !waits_itself;
-        let is_ready = matches!(&self.pull, PullState::Open(pull) if pull.is_ready());
-        if is_ready && (in_silence || arrived || !subscriber.load.is_empty()) {
-            self.ask(in_silence);
-        }
-    }
-
-    fn ask(&mut self, in_silence: bool) {
-        if in_silence {
-            self.looks_without = 0;
-        }
-        let subscriber = self.subscriber.clone();
-        self.asked = Some(Box::pin(async move {
-            let Subscriber { shared, stream, durable, .. } = &*subscriber;
-            let asked = position(stream, durable, shared.transport.as_ref());
-            let (position, backlog) = timeout(&*shared.clock, LOOK_LIMIT, asked).await?.ok()??;
-            Some(Told { position, backlog, in_silence })
-        }));
-    }
-
-    /// A consumer that is gone, or a server that does not answer, ends the pull by itself. If messages wait and none
-    /// arrives, readiness is false until one does, and the pull is opened anew.
-    fn hear(&mut self, told: Option<Told>) {
-        self.asked = None;
-        let Some(Told { position, backlog, in_silence }) = told else { return };
-        self.note_position(position);
-        if in_silence && !self.arrived {
-            self.subscriber.set_stalled(backlog);
-            if backlog > 0 {
-                self.heal(&format!("{backlog} message(s) wait, and none arrives"));
-            }
-        }
-    }
-
     fn take(&mut self, received: Received) {
-        if !std::mem::replace(&mut self.arrived, true) {
-            self.subscriber.set_stalled(0);
-        }
+        self.lookout.note_arrival();
         let subscriber = &self.subscriber;
         subscriber.stats.received();
         subscriber.load.add();
@@ -315,26 +230,16 @@ impl Intake {
         tracing::error!(consumer = %durable, %stream, reason, "the consumer is lost; getting it back");
         self.outstanding = 0;
         self.subscriber.set_healing(true);
-        self.pull = PullState::Healing(Box::pin(reopen(self.subscriber.clone(), self.position, self.heal_pause)));
+        self.pull =
+            PullState::Healing(Box::pin(reopen(self.subscriber.clone(), self.lookout.position(), self.heal_pause)));
         self.heal_pause = (self.heal_pause * 2).min(HEAL_PAUSES.1);
     }
 
     fn resume(&mut self, Reopened { pull, stream_made_at }: Reopened) {
         tracing::info!(consumer = %self.subscriber.durable, "the consumer is back");
-        let answered = self.position.map_or(0, |position| position.answered);
-        self.note_position(Position { stream_made_at, answered });
+        self.lookout.resume(stream_made_at);
         self.subscriber.set_healing(false);
         self.pull = PullState::Open(pull);
-    }
-
-    /// Another process may have made the stream again: what is in hand is then of the one before.
-    fn note_position(&mut self, position: Position) {
-        let before = self.position.replace(position);
-        if before.is_some_and(|before| before.stream_made_at != position.stream_made_at) {
-            tracing::error!(consumer = %self.subscriber.durable, "the stream was made again; what is in hand is not answered");
-            self.subscriber.make_void();
-            self.position = Some(Position { answered: 0, ..position });
-        }
     }
 
     /// Withdraws the pull and takes what is already on its way.

@@ -11,6 +11,7 @@ mod intake;
 mod keeper;
 mod lanes;
 mod load;
+mod lookout;
 mod pace;
 mod parking;
 mod polls;

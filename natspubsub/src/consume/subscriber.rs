@@ -12,6 +12,7 @@ use super::pace::Pace;
 use super::parking::Parking;
 use super::polls::Polls;
 use super::stats::StatsBoard;
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -159,11 +160,10 @@ impl Subscriber {
         self.ended.store(true, Ordering::Relaxed);
     }
 
-    /// Its stream was deleted and made again: what is in hand is of no use to the new one.
-    pub(super) fn make_void(&self) {
-        for hand in self.shared.keeper.of(self.index) {
-            hand.make_void();
-        }
+    /// Its stream was deleted and made again: the numbers of what is in hand of the old one are those of new messages.
+    pub(super) fn make_void(&self, stream_made_at: Timestamp) {
+        let hands = self.shared.keeper.of(self.index);
+        hands.iter().filter(|hand| hand.received().stored_at < stream_made_at).for_each(|hand| hand.make_void());
     }
 
     /// Stops keeping its deliveries alive, so that the server gives them to another process.
