@@ -92,6 +92,28 @@ async fn g1_sigterm_with_jobs_in_hand() {
     assert_eq!(verdict.extra_runs, 0, "what had ended did not run again");
 }
 
+/// On a slow wire an application is still starting its last subscriber when the first could run already.
+#[tokio::test(flavor = "multi_thread")]
+async fn g1_a_signal_during_the_start_cuts_no_job_off() {
+    const ROUNDS: usize = 3;
+    let scene = Workers::new(env!("CARGO_BIN_EXE_worker"), "g1start").await;
+    let proxy = Proxy::to(scene.server.address()).await;
+    proxy.set(Mode::Latency(Duration::from_millis(100)));
+    let url = proxy.url();
+    for round in 1..=ROUNDS {
+        let all = round * RUNNING;
+        scene.publish(((all - RUNNING)..all).map(|number| Job::work(number as u64))).await;
+        let name = format!("worker-{round}");
+        let mut worker = scene.start(&name, &[QUEUED, PACE, ("NATS_URL", url.as_str())]);
+        scene.wait_for("start", all).await;
+        worker.signal(Signal::SIGTERM);
+        let status = worker.exit(EXIT_LIMIT).await;
+        assert!(status.success(), "round {round}: {status} {}", scene.log(&name));
+        assert_eq!(scene.journal.jobs("end").len(), all, "round {round}: what had begun has ended");
+        assert!(scene.log(&name).contains("drained: processed=8"), "{}", scene.log(&name));
+    }
+}
+
 /// All handlers end together while the application drains, and nothing is left to do after them: their
 /// acknowledgements are the last that the process writes. They go through a slow wire, so that a process which does not
 /// wait for the server's answer is gone before they have arrived.

@@ -16,8 +16,8 @@ use super::running::RunningApp;
 use crate::consume::{Intake, Keeper, Shared, Subscriber, Worker, watch};
 use crate::error::Result;
 use crate::publish::Publisher;
-use crate::topology::{SubscriberPlan, adopt_advisories, apply, position};
-use crate::transport::{SharedTransport, connect};
+use crate::topology::{Position, SubscriberPlan, adopt_advisories, apply, position};
+use crate::transport::{Pull, SharedTransport, Transport, connect};
 
 /// What the keeper goes by when there are no subscribers.
 const KEEPER_ACK_WAIT: Duration = Duration::from_secs(30);
@@ -70,8 +70,13 @@ impl App {
             workers: JoinSet::new(),
             io: Some(io),
         };
-        for (index, plan) in self.plan.consumers().enumerate() {
-            running.start_subscriber(index, plan).await?;
+        // All are opened before the first begins: a start that fails, or that a signal ends, has run nothing.
+        let mut opened = Vec::new();
+        for plan in self.plan.consumers() {
+            opened.push((plan, Opened::of(plan, running.shared.transport.as_ref()).await?));
+        }
+        for (index, (plan, opened)) in opened.into_iter().enumerate() {
+            running.start_subscriber(index, plan, opened);
         }
         running.start_keeper();
         Ok(running)
@@ -97,12 +102,23 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
     }
 }
 
+/// A consumer that can be pulled from.
+struct Opened {
+    pull: Box<dyn Pull>,
+    /// How far it was before.
+    position: Option<Position>,
+}
+
+impl Opened {
+    async fn of(plan: &SubscriberPlan, transport: &dyn Transport) -> Result<Self> {
+        let position = position(&plan.stream, &plan.durable, transport).await?.map(|(position, _)| position);
+        Ok(Self { pull: transport.pull(&plan.stream, &plan.durable).await?, position })
+    }
+}
+
 impl RunningApp {
     /// Deliveries are taken in on the connection's thread and handled on the caller's runtime.
-    async fn start_subscriber(&mut self, index: usize, plan: &SubscriberPlan) -> Result<()> {
-        let transport = self.shared.transport.clone();
-        let position = position(&plan.stream, &plan.durable, transport.as_ref()).await?.map(|(position, _)| position);
-        let pull = transport.pull(&plan.stream, &plan.durable).await?;
+    fn start_subscriber(&mut self, index: usize, plan: &SubscriberPlan, Opened { pull, position }: Opened) {
         let subscriber = Arc::new(Subscriber::new(index, plan, self.shared.clone()));
         let (to_worker, from_intake) = tokio::sync::mpsc::unbounded_channel();
         let intake = Intake::new(subscriber.clone(), pull, position, to_worker).run(self.stop.clone());
@@ -112,7 +128,6 @@ impl RunningApp {
         }
         self.workers.spawn(guarded(worker, subscriber.clone(), "worker"));
         self.subscribers.push(subscriber);
-        Ok(())
     }
 
     fn start_keeper(&self) {
