@@ -60,7 +60,7 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
     let shutdown_timeout = reader.duration("shutdown_timeout");
     let publish_timeout = reader.duration("publish_timeout");
     let publish_attempts = reader.number("publish_attempts", 1..=100);
-    let ping_interval = reader.duration("ping_interval");
+    let ping_interval = reader.interval("ping_interval");
     let wire_headers = reader.choice("wire_headers", &[WireHeaders::Compact, WireHeaders::Full], wire_headers_name);
     let stream = StreamSettings {
         storage: reader.choice("stream_storage", &[Storage::File, Storage::Memory], storage_name),
@@ -71,9 +71,6 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
     let bindings = reader.bindings();
     if matches!(url, Some(ServerUrl::Memory { .. })) && env.trim().eq_ignore_ascii_case("production") {
         reader.faults.push("url memory: keeps nothing when the process ends; env \"production\" needs a server".into());
-    }
-    if ping_interval.is_zero() && reader.faults.is_empty() {
-        reader.faults.push("ping_interval is zero; write how often the connection is asked, such as \"10s\"".into());
     }
     if stream.duplicate_window > stream.max_age && !stream.max_age.is_zero() {
         reader.faults.push("stream_duplicate_window is longer than stream_max_age; the server refuses that".into());
@@ -157,7 +154,17 @@ impl Reader<'_> {
     }
 
     fn duration(&mut self, key: &'static str) -> Duration {
+        self.duration_from(key, Duration::ZERO)
+    }
+
+    /// A duration that cannot be zero.
+    fn interval(&mut self, key: &'static str) -> Duration {
+        self.duration_from(key, Duration::from_nanos(1))
+    }
+
+    fn duration_from(&mut self, key: &'static str, least: Duration) -> Duration {
         let parse = |text: &str| match parse_duration(text) {
+            Ok(duration) if duration < least => Err(format!("{text:?} is zero; write a time such as \"10s\"")),
             Ok(duration) => Ok(Written(duration)),
             Err(fault) => Err(fault.to_string()),
         };

@@ -182,17 +182,18 @@ mod tests {
 
     #[test]
     fn all_faults_come_at_once_and_name_their_places() {
-        let (_folder, path) = file("conect_timeout = \"3s\"\nstream_replicas = 9\n");
+        let (_folder, path) = file("conect_timeout = \"3s\"\nstream_replicas = 9\nping_interval = \"0s\"\n");
         let variables =
             [("NATSPUBSUB_CONFIG", path.as_str()), ("NATSPUBSUB_SHUTDOWN_TIMEOUT", "30"), ("NATSPUBSUB_ENV", "a.b")];
         let text = load(vec![], &variables).unwrap_err().to_string();
         for part in [
             "did you mean \"connect_timeout\"?",
             "stream_replicas: \"9\" is not a whole number from 1 to 5",
+            "ping_interval: \"0s\" is zero",
             "shutdown_timeout: \"30\" is not a duration",
             "NATSPUBSUB_SHUTDOWN_TIMEOUT",
             "env \"a.b\" is not a subject token",
-            "4 fault(s)",
+            "5 fault(s)",
         ] {
             assert!(text.contains(part), "{part} in\n{text}");
         }
