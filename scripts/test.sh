@@ -36,7 +36,7 @@ step "tools"
 # $NATS_SERVER and a nats-server on the PATH come first.
 if [ -z "${NATS_SERVER:-}" ] && ! command -v nats-server >/dev/null 2>&1; then install_nats_server "$NATS_VERSION"; fi
 if $long; then
-    for version in "${OLDER_NATS_VERSIONS[@]}"; do install_nats_server "$version"; done
+    for version in "$NATS_VERSION" "${OLDER_NATS_VERSIONS[@]}"; do install_nats_server "$version"; done
 fi
 
 step "format"

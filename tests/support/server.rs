@@ -11,7 +11,10 @@ use tempfile::TempDir;
 use crate::eventually;
 
 /// The version that is used when none is asked for.
-pub(crate) const VERSION: &str = "2.15.1";
+const VERSION: &str = "2.15.1";
+
+/// Asks for no version: `NATS_SERVER` decides.
+pub(crate) const ANY: &str = "";
 
 /// How long a server may take to be ready.
 const READY_LIMIT: Duration = Duration::from_secs(20);
@@ -36,7 +39,7 @@ impl NatsServer {
     /// # Panics
     /// When no binary is found or the server is not ready in time.
     pub async fn start_with(extra: &str) -> Self {
-        Self::start_version(VERSION, extra).await
+        Self::start_version(ANY, extra).await
     }
 
     /// Starts a version of nats-server that `scripts/test.sh --long` has unpacked.
@@ -190,10 +193,11 @@ fn read_port(path: &Path) -> Option<u16> {
 }
 
 /// For the version that is used when none is asked for: `NATS_SERVER`, else `nats-server` on the PATH, else what
-/// `scripts/test.sh` unpacked. Another version is always an unpacked one.
+/// `scripts/test.sh` unpacked. A version that is asked for is always an unpacked one.
 fn binary(version: &str) -> PathBuf {
-    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/tools/nats-server-{version}"));
-    if version != VERSION {
+    let wanted = if version == ANY { VERSION } else { version };
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/tools/nats-server-{wanted}"));
+    if version != ANY {
         let file = unpacked.join("nats-server");
         assert!(file.is_file(), "no nats-server {version}: `scripts/test.sh --long` unpacks it");
         return file;
