@@ -3,7 +3,8 @@
 //! Whatever else was in hand died with it, and was delivered once more too. So that these are not taken for the culprit,
 //! last attempts of this kind run one at a time in a process, and before one runs, the deliveries of all others in hand
 //! that could not stand another death are recorded as given back, until they begin. When the process dies again, only the
-//! one that ran has used up its last attempt.
+//! one that ran has used up its last attempt. There is a gap: what arrives while the suspect runs, or whose record is on
+//! its way when the process dies, is not spared.
 
 use tokio::sync::OwnedSemaphorePermit;
 
