@@ -85,6 +85,11 @@ impl Namespace {
         format!("$KV.{}-{}-releases.{durable}.{sequence}.{delivery}", self.env, self.app)
     }
 
+    /// The key of a process at work, in the same bucket.
+    pub(crate) fn at_work_subject(&self, id: &str) -> String {
+        format!("$KV.{}-{}-releases.at_work.{id}", self.env, self.app)
+    }
+
     /// `{env}-{app}-advisories`.
     pub(crate) fn advisory_stream(&self) -> String {
         format!("{}-{}-advisories", self.env, self.app)

@@ -54,7 +54,6 @@ async fn c6_out_of_memory() {
 
 /// The bad job is the first of all: whatever waits beside it never has its turn before it.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "long"]
 async fn c6_the_first_job_kills_its_process() {
     one_bad_job(0, Deed::Abort, "").await;
 }

@@ -91,6 +91,9 @@ impl RunningApp {
         // A flush of a new connection says nothing about what was written to the one before it.
         let flushed = self.flush().await && connection == self.shared.transport.connections_made();
         self.delete_ephemerals().await;
+        if !self.subscribers.is_empty() && self.workers.is_empty() {
+            self.shared.leave().await;
+        }
         self.shared.transport.close(FLUSH_LIMIT).await;
         if let Some(io) = self.io.take() {
             io.end(&*self.shared.clock).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::sync::Semaphore;
+use tokio::sync::RwLock;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -75,6 +75,9 @@ impl App {
         for plan in self.plan.consumers() {
             opened.push((plan, Opened::of(plan, running.shared.transport.as_ref()).await?));
         }
+        if !opened.is_empty() {
+            running.shared.enter().await;
+        }
         for (index, (plan, opened)) in opened.into_iter().enumerate() {
             running.start_subscriber(index, plan, opened);
         }
@@ -95,7 +98,8 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
         layers: app.registry.middleware.iter().map(|layer| layer.middleware.clone()).collect(),
         keeper: Arc::new(Keeper::new(app.clock.clone(), shortest.unwrap_or(KEEPER_ACK_WAIT))),
         stats: Arc::default(),
-        quarantine: Arc::new(Semaphore::new(1)),
+        id: format!("{:016x}", app.clock.random()).into(),
+        quarantine: Arc::new(RwLock::new(())),
         durables: app.plan.consumers().map(|consumer| consumer.durable.clone()).collect(),
         streams: app.plan.streams.iter().cloned().collect(),
         stopping: CancellationToken::new(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::breaker::Verdict;
 use super::in_hand::InHand;
-use super::quarantine::admit;
+use super::quarantine::{Admitted, admit};
 use super::releases;
 use super::subscriber::Subscriber;
 use crate::failpoints::{Point, reached};
@@ -39,18 +39,21 @@ pub(super) async fn attempted(
         return Attempted::Stopping;
     };
     let attempt = delivery.context().attempt();
-    let Some(_admitted) = admit(subscriber, hand, attempt).await else { return Attempted::Stopping };
+    let Some(admitted) = admit(subscriber, hand, attempt).await else { return Attempted::Stopping };
     // With a key it runs all the same: its redelivery would be overtaken by those behind it.
     if subscriber.plan.settings.ordered_by.is_none() && hand.is_expired(clock.monotonic()) {
         return Attempted::Expired;
     }
-    releases::begin(subscriber, hand).await;
+    if !matches!(admitted, Admitted::Freely) {
+        releases::mark_begun(subscriber, hand).await;
+    }
     let outcome = call(subscriber, target, delivery).await;
     reached(Point::AfterHandlerBeforeAck).await;
     if permit.ended(verdict(&outcome), clock.monotonic()) {
         let reason = format!("{outcome:?}");
         tracing::warn!(consumer = %subscriber.durable, reason, "the circuit is open: pulling stops, what is in hand is held");
     }
+    drop(admitted);
     Attempted::Ran(outcome)
 }
 

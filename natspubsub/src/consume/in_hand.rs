@@ -15,7 +15,6 @@ pub(super) struct Holder {
     pub(super) index: usize,
     pub(super) durable: Arc<str>,
     pub(super) ack_wait: Duration,
-    pub(super) max_attempts: u32,
 }
 
 /// A received delivery with the time until which it is certainly ours.
@@ -30,10 +29,8 @@ pub(crate) struct InHand {
     answering: AtomicBool,
     /// Set when its stream was deleted and made again: what is addressed to it would hit another message.
     void: AtomicBool,
-    /// Set once its handler has begun.
-    begun: AtomicBool,
-    /// Set while it is recorded as given back.
-    recorded: AtomicBool,
+    /// Set once its last attempt is marked as begun.
+    marked: AtomicBool,
 }
 
 impl InHand {
@@ -45,8 +42,7 @@ impl InHand {
             signalled_ns: AtomicU64::new(nanos(now)),
             answering: AtomicBool::new(false),
             void: AtomicBool::new(false),
-            begun: AtomicBool::new(false),
-            recorded: AtomicBool::new(false),
+            marked: AtomicBool::new(false),
         }
     }
 
@@ -100,19 +96,13 @@ impl InHand {
         &self.holder.durable
     }
 
-    /// Notes that its handler begins.
-    pub(super) fn begin(&self) {
-        self.begun.store(true, Ordering::Release);
+    /// Notes that its last attempt is marked as begun.
+    pub(super) fn mark(&self) {
+        self.marked.store(true, Ordering::Release);
     }
 
-    /// Whether it has not begun, and one more death of this process would use up its attempts.
-    pub(super) fn is_on_its_last_attempt(&self) -> bool {
-        !self.begun.load(Ordering::Acquire) && self.received.deliveries >= u64::from(self.holder.max_attempts)
-    }
-
-    /// Notes whether it is recorded as given back; what was noted before.
-    pub(super) fn set_recorded(&self, recorded: bool) -> bool {
-        self.recorded.swap(recorded, Ordering::AcqRel)
+    pub(super) fn is_marked(&self) -> bool {
+        self.marked.load(Ordering::Acquire)
     }
 
     pub(super) fn make_void(&self) {

@@ -74,11 +74,6 @@ impl Keeper {
         self.hands().len()
     }
 
-    /// Every delivery in hand.
-    pub(super) fn all(&self) -> Vec<Arc<InHand>> {
-        self.hands().values().cloned().collect()
-    }
-
     /// The deliveries of one subscriber that are still in hand, in the order in which they came.
     pub(super) fn of(&self, subscriber: usize) -> Vec<Arc<InHand>> {
         let mut hands: Vec<Arc<InHand>> =

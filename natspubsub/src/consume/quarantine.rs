@@ -1,44 +1,42 @@
-//! The last attempt of a message whose attempt before nobody answered: the process that ran it may have died of it.
+//! The last attempt of a message: who runs beside it, and what is known of it when its process dies.
 //!
-//! Whatever else was in hand died with it, and was delivered once more too. So that these are not taken for the culprit,
-//! last attempts of this kind run one at a time in a process, and before one runs, the deliveries of all others in hand
-//! that could not stand another death are recorded as given back, until they begin. When the process dies again, only the
-//! one that ran has used up its last attempt. There is a gap: what arrives while the suspect runs, or whose record is on
-//! its way when the process dies, is not spared.
+//! A process that dies takes everything with it that it has in hand, and all of it is delivered once more. So that only
+//! the culprit is given up, a last attempt is marked as begun before it runs, and the server has confirmed the mark; a
+//! message without a mark has used up nothing by the death of a process. When nobody answered the attempt before, the
+//! last one runs while no other last attempt does: the mark that a dead process leaves is that of one message.
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
 use super::attempt::unless_stopping;
 use super::in_hand::InHand;
 use super::releases;
 use super::subscriber::Subscriber;
 
-/// The permission to run; with a permit, no other message under suspicion runs.
+/// The permission to run, and what it keeps from running meanwhile.
 #[must_use]
-pub(super) struct Admitted {
-    _alone: Option<OwnedSemaphorePermit>,
+pub(super) enum Admitted {
+    /// Not a last attempt.
+    Freely,
+    /// Beside other last attempts, none of which is under suspicion.
+    Beside(#[expect(dead_code, reason = "held")] OwnedRwLockReadGuard<()>),
+    /// While no other last attempt runs.
+    Alone(#[expect(dead_code, reason = "held")] OwnedRwLockWriteGuard<()>),
 }
 
-/// Waits for the turn of a message under suspicion; any other has it at once. `None` when the drain began before.
+/// Waits for the turn of a last attempt, and marks it; any other has its turn at once. `None` when the drain began
+/// before.
 pub(super) async fn admit(subscriber: &Subscriber, hand: &InHand, attempt: u64) -> Option<Admitted> {
-    if !is_suspect(subscriber, hand, attempt).await {
-        return Some(Admitted { _alone: None });
+    let max_attempts = u64::from(subscriber.plan.settings.max_attempts);
+    if attempt < max_attempts || !releases::is_counted(subscriber, hand) {
+        return Some(Admitted::Freely);
     }
-    tracing::warn!(consumer = %subscriber.durable, sequence = hand.sequence(), attempt, "nobody answered the attempt before; the last one runs alone");
     let gate = subscriber.shared.quarantine.clone();
-    let permit = match gate.clone().try_acquire_owned() {
-        Ok(permit) => Some(permit),
-        Err(_) => {
-            releases::record(subscriber, hand).await;
-            unless_stopping(subscriber, gate.acquire_owned()).await?.ok()
-        }
+    let is_suspect = !subscriber.memory.has_failed(hand) && !releases::was_answered(subscriber, hand).await;
+    let admitted = if is_suspect {
+        tracing::warn!(consumer = %subscriber.durable, sequence = hand.sequence(), attempt, "nobody answered the attempt before; the last one runs alone");
+        Admitted::Alone(unless_stopping(subscriber, gate.write_owned()).await?)
+    } else {
+        Admitted::Beside(unless_stopping(subscriber, gate.read_owned()).await?)
     };
-    releases::record_bystanders(subscriber, hand).await;
-    Some(Admitted { _alone: permit })
-}
-
-/// Whether this is the last attempt, and the one before ended without a word.
-async fn is_suspect(subscriber: &Subscriber, hand: &InHand, attempt: u64) -> bool {
-    let is_last = attempt > 1 && attempt >= u64::from(subscriber.plan.settings.max_attempts);
-    is_last && !subscriber.memory.has_failed(hand) && !releases::was_answered(subscriber, hand).await
+    Some(admitted)
 }

@@ -11,9 +11,10 @@ use super::load::Load;
 use super::pace::Pace;
 use super::parking::Parking;
 use super::polls::Polls;
+use super::releases;
 use super::stats::StatsBoard;
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
@@ -33,14 +34,28 @@ pub(crate) struct Shared {
     pub(crate) layers: Arc<[Arc<dyn DynMiddleware>]>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) stats: Arc<StatsBoard>,
-    /// One message under suspicion runs at a time.
-    pub(crate) quarantine: Arc<Semaphore>,
+    /// The id of this process among those of the application.
+    pub(crate) id: Arc<str>,
+    /// Held by last attempts; alone by one under suspicion.
+    pub(crate) quarantine: Arc<RwLock<()>>,
     /// The durables of the application.
     pub(crate) durables: Arc<[String]>,
     /// The streams of the application, to make one again that vanishes.
     pub(crate) streams: Arc<[AssetConfig]>,
     /// Set when the drain begins: what only waits is given back.
     pub(crate) stopping: CancellationToken,
+}
+
+impl Shared {
+    /// Says on the server that this process is at work.
+    pub(crate) async fn enter(&self) {
+        releases::enter(self).await;
+    }
+
+    /// Takes that back, because the process ends well.
+    pub(crate) async fn leave(&self) {
+        releases::leave(self).await;
+    }
 }
 
 /// What the messages of a subscriber are handed to.
@@ -118,9 +133,7 @@ impl Subscriber {
     }
 
     pub(super) fn holder(&self) -> Holder {
-        let settings = &self.plan.settings;
-        let (ack_wait, max_attempts) = (settings.ack_wait, settings.max_attempts);
-        Holder { index: self.index, durable: self.durable.clone(), ack_wait, max_attempts }
+        Holder { index: self.index, durable: self.durable.clone(), ack_wait: self.plan.settings.ack_wait }
     }
 
     pub(crate) fn is_ephemeral(&self) -> bool {
