@@ -61,7 +61,8 @@ async fn g3_handlers_longer_than_the_grace() {
     })
     .await;
     let records = inspector.messages("KV_test-g3-releases").await;
-    assert_eq!(records.len() as u64, JOBS, "four were cut off, and that is recorded: they are no attempts");
+    let released = records.iter().filter(|record| !record.subject.contains(".at_work.")).count();
+    assert_eq!(released as u64, JOBS, "four were cut off, and that is recorded: they are no attempts");
     assert_eq!(scene.observed(JOBS).assert_nothing_lost().extra_runs, 0);
 }
 
