@@ -1,15 +1,26 @@
 //! The configuration: one type, filled from defaults, a file, the environment and code.
 
+mod auth;
 mod builder;
+mod files;
+mod preset;
+mod reader;
 mod server_url;
 mod settings;
+mod size;
 mod sources;
+mod table;
+mod tls;
 
 use std::fmt;
 use std::time::Duration;
 
+pub(crate) use auth::Auth;
 pub use builder::ConfigBuilder;
+pub use preset::Preset;
 pub(crate) use server_url::{Login, ServerUrl};
+pub use tls::TlsMode;
+pub(crate) use tls::TlsSettings;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::subject::Namespace;
@@ -48,8 +59,8 @@ pub enum Storage {
 
 /// The checked configuration of one application.
 ///
-/// [`Config::load`] takes each value from the first of: the environment (`NATSPUBSUB_*`, `NATS_URL`),
-/// the file `natspubsub.toml`, the default. Values set on a [`ConfigBuilder`] come before all of them.
+/// [`Config::load`] takes each value from the first of: the environment (`NATSPUBSUB_*`, then `NATS_URL` and its like),
+/// the file `natspubsub.toml`, the [`Preset`], the default. Values set on a [`ConfigBuilder`] come before all of them.
 ///
 /// ```
 /// use natspubsub::Config;
@@ -58,19 +69,45 @@ pub enum Storage {
 /// # Ok::<(), natspubsub::Error>(())
 /// ```
 #[derive(Clone)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the floors above do not read every setting yet"))]
 pub struct Config {
     pub(crate) url: ServerUrl,
     pub(crate) namespace: Namespace,
+    pub(crate) app_version: Option<String>,
+    /// From the keys for it, or from the address.
+    pub(crate) auth: Option<Auth>,
+    pub(crate) tls: TlsSettings,
+    pub(crate) inbox_prefix: String,
+    /// Connections that publishers share in turn.
+    pub(crate) connections: u32,
     pub(crate) connect_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) ping_interval: Duration,
+    pub(crate) subscriber: SubscriberDefaults,
     pub(crate) publish_timeout: Duration,
     pub(crate) publish_attempts: u32,
-    pub(crate) ping_interval: Duration,
+    /// Publishes that wait for their confirmation at once.
+    pub(crate) publish_window: u32,
     pub(crate) wire_headers: WireHeaders,
+    pub(crate) mirror_payload: bool,
+    /// In bytes; `None` compresses nothing.
+    pub(crate) compress_above: Option<usize>,
+    /// The most bytes of a compressed message once inflated.
+    pub(crate) inflate_max: usize,
     pub(crate) stream: StreamSettings,
     /// The values of `${name}` in patterns.
     pub(crate) bindings: Vec<(String, String)>,
     pub(crate) origins: Vec<Explained>,
+}
+
+/// What holds for subscribers whose attributes do not say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SubscriberDefaults {
+    pub(crate) concurrency: u32,
+    pub(crate) max_attempts: u32,
+    pub(crate) ack_wait: Duration,
+    /// At least one step.
+    pub(crate) backoff: Vec<Duration>,
 }
 
 /// The settings of the streams that the application owns.
@@ -154,7 +191,7 @@ impl Config {
         self.bindings.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Every value with the place that it came from, one a line; passwords are masked.
+    /// Every value with the place that it came from, one a line; passwords and other secrets are masked.
     ///
     /// ```
     /// let config = natspubsub::Config::builder().url("nats://me:secret@localhost").app("orders").build()?;
@@ -185,3 +222,6 @@ pub(crate) fn faults_error(faults: &[String]) -> Error {
         format!("the configuration has {} fault(s):\n  - {}", faults.len(), faults.join("\n  - ")),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// How the application reaches its streams.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ impl ServerUrl {
         // The whole text, because a comma in a password splits it in the wrong place.
         let refuse = |fault: &str| format!("{:?} {fault}", mask(text));
         let mut servers = Vec::new();
-        let mut login = None;
+        let mut login: Option<Login> = None;
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let full = if part.contains("://") { part.to_owned() } else { format!("nats://{part}") };
             let mut url = url::Url::parse(&full).map_err(|error| refuse(&format!("is no address: {error}")))?;
@@ -44,7 +44,13 @@ impl ServerUrl {
                     "has more than a host and a port; escape `/`, `?` and `#` in a password as %2F, %3F and %23",
                 ));
             }
-            login = login.or_else(|| login_of(&url));
+            let own = login_of(&url);
+            if let (Some(first), Some(own)) = (&login, &own)
+                && !first.is(own)
+            {
+                return Err(refuse("logs in to its servers in different ways; one login serves all of them"));
+            }
+            login = login.or(own);
             let cleared = url.set_username("").and_then(|()| url.set_password(None));
             debug_assert!(cleared.is_ok(), "an address with a host can drop its user");
             servers.push(url.to_string());
@@ -53,6 +59,18 @@ impl ServerUrl {
             return Err("the address is empty; write nats://host:port".to_owned());
         }
         Ok(Self::Nats { servers, login })
+    }
+}
+
+impl Login {
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Token(one), Self::Token(two)) => one.expose_secret() == two.expose_secret(),
+            (Self::Password { user: one, password }, Self::Password { user: two, password: other }) => {
+                one == two && password.expose_secret() == other.expose_secret()
+            }
+            _ => false,
+        }
     }
 }
 
@@ -70,16 +88,28 @@ fn percent_decode(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// An address whose user information is replaced.
+/// A text that should be addresses, without what may be a password or a token.
 fn mask(text: &str) -> String {
-    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
+    let is_scheme = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric());
+    let (scheme, rest) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)).unwrap_or(("", text));
     let separator = if scheme.is_empty() { "" } else { "://" };
     match rest.rsplit_once('@') {
         Some((user, host)) => {
-            let shown = user.split_once(':').map_or_else(|| "***".to_owned(), |(user, _)| format!("{user}:***"));
+            // With another `@` before the colon, what stands first is a token and not a user.
+            let user = user.split_once(':').map(|(user, _)| user).filter(|user| !user.contains('@'));
+            let shown = user.map_or_else(|| "***".to_owned(), |user| format!("{user}:***"));
             format!("{scheme}{separator}{shown}@{host}")
         }
-        None => text.to_owned(),
+        None => text.split(',').map(mask_port).collect::<Vec<_>>().join(","),
+    }
+}
+
+/// Behind the colon of an address that lacks its host stands a password where the port should be.
+fn mask_port(address: &str) -> String {
+    let is_port = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b']') || text.starts_with("//");
+    match address.rsplit_once(':') {
+        Some((before, port)) if !is_port(port.trim()) => format!("{before}:***"),
+        _ => address.to_owned(),
     }
 }
 
@@ -109,8 +139,6 @@ impl fmt::Debug for ServerUrl {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     #[test]
@@ -138,6 +166,11 @@ mod tests {
             "http://me:hunter2@host",
             "nats://me:hunter2@",
             "nats://me:hunter2@ho st",
+            "nats://me:hunter2@one,nats://you:hunter2@two",
+            "nats://hunter2@one,nats://hunter22@two",
+            "hunter2@one,nats://me:x@ho st",
+            "nats://me:hunter2",
+            "nats://me:hunter2,nats://two:4222",
         ] {
             let fault = ServerUrl::parse(text).unwrap_err();
             assert!(!fault.contains("hunter2"), "{fault}");

@@ -1,39 +1,14 @@
-//! The table of settings, and the step from texts to checked values.
+//! The step from texts to checked values.
 
-use std::fmt::Display;
-use std::str::FromStr;
-use std::time::Duration;
-
-use natspubsub_grammar::parse_duration;
-
+use super::reader::Reader;
+use super::size::{Size, Threshold};
 use super::sources::Found;
-use super::{Config, Explained, ServerUrl, Storage, StreamSettings, WireHeaders, faults_error};
+use super::{Config, ServerUrl, Storage, StreamSettings, SubscriberDefaults, WireHeaders, auth, faults_error, tls};
 use crate::error::Result;
 use crate::subject::Namespace;
 
-/// Every setting and its default. An empty default is computed.
-const SETTINGS: [(&str, &str); 13] = [
-    ("url", "nats://127.0.0.1:4222"),
-    ("env", "development"),
-    ("app", ""),
-    ("connect_timeout", "30s"),
-    ("shutdown_timeout", "30s"),
-    ("publish_timeout", "5s"),
-    ("publish_attempts", "3"),
-    ("ping_interval", "10s"),
-    ("wire_headers", "compact"),
-    ("stream_storage", "file"),
-    ("stream_max_age", "7d"),
-    ("stream_duplicate_window", "2m"),
-    ("stream_replicas", "1"),
-];
-
-/// The beginning of the keys that give `${name}` its value.
-pub(super) const BIND: &str = "bind.";
-
-pub(super) fn keys() -> impl Iterator<Item = (&'static str, &'static str)> {
-    SETTINGS.into_iter()
-}
+/// The longest version of an application; it travels with every message.
+const VERSION_BYTES_MAX: usize = 128;
 
 pub(super) fn storage_name(storage: Storage) -> &'static str {
     match storage {
@@ -51,151 +26,139 @@ pub(super) fn wire_headers_name(headers: WireHeaders) -> &'static str {
 
 /// Reads every setting and reports all faults at once.
 pub(super) fn resolve(found: &Found) -> Result<Config> {
-    let mut reader = Reader { found, faults: found.faults.clone(), origins: Vec::new() };
+    let mut reader = Reader::new(found);
     let url = reader.read("url", ServerUrl::parse);
-    let env = reader.text("env");
-    let app = reader.text("app");
-    let namespace = Namespace::new(&env, &app).map_err(|error| reader.faults.push(error.to_string()));
+    let namespace = namespace(&mut reader);
+    let app_version = reader.optional("app_version", check_version).map(|version| version.value);
+    let auth = auth::read(&mut reader, url.as_ref());
+    let tls = tls::read(&mut reader, url.as_ref(), auth.as_ref());
+    let inbox_prefix = inbox_prefix(&mut reader, namespace.as_ref());
+    let connections = reader.number("connections", 1..=16);
     let connect_timeout = reader.duration("connect_timeout");
     let shutdown_timeout = reader.duration("shutdown_timeout");
+    let ping_interval = reader.interval("ping_interval");
+    let subscriber = subscriber(&mut reader);
     let publish_timeout = reader.duration("publish_timeout");
     let publish_attempts = reader.number("publish_attempts", 1..=100);
-    let ping_interval = reader.interval("ping_interval");
+    let publish_window = reader.number("publish_window", 1..=65_536);
     let wire_headers = reader.choice("wire_headers", &[WireHeaders::Compact, WireHeaders::Full], wire_headers_name);
+    let mirror_payload = reader.switch("mirror_payload");
+    let (compress_above, inflate_max) = compression(&mut reader);
+    let stream = stream(&mut reader);
+    let bindings = reader.bindings();
+    match (url, namespace) {
+        (Some(url), Some(namespace)) => {
+            refuse_memory_in_production(&mut reader, &url, &namespace);
+            let config = Config {
+                url,
+                namespace,
+                app_version,
+                auth,
+                tls,
+                inbox_prefix,
+                connections,
+                connect_timeout,
+                shutdown_timeout,
+                ping_interval,
+                subscriber,
+                publish_timeout,
+                publish_attempts,
+                publish_window,
+                wire_headers,
+                mirror_payload,
+                compress_above,
+                inflate_max,
+                stream,
+                bindings,
+                origins: reader.origins,
+            };
+            if reader.faults.is_empty() { Ok(config) } else { Err(faults_error(&reader.faults)) }
+        }
+        _ => Err(faults_error(&reader.faults)),
+    }
+}
+
+fn namespace(reader: &mut Reader<'_>) -> Option<Namespace> {
+    let env = reader.text("env");
+    let app = reader.text_or("app", executable_name, "the name of the executable", |_| Ok(()));
+    match Namespace::new(&env, &app) {
+        Ok(namespace) => Some(namespace),
+        Err(error) => {
+            // One rule holds for both together, so the fault names both places.
+            let places = format!("env: {}; app: {}", reader.origin("env"), reader.origin("app"));
+            reader.faults.push(format!("{error} ({places})"));
+            None
+        }
+    }
+}
+
+fn check_version(version: &str) -> Result<(), String> {
+    if version.len() > VERSION_BYTES_MAX || version.chars().any(char::is_control) {
+        return Err(format!("{version:?} is not one line of at most {VERSION_BYTES_MAX} bytes"));
+    }
+    Ok(())
+}
+
+/// Answers must not come under a subject that a stream of the application stores.
+fn inbox_prefix(reader: &mut Reader<'_>, namespace: Option<&Namespace>) -> String {
+    let default = || {
+        let own = namespace.map(|names| format!("_INBOX.{}-{}", names.env(), names.app()));
+        own.unwrap_or_else(|| "_INBOX".to_owned())
+    };
+    let is_token =
+        |token: &str| !token.is_empty() && token.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let check = |prefix: &str| {
+        if !prefix.split('.').all(is_token) {
+            let form = "tokens of A-Z, a-z, 0-9, `_` and `-`, separated by dots, such as \"_INBOX.orders\"";
+            return Err(format!("{prefix:?} is no beginning of a subject; it consists of {form}"));
+        }
+        let stored = namespace.into_iter().flat_map(|names| [names.subjects(), names.dead_letter_subjects()]);
+        match stored.into_iter().find(|subjects| format!("{prefix}.").starts_with(subjects.trim_end_matches('>'))) {
+            Some(subjects) => Err(format!("{prefix:?} lies inside {subjects}, which the application stores")),
+            None => Ok(()),
+        }
+    };
+    reader.text_or("inbox_prefix", default, "_INBOX.{env}-{app}", check)
+}
+
+fn subscriber(reader: &mut Reader<'_>) -> SubscriberDefaults {
+    SubscriberDefaults {
+        concurrency: reader.number("concurrency", 1..=10_000),
+        max_attempts: reader.number("max_attempts", 1..=1_000),
+        ack_wait: reader.interval("ack_wait"),
+        backoff: reader.backoff("backoff"),
+    }
+}
+
+/// The threshold of compressing, and the limit of inflating.
+fn compression(reader: &mut Reader<'_>) -> (Option<usize>, usize) {
+    let above = reader.read("compress_above", Threshold::parse).and_then(|threshold| threshold.0);
+    let most = reader.read("inflate_max", Size::parse);
+    if let (Some(above), Some(Size(most))) = (above, most)
+        && above >= most
+    {
+        let places = format!("{}; inflate_max: {}", reader.origin("compress_above"), reader.origin("inflate_max"));
+        reader.refuse("compress_above", "it is not below inflate_max, so nothing compressed could be read", &places);
+    }
+    (above, most.map_or(0, |size| size.0))
+}
+
+fn stream(reader: &mut Reader<'_>) -> StreamSettings {
     let stream = StreamSettings {
         storage: reader.choice("stream_storage", &[Storage::File, Storage::Memory], storage_name),
         max_age: reader.duration("stream_max_age"),
         duplicate_window: reader.duration("stream_duplicate_window"),
         replicas: reader.number("stream_replicas", 1..=5),
     };
-    let bindings = reader.bindings();
-    if matches!(url, Some(ServerUrl::Memory { .. })) && env.trim().eq_ignore_ascii_case("production") {
-        reader.faults.push("url memory: keeps nothing when the process ends; env \"production\" needs a server".into());
-    }
     if stream.duplicate_window > stream.max_age && !stream.max_age.is_zero() {
         reader.faults.push("stream_duplicate_window is longer than stream_max_age; the server refuses that".into());
     }
-    match (url, namespace) {
-        (Some(url), Ok(namespace)) if reader.faults.is_empty() => Ok(Config {
-            url,
-            namespace,
-            connect_timeout,
-            shutdown_timeout,
-            publish_timeout,
-            publish_attempts,
-            ping_interval,
-            wire_headers,
-            stream,
-            bindings,
-            origins: reader.origins,
-        }),
-        _ => Err(faults_error(&reader.faults)),
-    }
+    stream
 }
 
-struct Reader<'a> {
-    found: &'a Found,
-    faults: Vec<String>,
-    origins: Vec<Explained>,
-}
-
-impl Reader<'_> {
-    /// The text of a setting and where it came from.
-    fn raw(&self, key: &'static str) -> (String, String) {
-        if let Some((value, origin)) = self.found.get(key) {
-            return (value.to_owned(), origin.to_owned());
-        }
-        if key == "app" {
-            return (executable_name(), "default: the name of the executable".to_owned());
-        }
-        let default = keys().find(|(name, _)| *name == key).map_or("", |(_, default)| default);
-        (default.to_owned(), "default".to_owned())
-    }
-
-    fn read<T: Display>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let (text, origin) = self.raw(key);
-        match parse(&text) {
-            Ok(value) => {
-                self.origins.push(Explained { key: key.to_owned(), value: value.to_string(), origin });
-                Some(value)
-            }
-            Err(fault) => {
-                self.faults.push(format!("{key}: {fault} ({origin})"));
-                None
-            }
-        }
-    }
-
-    /// Every `bind.{name}`: a name and one token of a subject.
-    fn bindings(&mut self) -> Vec<(String, String)> {
-        let mut bindings = Vec::new();
-        for (key, value, origin) in self.found.starting_with(BIND) {
-            let name = key[BIND.len()..].to_owned();
-            let is_token = !value.is_empty()
-                && value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
-            let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            if !is_name {
-                let text = "is not a name for `${name}`; it consists of letters, digits and `_`";
-                self.faults.push(format!("{key}: {name:?} {text} ({origin})"));
-            }
-            if !is_token {
-                let text = "is not one subject token; it consists of a-z, 0-9, `_` and `-`";
-                self.faults.push(format!("{key}: {value:?} {text} ({origin})"));
-            }
-            self.origins.push(Explained { key: key.to_owned(), value: value.to_owned(), origin: origin.to_owned() });
-            bindings.push((name, value.to_owned()));
-        }
-        bindings
-    }
-
-    fn text(&mut self, key: &'static str) -> String {
-        self.read(key, |text| Ok(text.to_owned())).unwrap_or_default()
-    }
-
-    fn duration(&mut self, key: &'static str) -> Duration {
-        self.duration_from(key, Duration::ZERO)
-    }
-
-    /// A duration that cannot be zero.
-    fn interval(&mut self, key: &'static str) -> Duration {
-        self.duration_from(key, Duration::from_nanos(1))
-    }
-
-    fn duration_from(&mut self, key: &'static str, least: Duration) -> Duration {
-        let parse = |text: &str| match parse_duration(text) {
-            Ok(duration) if duration < least => Err(format!("{text:?} is zero; write a time such as \"10s\"")),
-            Ok(duration) => Ok(Written(duration)),
-            Err(fault) => Err(fault.to_string()),
-        };
-        self.read(key, parse).map_or(Duration::ZERO, |written| written.0)
-    }
-
-    fn number(&mut self, key: &'static str, range: std::ops::RangeInclusive<u32>) -> u32 {
-        let parse = |text: &str| match u32::from_str(text.trim()) {
-            Ok(number) if range.contains(&number) => Ok(number),
-            _ => Err(format!("{text:?} is not a whole number from {} to {}", range.start(), range.end())),
-        };
-        self.read(key, parse).unwrap_or(*range.start())
-    }
-
-    fn choice<T: Copy>(&mut self, key: &'static str, all: &[T], name: fn(T) -> &'static str) -> T {
-        let names: Vec<&str> = all.iter().map(|value| name(*value)).collect();
-        let parse = |text: &str| match names.iter().find(|name| text.trim().eq_ignore_ascii_case(name)) {
-            Some(name) => Ok((*name).to_owned()),
-            None => Err(format!("{text:?} is none of {}", names.join(", "))),
-        };
-        let chosen = self.read(key, parse);
-        all.iter().copied().find(|value| chosen.as_deref() == Some(name(*value))).unwrap_or(all[0])
-    }
-}
-
-/// A duration that prints the way it is written.
-struct Written(Duration);
-
-impl Display for Written {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&natspubsub_grammar::format_duration(self.0))
+fn refuse_memory_in_production(reader: &mut Reader<'_>, url: &ServerUrl, namespace: &Namespace) {
+    if matches!(url, ServerUrl::Memory { .. }) && namespace.env() == "production" {
+        reader.faults.push("url memory: keeps nothing when the process ends; env \"production\" needs a server".into());
     }
 }
 

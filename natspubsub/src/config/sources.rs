@@ -4,7 +4,7 @@ use std::path::Path;
 
 use config::{Environment, File, FileFormat, Source, Value};
 
-use super::{faults_error, settings};
+use super::{faults_error, table};
 use crate::error::Result;
 
 /// The variables of the prefix that are switches of the program rather than settings.
@@ -14,7 +14,7 @@ const FILE: &str = "natspubsub.toml";
 const PREFIX: &str = "NATSPUBSUB";
 
 /// Every value that was found, the strongest source first, and what could not be read.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Found {
     layers: Vec<(String, String, String)>,
     pub(super) faults: Vec<String>,
@@ -27,6 +27,11 @@ pub(super) fn environment() -> Vec<(String, String)> {
         .collect()
 }
 
+/// The value of a variable, unless it is empty.
+fn set<'a>(environment: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    environment.iter().find(|(own, value)| own == name && !value.is_empty()).map(|(_, value)| value.as_str())
+}
+
 impl Found {
     /// Values set in code; the later of two wins.
     pub(super) fn in_code(values: Vec<(String, String)>) -> Self {
@@ -34,12 +39,11 @@ impl Found {
         Self { layers: layers.collect(), faults: Vec::new() }
     }
 
-    /// Values set in code, then `NATSPUBSUB_*`, then `NATS_URL`, then the file.
+    /// Values set in code, then `NATSPUBSUB_*`, then `NATS_URL` and its like, then the file.
     pub(super) fn everywhere(values: Vec<(String, String)>, environment: &[(String, String)]) -> Result<Self> {
         let mut found = Self::in_code(values);
         found.add_environment(environment)?;
-        let named = environment.iter().find(|(name, _)| name == "NATSPUBSUB_CONFIG").map(|(_, path)| path.as_str());
-        found.add_file(named)?;
+        found.add_file(set(environment, "NATSPUBSUB_CONFIG"))?;
         Ok(found)
     }
 
@@ -60,13 +64,24 @@ impl Found {
         found
     }
 
+    /// An empty variable counts as one that is not set.
     fn add_environment(&mut self, environment: &[(String, String)]) -> Result<()> {
         let ours = environment.iter().filter(|(name, _)| name.starts_with(PREFIX)).cloned().collect();
-        let source = Environment::with_prefix(PREFIX).prefix_separator("_").source(Some(ours));
+        let source = Environment::with_prefix(PREFIX).prefix_separator("_").ignore_empty(true).source(Some(ours));
         let variable = |key: &str| format!("{PREFIX}_{}", key.to_ascii_uppercase());
         self.add(&source, |key| format!("the environment variable {}", variable(key)))?;
-        if let Some((_, url)) = environment.iter().find(|(name, value)| name == "NATS_URL" && !value.is_empty()) {
-            self.layers.push(("url".into(), url.clone(), "the environment variable NATS_URL".into()));
+        for (name, key) in table::VARIABLES {
+            if let Some(value) = set(environment, name) {
+                self.layers.push((key.to_owned(), value.to_owned(), format!("the environment variable {name}")));
+            }
+        }
+        // Their values may hold passwords, so the fault does not repeat them.
+        let servers = |name| set(environment, name).map(|value| value.split(',').map(str::trim).collect::<Vec<_>>());
+        if let (Some(one), Some(many)) = (servers("NATS_URL"), servers("NATS_URLS"))
+            && one != many
+        {
+            let text = "url: the environment variables NATS_URL and NATS_URLS name different servers; set one of them";
+            self.faults.push(text.to_owned());
         }
         Ok(())
     }
@@ -86,12 +101,11 @@ impl Found {
                 continue;
             }
             if let Some(bindings) = bindings(&key, &value) {
-                let layer =
-                    |(name, value): (String, String)| (format!("{}{name}", settings::BIND), value, origin(&key));
+                let layer = |(name, value): (String, String)| (format!("{}{name}", table::BIND), value, origin(&key));
                 self.layers.extend(bindings.into_iter().map(layer));
                 continue;
             }
-            if !settings::keys().any(|(name, _)| name == key) {
+            if !table::keys().any(|(name, _)| name == key) {
                 self.faults.push(unknown(&key, &origin(&key)));
                 continue;
             }
@@ -121,111 +135,14 @@ fn first_line(text: &str) -> String {
 
 /// An unknown key, with the setting that was probably meant.
 fn unknown(key: &str, origin: &str) -> String {
-    let nearest = settings::keys().map(|(name, _)| (strsim::damerau_levenshtein(name, key), name)).min();
+    let nearest = table::keys().map(|(name, _)| (strsim::damerau_levenshtein(name, key), name)).min();
     match nearest {
         Some((distance, name)) if distance <= 3 => {
             format!("unknown setting {key:?} ({origin}); did you mean {name:?}?")
         }
         _ => {
-            let names: Vec<&str> = settings::keys().map(|(name, _)| name).collect();
+            let names: Vec<&str> = table::keys().map(|(name, _)| name).collect();
             format!("unknown setting {key:?} ({origin}); the settings are {}", names.join(", "))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Config;
-    use super::*;
-
-    fn environment(values: &[(&str, &str)]) -> Vec<(String, String)> {
-        values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    fn load(code: Vec<(&'static str, String)>, variables: &[(&str, &str)]) -> Result<Config> {
-        let code = code.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        settings::resolve(&Found::everywhere(code, &environment(variables))?)
-    }
-
-    fn file(text: &str) -> (tempfile::TempDir, String) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("natspubsub.toml");
-        std::fs::write(&path, text).unwrap();
-        let path = path.to_str().unwrap().to_owned();
-        (folder, path)
-    }
-
-    #[test]
-    fn code_comes_before_the_environment_before_the_file_before_the_default() {
-        let (_folder, path) = file("app = \"from-file\"\nenv = \"from-file\"\npublish_attempts = 7\n");
-        let variables = [
-            ("NATSPUBSUB_CONFIG", path.as_str()),
-            ("NATSPUBSUB_ENV", "from-variable"),
-            ("NATSPUBSUB_APP", "from-variable"),
-        ];
-        let config = load(vec![("app", "from-code".into())], &variables).unwrap();
-        assert_eq!((config.app(), config.env()), ("from-code", "from-variable"));
-        assert_eq!(config.publish_attempts, 7);
-        let explained = config.explain();
-        for part in ["set in code", "the environment variable NATSPUBSUB_ENV", "publish_attempts in", "# default"] {
-            assert!(explained.contains(part), "{part} in\n{explained}");
-        }
-    }
-
-    #[test]
-    fn nats_url_is_read_and_gives_way_to_the_prefixed_one() {
-        let config = load(vec![], &[("NATS_URL", "nats://one")]).unwrap();
-        assert_eq!(config.url.to_string(), "nats://one");
-        let config = load(vec![], &[("NATS_URL", "nats://one"), ("NATSPUBSUB_URL", "nats://two")]).unwrap();
-        assert_eq!(config.url.to_string(), "nats://two");
-    }
-
-    #[test]
-    fn all_faults_come_at_once_and_name_their_places() {
-        let (_folder, path) = file("conect_timeout = \"3s\"\nstream_replicas = 9\nping_interval = \"0s\"\n");
-        let variables =
-            [("NATSPUBSUB_CONFIG", path.as_str()), ("NATSPUBSUB_SHUTDOWN_TIMEOUT", "30"), ("NATSPUBSUB_ENV", "a.b")];
-        let text = load(vec![], &variables).unwrap_err().to_string();
-        for part in [
-            "did you mean \"connect_timeout\"?",
-            "stream_replicas: \"9\" is not a whole number from 1 to 5",
-            "ping_interval: \"0s\" is zero",
-            "shutdown_timeout: \"30\" is not a duration",
-            "NATSPUBSUB_SHUTDOWN_TIMEOUT",
-            "env \"a.b\" is not a subject token",
-            "5 fault(s)",
-        ] {
-            assert!(text.contains(part), "{part} in\n{text}");
-        }
-    }
-
-    #[test]
-    fn memory_is_refused_in_production() {
-        let text = load(vec![("url", "memory:".into()), ("env", "production".into())], &[]).unwrap_err().to_string();
-        assert!(text.contains("keeps nothing"), "{text}");
-    }
-
-    #[test]
-    fn values_for_patterns_come_from_every_source_and_are_tokens() {
-        let (_folder, path) = file("[bind]\npod_id = \"from-file\"\nzone = \"eu\"\nrack = 7\n");
-        let variables = [("NATSPUBSUB_CONFIG", path.as_str()), ("NATSPUBSUB_BIND_POD_ID", "pod-1")];
-        let config = load(vec![], &variables).unwrap();
-        let found = ["pod_id", "zone", "rack", "none"].map(|name| config.binding(name));
-        assert_eq!(found, [Some("pod-1"), Some("eu"), Some("7"), None]);
-        assert!(config.explain().contains("NATSPUBSUB_BIND"), "{}", config.explain());
-        let text = load(vec![("bind.pod_id", "a.b".into())], &[]).unwrap_err().to_string();
-        assert!(text.contains("bind.pod_id: \"a.b\" is not one subject token"), "{text}");
-    }
-
-    #[test]
-    fn a_broken_file_is_named_with_its_place_and_not_shown() {
-        let (_folder, path) = file("app = 1\nurl = \"nats://me:hunter2@host\nenv = 1");
-        let text = load(vec![], &[("NATSPUBSUB_CONFIG", path.as_str())]).unwrap_err().to_string();
-        assert!(text.contains("line 2") && !text.contains("hunter2"), "{text}");
-    }
-
-    #[test]
-    fn a_named_file_must_exist() {
-        assert!(load(vec![], &[("NATSPUBSUB_CONFIG", "does-not-exist.toml")]).is_err());
     }
 }

@@ -105,7 +105,7 @@ fn subscriber(
     config: &Config,
 ) -> Result<Option<SubscriberPlan>, Vec<String>> {
     let (namespace, function) = (&config.namespace, descriptor.origin.name);
-    let settings = SubscriberSettings::of(descriptor);
+    let settings = SubscriberSettings::of(descriptor, &config.subscriber);
     let call = match (descriptor.source, descriptor.call, settings.batch) {
         (Source::Topic | Source::DeadLetter, Call::Each(call), _) => PlannedCall::Each(call),
         (Source::Topic, Call::Batch(call), Some(batch)) => PlannedCall::Batch(call, batch),

@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
+use crate::config::SubscriberDefaults;
 use crate::handler::BatchSettings;
 use crate::registry::{BreakerOption, Call, RateOption, Source, SubscriberDescriptor};
 
-const CONCURRENCY: u32 = 16;
-const ACK_WAIT: Duration = Duration::from_secs(30);
-const MAX_ATTEMPTS: u32 = 5;
-const BACKOFF: [Duration; 5] = [
+/// Of the reader of advisories, whose settings are not the user's.
+const SWEEPER_ACK_WAIT: Duration = Duration::from_secs(30);
+const SWEEPER_BACKOFF: [Duration; 5] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(5),
     Duration::from_secs(10),
     Duration::from_secs(30),
 ];
+
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -67,9 +68,9 @@ impl SubscriberSettings {
             concurrency: 4,
             prefetch: 4,
             batch: None,
-            ack_wait: ACK_WAIT,
+            ack_wait: SWEEPER_ACK_WAIT,
             max_attempts: u32::MAX,
-            retry: RetryPolicy { steps: BACKOFF.to_vec(), longest: MAX_BACKOFF, jitter: true },
+            retry: RetryPolicy { steps: SWEEPER_BACKOFF.to_vec(), longest: MAX_BACKOFF, jitter: true },
             timeout: None,
             dead_letter: false,
             confirm_ack: false,
@@ -80,7 +81,8 @@ impl SubscriberSettings {
         }
     }
 
-    pub(super) fn of(descriptor: &SubscriberDescriptor) -> Self {
+    /// What the attribute says; where it says nothing, what the configuration does.
+    pub(super) fn of(descriptor: &SubscriberDescriptor, defaults: &SubscriberDefaults) -> Self {
         let options = &descriptor.options;
         let batch = matches!(descriptor.call, Call::Batch(_)).then(|| BatchSettings {
             max: options.batch_max.unwrap_or(BATCH_MAX),
@@ -91,21 +93,21 @@ impl SubscriberSettings {
             // While the last batch is handled, the next one is gathered.
             Some(batch) => (batch.max.saturating_mul(batch.at_once.saturating_add(1)), 0),
             None => {
-                let concurrency = options.concurrency.unwrap_or(CONCURRENCY);
+                let concurrency = options.concurrency.unwrap_or(defaults.concurrency);
                 (concurrency, options.prefetch.unwrap_or_else(|| look_ahead(concurrency, options.ordered_by.is_some())))
             }
         };
         let steps = match options.backoff_ns {
             Some(steps) => steps.iter().map(|step| Duration::from_nanos(*step)).collect(),
-            None => BACKOFF.to_vec(),
+            None => defaults.backoff.clone(),
         };
         let timeout = options.timeout_ns.map_or(TIMEOUT, Duration::from_nanos);
         Self {
             concurrency,
             prefetch,
             batch,
-            ack_wait: options.ack_wait_ns.map_or(ACK_WAIT, Duration::from_nanos),
-            max_attempts: options.max_attempts.unwrap_or(MAX_ATTEMPTS),
+            ack_wait: options.ack_wait_ns.map_or(defaults.ack_wait, Duration::from_nanos),
+            max_attempts: options.max_attempts.unwrap_or(defaults.max_attempts),
             retry: RetryPolicy {
                 steps,
                 longest: options.max_backoff_ns.map_or(MAX_BACKOFF, Duration::from_nanos),
