@@ -53,7 +53,9 @@ pub use handler::{
     Batch, BatchMessage, DeadLetter, Delivery, Failure, FailureClass, FromDelivery, FromServices, HandlerError,
     HealthStatus, IntoOutcome, Middleware, Next, Outcome, Payload, Policy, Requirement, RetryCurve, Services, State,
 };
-pub use message::{Context, Event, Headers, Metadata, Raw};
+#[cfg(feature = "prost")]
+pub use message::Proto;
+pub use message::{Context, Encode, Event, Headers, Metadata, Raw};
 #[doc = include_str!("../docs/event.md")]
 pub use natspubsub_macros::Event;
 #[doc = include_str!("../docs/handler_error.md")]

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
 
 use super::delivery::Delivery;
 use super::failure::{Failure, FailureClass};
+use super::payload::Payload;
 use crate::message::headers::dead_letter;
-use crate::message::{EnvelopeIn, Headers, decode_json};
+use crate::message::{EnvelopeIn, Headers, INFLATE_MAX};
 
 /// A message that was given up, with the story of how it came to that.
 ///
@@ -98,9 +98,9 @@ impl DeadLetter {
     /// The payload of the original.
     ///
     /// # Errors
-    /// A [`Failure`] of class [`FailureClass::Undecodable`] when the bytes are no envelope around a `T`; a permanent one
+    /// A [`Failure`] of class [`FailureClass::Undecodable`] when the bytes are no message with a `T`; a permanent one
     /// when the body did not fit into the dead letter.
-    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+    pub fn payload<T: Payload>(&self) -> Result<T, Failure> {
         if let Some(size) = self.omitted_bytes() {
             let (stream, sequence) = (self.original_stream(), self.header(dead_letter::ORIGINAL_SEQUENCE));
             let text = format!(
@@ -108,8 +108,10 @@ impl DeadLetter {
             );
             return Err(Failure::permanent(text));
         }
-        let envelope = EnvelopeIn::read(self.body()).map_err(|fault| Failure::new(FailureClass::Undecodable, fault))?;
-        decode_json(&envelope.body).map_err(|fault| Failure::new(FailureClass::Undecodable, fault))
+        let envelope = EnvelopeIn::read(self.body(), self.headers(), INFLATE_MAX)
+            .map_err(|fault| Failure::new(FailureClass::Undecodable, fault))?;
+        let context = self.delivery.context().clone();
+        T::from_body(&Delivery::new(context, envelope.body, self.delivery.shared_services()))
     }
 }
 
@@ -130,5 +132,30 @@ pub trait DeadLetterPayload: Sized {
 impl DeadLetterPayload for DeadLetter {
     fn from_letter(delivery: &Delivery) -> Result<Self, Failure> {
         Ok(Self { delivery: delivery.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::message::{Context, Raw};
+
+    fn letter(body: impl Into<Bytes>) -> DeadLetter {
+        DeadLetter { delivery: Delivery::new(Context::sample(), body.into(), Arc::default()) }
+    }
+
+    #[test]
+    fn the_payload_of_a_letter_is_read_as_that_of_a_message() {
+        let plain = br#"{"event_id":"e","message":7}"#;
+        let packed = crate::message::deflate(plain).unwrap();
+        for body in [Bytes::from_static(plain), packed.into()] {
+            let letter = letter(body.clone());
+            assert_eq!(letter.payload::<u64>().unwrap(), 7);
+            assert_eq!(&letter.payload::<Raw>().unwrap().0[..], b"7");
+            assert_eq!(letter.body(), &body, "the bytes are those of the original");
+        }
+        assert_eq!(letter("7").payload::<u64>().unwrap_err().class(), FailureClass::Undecodable);
     }
 }

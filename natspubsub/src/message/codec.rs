@@ -5,7 +5,8 @@ use std::fmt;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-/// The body of a message as bytes, undecoded; the first argument of a handler that wants them so.
+/// The body of a message as bytes: undecoded as the first argument of a handler, or published without an envelope as
+/// `application/octet-stream`, unless a header `Content-Type` says something else.
 ///
 /// ```
 /// use natspubsub::prelude::*;
@@ -14,6 +15,12 @@ use serde::de::DeserializeOwned;
 /// async fn store(Raw(body): Raw) {
 ///     println!("{} bytes", body.len());
 /// }
+///
+/// # async fn example(publisher: Publisher) -> natspubsub::Result {
+/// let picture = Raw(vec![0x89, b'P', b'N', b'G'].into());
+/// publisher.message(&picture).topic("image.uploaded").header("Content-Type", "image/png").publish().await?;
+/// # Ok(())
+/// # }
 /// # fn main() {}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +38,51 @@ impl fmt::Display for DecodeFault {
 
 impl std::error::Error for DecodeFault {}
 
+/// Whether a media type, with or without parameters, is JSON; an empty one says nothing, and JSON is what is usual.
+pub(crate) fn is_json(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    let is = |own: &str| essence.eq_ignore_ascii_case(own);
+    let suffix = essence.rsplit_once('+').is_some_and(|(_, suffix)| suffix.eq_ignore_ascii_case("json"));
+    essence.is_empty() || is("application/json") || is("text/json") || suffix
+}
+
 /// Reads a value from JSON. serde_json's own recursion limit (128) stays on.
 pub(crate) fn decode_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeFault> {
     serde_json::from_slice(body)
         .map_err(|error| DecodeFault(format!("the body is no {}: {error}", std::any::type_name::<T>())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_of_json_are_known() {
+        for json in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            " text/json ",
+            "application/cloudevents+json",
+            "application/vnd.api+JSON;v=1",
+            "",
+        ] {
+            assert!(is_json(json), "{json}");
+        }
+        for other in
+            ["application/octet-stream", "application/jsonlines", "text/plain; a=+json", "json", "application/protobuf"]
+        {
+            assert!(!is_json(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_exact_or_refused() {
+        assert_eq!(decode_json::<u64>(b"9007199254740993").unwrap(), 9_007_199_254_740_993);
+        assert_eq!(decode_json::<i64>(b"-9007199254740993").unwrap(), -9_007_199_254_740_993);
+        let value: serde_json::Value = decode_json(b"[18446744073709551615]").unwrap();
+        assert_eq!(value[0].as_u64(), Some(u64::MAX));
+        for text in ["1e400", "NaN", "Infinity", "-1e400", "\u{feff}1", "\"\\ud800\""] {
+            assert!(decode_json::<serde_json::Value>(text.as_bytes()).is_err(), "{text}");
+        }
+    }
 }

@@ -89,7 +89,8 @@ impl Context {
         &self.origin.durable
     }
 
-    /// The event's id: from the envelope, else the header `Nats-Msg-Id`, else `{stream}:{sequence}`.
+    /// The event's id: from the envelope, or where there is none the header `x-event-id`; else the header
+    /// `Nats-Msg-Id`, else `{stream}:{sequence}`.
     pub fn event_id(&self) -> &str {
         &self.origin.event_id
     }

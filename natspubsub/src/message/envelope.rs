@@ -1,45 +1,26 @@
-//! The envelope: one form is written, the older forms are read.
+//! Reading: from headers and bytes to ids, metadata and body. One form is written (`wire`), the older ones are read too.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::codec::DecodeFault;
+use super::codec::{DecodeFault, is_json};
+use super::depth::{DEPTH_MAX, is_too_deep};
+use super::gzip::{GZIP, MAGIC, inflate};
+use super::headers::{self, Headers, bare};
 use super::metadata::Metadata;
 
-/// An envelope to be written around a borrowed body.
-#[derive(Serialize)]
-pub(crate) struct EnvelopeOut<'a, T: ?Sized> {
-    pub(crate) event_id: &'a str,
-    pub(crate) schema_version: u32,
-    pub(crate) topic: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) message_type: Option<&'a str>,
-    pub(crate) producer: &'a str,
-    #[serde(serialize_with = "timestamp")]
-    pub(crate) occurred_at: jiff::Timestamp,
-    pub(crate) message: &'a T,
-    #[serde(skip_serializing_if = "Metadata::is_empty")]
-    pub(crate) metadata: &'a Metadata,
-}
-
-/// RFC 3339 with milliseconds, as every implementation of the format writes it.
-fn timestamp<S: Serializer>(at: &jiff::Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("{at:.3}"))
-}
-
-/// An envelope that was read; its body is still JSON text.
+/// A message that was read; its body is still text or bytes.
 #[derive(Debug, Default)]
 pub(crate) struct EnvelopeIn {
     pub(crate) event_id: Option<String>,
     pub(crate) occurred_at: Option<jiff::Timestamp>,
     pub(crate) trace_id: Option<String>,
     pub(crate) metadata: Metadata,
-    /// Where the body lies in the bytes that were read.
+    /// Where the body lies in the bytes that were read, or in what they inflated to.
     pub(crate) body: Bytes,
 }
 
@@ -47,10 +28,26 @@ pub(crate) struct EnvelopeIn {
 const EVENT_ID_LENGTH_MAX: usize = 128;
 
 impl EnvelopeIn {
+    /// Reads a message of any form. A compressed one may inflate to `inflate_max` bytes.
+    pub(crate) fn read(bytes: &Bytes, headers: &Headers, inflate_max: usize) -> Result<Self, DecodeFault> {
+        let is_enveloped = headers.get(headers::CONTENT_TYPE).is_none_or(is_json);
+        let encoding = headers.get(headers::CONTENT_ENCODING).unwrap_or_default().trim();
+        // Bytes that are not JSON may be a gzip file of the user's own.
+        let is_packed = encoding.eq_ignore_ascii_case(GZIP) || is_enveloped && bytes.starts_with(&MAGIC);
+        let bytes = if is_packed { inflate(bytes, inflate_max)?.into() } else { bytes.clone() };
+        if is_enveloped { Self::read_json(&bytes) } else { Self::read_bare(bytes, headers) }
+    }
+
     /// Reads the envelope and leaves the body as a slice of `bytes`.
-    pub(crate) fn read(bytes: &Bytes) -> Result<Self, DecodeFault> {
-        let fields: Fields<'_> = serde_json::from_slice(bytes)
-            .map_err(|error| DecodeFault(format!("the message is no envelope: {error}")))?;
+    fn read_json(bytes: &Bytes) -> Result<Self, DecodeFault> {
+        if is_too_deep(bytes) {
+            return Err(DecodeFault(format!("the message nests deeper than {DEPTH_MAX} arrays and objects")));
+        }
+        // Checked at once: what is skipped would else not be looked at.
+        let text =
+            std::str::from_utf8(bytes).map_err(|error| DecodeFault(format!("the message is not UTF-8: {error}")))?;
+        let fields: Fields<'_> =
+            serde_json::from_str(text).map_err(|error| DecodeFault(format!("the message is no envelope: {error}")))?;
         let body = fields.message.or(fields.payload).or(fields.data);
         let body = body.ok_or_else(|| DecodeFault("the envelope has no `message`, `payload` or `data`".into()))?;
         if let Some(id) = &fields.event_id {
@@ -65,6 +62,22 @@ impl EnvelopeIn {
             metadata,
             body: bytes.slice_ref(body.get().as_bytes()),
         })
+    }
+
+    /// A message without an envelope: all of it is the body, and headers say the rest.
+    fn read_bare(body: Bytes, headers: &Headers) -> Result<Self, DecodeFault> {
+        let header = |name: &str| headers.get(name).filter(|value| !value.is_empty()).map(str::to_owned);
+        let event_id = header(bare::EVENT_ID);
+        event_id.as_deref().map_or(Ok(()), check_event_id)?;
+        let trace_id = header(headers::TRACE_ID);
+        let metadata = Metadata {
+            trace_id: trace_id.clone(),
+            correlation_id: header(bare::CORRELATION_ID),
+            causation_id: header(bare::CAUSATION_ID),
+            ..Metadata::default()
+        };
+        let occurred_at = headers.get(bare::OCCURRED_AT).and_then(read_time);
+        Ok(Self { event_id, occurred_at, trace_id, metadata, body })
     }
 }
 
@@ -172,33 +185,15 @@ fn once<T, E: serde::de::Error>(slot: &mut Option<T>, name: &'static str, value:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::gzip;
 
     fn read(text: &str) -> Result<EnvelopeIn, DecodeFault> {
-        EnvelopeIn::read(&Bytes::copy_from_slice(text.as_bytes()))
+        read_with(&[], text.as_bytes())
     }
 
-    #[test]
-    fn the_written_form_is_the_documented_one() {
-        let metadata = Metadata { correlation_id: Some("c".into()), ..Metadata::default() };
-        let mut envelope = EnvelopeOut {
-            event_id: "e-1",
-            schema_version: 1,
-            topic: "order.created",
-            message_type: Some("OrderCreated"),
-            producer: "orders",
-            occurred_at: "2026-01-02T03:04:05.678912Z".parse().unwrap(),
-            message: &serde_json::json!({"order_id": "ORD-1"}),
-            metadata: &metadata,
-        };
-        assert_eq!(
-            serde_json::to_string(&envelope).unwrap(),
-            r#"{"event_id":"e-1","schema_version":1,"topic":"order.created","message_type":"OrderCreated","producer":"orders","occurred_at":"2026-01-02T03:04:05.678Z","message":{"order_id":"ORD-1"},"metadata":{"correlation_id":"c"}}"#
-        );
-        let none = Metadata::default();
-        envelope.metadata = &none;
-        envelope.message_type = None;
-        let text = serde_json::to_string(&envelope).unwrap();
-        assert!(!text.contains("metadata") && !text.contains("message_type"), "{text}");
+    fn read_with(headers: &[(&str, &str)], bytes: &[u8]) -> Result<EnvelopeIn, DecodeFault> {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        EnvelopeIn::read(&Bytes::copy_from_slice(bytes), &headers, 64 * 1024)
     }
 
     #[test]
@@ -231,19 +226,89 @@ mod tests {
             "null",
             "[]",
             "{",
+            "{}",
             r#"{"event_id":"a"}"#,
             r#"{"message":1,"message":2}"#,
+            r#"{"message":1,"metadata":{},"metadata":{}}"#,
+            r#"{"event_id":"a","event_id":"a","message":1}"#,
             r#"{"event_id":"a b","message":1}"#,
+            r#"{"event_id":"","message":1}"#,
+            r#"{"message":NaN}"#,
+            "{\"message\":1}{\"message\":1}",
+            "\u{feff}{\"message\":1}",
         ] {
-            assert!(read(text).is_err(), "{text:.40}");
+            assert!(read(text).is_err(), "{text:.60}");
         }
-        assert!(EnvelopeIn::read(&Bytes::from_static(b"{\"message\":\"\xff\"}")).is_err());
     }
 
     #[test]
-    fn a_body_that_is_too_deep_is_refused_when_it_is_decoded() {
-        let deep = format!("{{\"message\":{}1{}}}", "[".repeat(200_000), "]".repeat(200_000));
-        let body = read(&deep).unwrap().body;
-        assert!(super::super::decode_json::<serde_json::Value>(&body).is_err());
+    fn every_byte_is_utf_8_also_in_what_is_skipped() {
+        for bytes in [&b"{\"message\":\"\xff\"}"[..], b"{\"message\":1,\"unknown\":\"\xff\"}"] {
+            assert!(read_with(&[], bytes).unwrap_err().to_string().contains("not UTF-8"));
+        }
+    }
+
+    #[test]
+    fn numbers_of_the_body_keep_every_digit() {
+        let body = "[9007199254740993,18446744073709551616,0.10,1e400]";
+        assert_eq!(read(&format!(r#"{{"message":{body}}}"#)).unwrap().body, body);
+        let envelope = read(r#"{"message":1,"metadata":{"n":9007199254740993}}"#).unwrap();
+        assert_eq!(envelope.metadata.other["n"].as_u64(), Some(9_007_199_254_740_993));
+    }
+
+    #[test]
+    fn more_than_64_levels_anywhere_are_refused() {
+        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        for field in ["message", "payload", "data", "unknown", "metadata"] {
+            let (open, close) = if field == "metadata" { (r#"{"x":"#, "}") } else { ("", "") };
+            let body = if ["unknown", "metadata"].contains(&field) { r#","message":1"# } else { "" };
+            let own = 1 + open.matches('{').count();
+            let text = |depth: usize| format!(r#"{{"{field}":{open}{}{close}{body}}}"#, nested(depth));
+            assert!(read(&text(64 - own)).is_ok(), "{field}");
+            let fault = read(&text(65 - own)).unwrap_err().to_string();
+            assert!(fault.contains("deeper than 64"), "{field}: {fault}");
+        }
+        let text = format!(r#"{{"message":"{}"}}"#, "[".repeat(1_000));
+        assert!(read(&text).is_ok(), "brackets in a text do not nest");
+        assert!(read(&format!(r#"{{"message":{}"#, "[".repeat(1_000_000))).is_err());
+    }
+
+    #[test]
+    fn a_million_keys_are_a_slice_of_what_was_received() {
+        let keys: Vec<String> = (0..1_000_000).map(|n| format!("\"{n}\":0")).collect();
+        let bytes = Bytes::from(format!(r#"{{"message":{{{}}},"unknown":{{{}}}}}"#, keys.join(","), keys.join(",")));
+        let envelope = EnvelopeIn::read(&bytes, &Headers::default(), 0).unwrap();
+        assert!(bytes.as_ptr_range().contains(&envelope.body.as_ptr()));
+    }
+
+    #[test]
+    fn a_compressed_message_is_known_by_its_header_or_its_first_bytes() {
+        let packed = gzip::deflate(br#"{"event_id":"e","message":[1,2]}"#).unwrap();
+        for headers in [&[][..], &[("content-encoding", "GZIP")], &[("Content-Type", "text/json; charset=utf-8")]] {
+            let envelope = read_with(headers, &packed).unwrap();
+            assert_eq!((envelope.event_id.as_deref(), &envelope.body[..]), (Some("e"), &b"[1,2]"[..]));
+        }
+        assert!(read_with(&[("Content-Encoding", "gzip")], br#"{"message":1}"#).is_err(), "the header does not lie");
+        assert!(read_with(&[], &packed[..packed.len() - 1]).is_err());
+        let bomb = gzip::deflate(format!(r#"{{"message":"{}"}}"#, "a".repeat(64 * 1024)).as_bytes()).unwrap();
+        assert!(read_with(&[], &bomb).unwrap_err().to_string().contains("65536 bytes"));
+    }
+
+    #[test]
+    fn what_is_not_json_is_the_whole_body() {
+        let gzip_file = gzip::deflate(b"a file").unwrap();
+        let envelope = read_with(&[("content-type", "application/gzip")], &gzip_file).unwrap();
+        assert_eq!(&envelope.body[..], &gzip_file[..], "a file of the user's own stays as it is");
+        assert_eq!((envelope.event_id, envelope.occurred_at), (None, None));
+        let headers =
+            [("Content-Type", "text/plain"), ("Content-Encoding", "gzip"), ("X-Event-Id", "e"), ("trace_id", "t")];
+        let times = [("x-occurred-at", "2026-01-02T03:04:05.678Z"), ("x-correlation-id", "c"), ("x-causation-id", "d")];
+        let envelope = read_with(&[&headers[..], &times].concat(), &gzip_file).unwrap();
+        assert_eq!(&envelope.body[..], b"a file");
+        assert_eq!((envelope.event_id.as_deref(), envelope.trace_id.as_deref()), (Some("e"), Some("t")));
+        assert_eq!(envelope.occurred_at.unwrap().to_string(), "2026-01-02T03:04:05.678Z");
+        assert_eq!(envelope.metadata.correlation_id.as_deref(), Some("c"));
+        assert_eq!(envelope.metadata.causation_id.as_deref(), Some("d"));
+        assert!(read_with(&[("Content-Type", "text/plain"), ("x-event-id", "a b")], b"").is_err());
     }
 }

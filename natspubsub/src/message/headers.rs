@@ -1,5 +1,7 @@
 //! Headers: every name that the wire format uses, and the rules for a user's own.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// The server's message id: the same id twice inside the duplicate window is stored once. Exact case.
@@ -10,8 +12,21 @@ pub(crate) const TRACEPARENT: &str = "traceparent";
 pub(crate) const TOPIC: &str = "topic";
 /// Written with `wire_headers = "full"`.
 pub(crate) const PUBLISHED_AT: &str = "Nats-Published-At";
-/// Written with `wire_headers = "full"`, read always.
+/// Written with `wire_headers = "full"` and where there is no envelope, read always.
 pub(crate) const TRACE_ID: &str = "trace_id";
+/// The media type of the body. Where it is not JSON, there is no envelope.
+pub(crate) const CONTENT_TYPE: &str = "Content-Type";
+/// `gzip` when the body is compressed.
+pub(crate) const CONTENT_ENCODING: &str = "Content-Encoding";
+
+/// What an envelope would say, on a message without one.
+pub(crate) mod bare {
+    /// Only where the message id is another.
+    pub(crate) const EVENT_ID: &str = "x-event-id";
+    pub(crate) const OCCURRED_AT: &str = "x-occurred-at";
+    pub(crate) const CORRELATION_ID: &str = "x-correlation-id";
+    pub(crate) const CAUSATION_ID: &str = "x-causation-id";
+}
 
 /// The headers that a dead letter carries.
 pub(crate) mod dead_letter {
@@ -23,7 +38,7 @@ pub(crate) mod dead_letter {
     pub(crate) const ORIGINAL_SEQUENCE: &str = "x-original-sequence";
     pub(crate) const DELIVERIES: &str = "x-deliveries";
     pub(crate) const CONSUMER: &str = "x-consumer";
-    pub(crate) const EVENT_ID: &str = "x-event-id";
+    pub(crate) const EVENT_ID: &str = super::bare::EVENT_ID;
     pub(crate) const FIRST_FAILED_AT: &str = "x-first-failed-at";
     pub(crate) const FAILED_AT: &str = "x-failed-at";
     pub(crate) const TRACE_ID: &str = "x-trace-id";
@@ -87,7 +102,8 @@ const ALL_HEADERS_BYTES_MAX: usize = 32 * 1024;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers {
-    entries: Vec<(String, String)>,
+    /// A name of the wire format is a constant and costs no allocation.
+    entries: Vec<(Cow<'static, str>, String)>,
 }
 
 impl Headers {
@@ -106,7 +122,7 @@ impl Headers {
     /// assert_eq!(natspubsub::Headers::default().iter().count(), 0);
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.entries.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.entries.iter().map(|(name, value)| (&**name, value.as_str()))
     }
 
     /// Whether there are none.
@@ -120,7 +136,17 @@ impl Headers {
 
     /// Adds a header of the wire format; the caller vouches for name and value.
     pub(crate) fn push(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.entries.push((name.into(), value.into()));
+        self.entries.push((Cow::Owned(name.into()), value.into()));
+    }
+
+    /// Adds a header whose name is a constant of the wire format.
+    pub(crate) fn push_own(&mut self, name: &'static str, value: impl Into<String>) {
+        self.entries.push((Cow::Borrowed(name), value.into()));
+    }
+
+    /// Takes a header out, whatever the case of its name.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.entries.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
     }
 
     /// The bytes that the headers take on the wire.
@@ -175,7 +201,7 @@ impl Headers {
 
 impl FromIterator<(String, String)> for Headers {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(entries: I) -> Self {
-        Self { entries: entries.into_iter().collect() }
+        Self { entries: entries.into_iter().map(|(name, value)| (Cow::Owned(name), value)).collect() }
     }
 }
 

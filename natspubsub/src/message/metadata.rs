@@ -58,4 +58,12 @@ impl Metadata {
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Gives up the next field that a message can do without, when it is too large; `false` when there is none.
+    pub(crate) fn shed(&mut self) -> bool {
+        self.app_version.take().is_some()
+            || self.session_id.take().is_some()
+            || self.other.remove("parent_span_id").is_some()
+            || self.span_id.take().is_some()
+    }
 }

@@ -1,17 +1,34 @@
 //! What travels: the envelope, the headers, the codec and the context of one message.
 
+#[cfg(test)]
+mod captured;
 mod codec;
 mod context;
+mod depth;
+mod encode;
 mod envelope;
 mod event;
+mod gzip;
 pub(crate) mod headers;
 mod metadata;
+#[cfg(feature = "prost")]
+mod proto;
+#[cfg(test)]
+mod round_trip;
+mod wire;
 
 pub use codec::Raw;
 pub(crate) use codec::decode_json;
 pub use context::Context;
 pub(crate) use context::Origin;
-pub(crate) use envelope::{EnvelopeIn, EnvelopeOut, check_event_id};
+pub use encode::Encode;
+pub(crate) use envelope::{EnvelopeIn, check_event_id};
 pub use event::{Event, NoTopic, TopicIn, TopicOf, can_deliver};
+pub(crate) use gzip::INFLATE_MAX;
+#[cfg(test)]
+pub(crate) use gzip::deflate;
 pub use headers::Headers;
 pub use metadata::Metadata;
+#[cfg(feature = "prost")]
+pub use proto::Proto;
+pub(crate) use wire::{Sheet, WireRules, WriteFault, write};

@@ -1,10 +1,8 @@
 //! A message built step by step, for what `publish` and `send` do not say.
 
-use serde::Serialize;
-
 use super::publisher::{Published, Publisher};
 use crate::error::{Error, ErrorKind, Result};
-use crate::message::{Headers, check_event_id};
+use crate::message::{Encode, Headers, check_event_id};
 
 /// A message on its way, made by [`Publisher::message`].
 ///
@@ -67,7 +65,7 @@ impl Draft {
     }
 }
 
-impl<'a, T: Serialize + ?Sized> MessageBuilder<'a, T> {
+impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T> {
     pub(super) fn new(publisher: &'a Publisher, value: &'a T) -> Self {
         Self { publisher, value, draft: Draft::default() }
     }

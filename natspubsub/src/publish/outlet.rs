@@ -28,11 +28,15 @@ impl Outlet {
         if size <= limit {
             return Ok(());
         }
-        let subject = &outbound.subject;
+        Err(self.too_large(&outbound.subject, size))
+    }
+
+    pub(super) fn too_large(&self, subject: &str, size: usize) -> Error {
+        let limit = self.transport.max_payload();
         let text = format!(
             "a message for {subject} has {size} bytes, and the server takes {limit} (max_payload); send less, or store the body elsewhere and publish a reference"
         );
-        Err(Error::new(ErrorKind::PayloadTooLarge { size, limit }, text))
+        Error::new(ErrorKind::PayloadTooLarge { size, limit }, text)
     }
 
     /// Refuses further messages and waits until those on their way have their answer.

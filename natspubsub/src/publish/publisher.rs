@@ -5,9 +5,7 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use natspubsub_grammar::normalize_topic;
-use serde::Serialize;
 use tokio_util::task::TaskTracker;
 
 use super::dead_letters::DeadLetters;
@@ -17,11 +15,8 @@ use crate::clock::{SharedClock, SystemClock, event_id};
 use crate::config::{Config, WireHeaders};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Delivery, Failure, FromDelivery, FromServices, Requirement, Services};
-use crate::message::{Context, EnvelopeOut, Event, Headers, Metadata, headers};
+use crate::message::{Context, Encode, Event, Metadata, Sheet, WireRules, WriteFault, write};
 use crate::transport::{Outbound, SharedTransport, Stored};
-
-/// The first size of the buffer that an envelope is written to.
-const ENVELOPE_CAPACITY: usize = 512;
 
 /// Publishes messages to the application's stream and waits until they are stored.
 ///
@@ -117,7 +112,7 @@ impl Publisher {
     /// [`ErrorKind::InvalidSubject`], [`ErrorKind::Encode`] and [`ErrorKind::PayloadTooLarge`] before anything is
     /// sent; [`ErrorKind::Rejected`] when the message is certainly not stored; [`ErrorKind::Unknown`] when it may be;
     /// [`ErrorKind::ShuttingDown`] when the application has drained: it is not stored.
-    pub async fn publish<T: Serialize + ?Sized>(&self, topic: &str, value: &T) -> Result<Published> {
+    pub async fn publish<T: Encode + ?Sized>(&self, topic: &str, value: &T) -> Result<Published> {
         self.message(value).topic(topic).publish().await
     }
 
@@ -125,8 +120,7 @@ impl Publisher {
     ///
     /// ```
     /// use natspubsub::prelude::*;
-    /// use serde::Serialize;
-    ///
+    ///     ///
     /// #[derive(Serialize, Event)]
     /// #[event(topic = "order.created")]
     /// struct OrderCreated { order_id: String }
@@ -139,7 +133,7 @@ impl Publisher {
     ///
     /// # Errors
     /// As [`Publisher::publish`].
-    pub async fn send<E: Event + Serialize>(&self, event: &E) -> Result<Published> {
+    pub async fn send<E: Event + Encode>(&self, event: &E) -> Result<Published> {
         let mut message = self.message(event).topic(E::TOPIC);
         message.draft.message_type = Some(E::MESSAGE_TYPE);
         message.draft.version = E::VERSION;
@@ -156,7 +150,7 @@ impl Publisher {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn message<'a, T: Serialize + ?Sized>(&'a self, value: &'a T) -> MessageBuilder<'a, T> {
+    pub fn message<'a, T: Encode + ?Sized>(&'a self, value: &'a T) -> MessageBuilder<'a, T> {
         MessageBuilder::new(self, value)
     }
 
@@ -183,33 +177,37 @@ impl Publisher {
         DeadLetters::new(self.outlet.clone())
     }
 
-    pub(super) async fn publish_draft<T: Serialize + ?Sized>(&self, draft: &Draft, value: &T) -> Result<Published> {
+    pub(super) async fn publish_draft<T: Encode + ?Sized>(&self, draft: &Draft, value: &T) -> Result<Published> {
         draft.check()?;
         let topic = normalize_topic(draft.topic.as_deref().unwrap_or_default())?;
         let subject = self.outlet.config.namespace.subject(&topic);
         natspubsub_grammar::check_subject(&subject)?;
         let now = self.outlet.clock.now();
         let event_id = draft.event_id.clone().unwrap_or_else(|| event_id(&*self.outlet.clock, now).to_string());
-        let metadata = self.metadata(draft);
-        let envelope = EnvelopeOut {
+        let sheet = Sheet {
             event_id: &event_id,
+            message_id: &event_id,
             schema_version: draft.version,
             topic: &topic,
             message_type: draft.message_type,
             producer: self.outlet.config.app(),
             occurred_at: now,
-            message: value,
-            metadata: &metadata,
+            published_at: now,
+            metadata: self.metadata(draft),
+            headers: draft.headers.clone(),
         };
-        let mut body = Vec::with_capacity(ENVELOPE_CAPACITY);
-        serde_json::to_writer(&mut body, &envelope).map_err(|error| {
-            let name = std::any::type_name::<T>();
-            Error::new(ErrorKind::Encode, format!("a {name} for topic {topic:?} could not be written as JSON"))
-                .with_source(error)
+        let full_headers = self.outlet.config.wire_headers == WireHeaders::Full;
+        let rules = WireRules { full_headers, mirror_payload: false, compress_above: None };
+        let written = write(sheet, value, &rules, self.outlet.transport.max_payload());
+        let (headers, body) = written.map_err(|fault| match fault {
+            WriteFault::TooLarge { size } => self.outlet.too_large(&subject, size),
+            WriteFault::Encode(error) => {
+                let name = std::any::type_name::<T>();
+                let text = format!("a {name} for topic {topic:?} could not be written");
+                Error::new(ErrorKind::Encode, text).with_source(error)
+            }
         })?;
-        let headers = self.headers(draft, &event_id, &topic, now, &metadata);
-        let outbound = Outbound { subject, headers, body: body.into() };
-        self.outlet.check_size(&outbound)?;
+        let outbound = Outbound { subject, headers, body };
         let Stored { stream, sequence, duplicate } = self.outlet.store(&outbound).await?;
         Ok(Published { event_id, subject: outbound.subject, stream, sequence, duplicate })
     }
@@ -225,19 +223,6 @@ impl Publisher {
             causation_id: Some(cause.event_id().to_owned()),
             ..Metadata::default()
         }
-    }
-
-    fn headers(&self, draft: &Draft, event_id: &str, topic: &str, now: Timestamp, metadata: &Metadata) -> Headers {
-        let mut written = draft.headers.clone();
-        written.push(headers::MESSAGE_ID, event_id);
-        if self.outlet.config.wire_headers == WireHeaders::Full {
-            written.push(headers::TOPIC, topic);
-            written.push(headers::PUBLISHED_AT, format!("{now:.3}"));
-            if let Some(trace_id) = &metadata.trace_id {
-                written.push(headers::TRACE_ID, trace_id.as_str());
-            }
-        }
-        written
     }
 }
 
