@@ -11,15 +11,15 @@ use crate::faults::Faults;
 use crate::options::{Form, Value};
 use crate::paths::Root;
 
-const KEYS: [&str; 5] = ["topic", "version", "key", "id", "crate"];
-
-/// Keys that a later version understands.
-const LATER: [&str; 1] = ["subject"];
+const KEYS: [&str; 6] = ["topic", "subject", "version", "key", "id", "crate"];
 
 /// What `#[event(..)]` says.
 #[derive(Default)]
 struct Declared {
+    /// Behind environment and application.
     topic: Option<LitStr>,
+    /// As it stands.
+    subject: Option<LitStr>,
     version: Option<u32>,
     key: Option<LitStr>,
     id: Option<LitStr>,
@@ -57,7 +57,8 @@ fn declared(input: &DeriveInput, faults: &mut Faults) -> Declared {
             faults.add(error.span(), error, "write #[event(topic = \"order.created\")]");
         }
     }
-    if declared.topic.is_none() && !declared.written.iter().any(|key| key == "topic") && faults.count() == 0 {
+    let is_named = declared.written.iter().any(|key| key == "topic" || key == "subject");
+    if !is_named && faults.count() == 0 {
         faults.add(
             Span::call_site(),
             "the topic is missing",
@@ -69,10 +70,6 @@ fn declared(input: &DeriveInput, faults: &mut Faults) -> Declared {
 
 impl Declared {
     fn take(&mut self, key: &str, span: Span, value: &Expr, faults: &mut Faults) {
-        if LATER.contains(&key) {
-            faults.add(span, format!("`{key}` is not supported yet"), "leave it out and write `topic`");
-            return;
-        }
         if !KEYS.contains(&key) {
             let nearest = KEYS.iter().min_by_key(|known| strsim::damerau_levenshtein(known, key)).unwrap_or(&"topic");
             faults.add(
@@ -84,6 +81,12 @@ impl Declared {
         }
         if self.written.iter().any(|written| written == key) {
             faults.add(span, format!("`{key}` is written twice"), "keep one of them");
+            return;
+        }
+        let other = if key == "topic" { "subject" } else { "topic" };
+        if matches!(key, "topic" | "subject") && self.written.iter().any(|written| written == other) {
+            let help = "a topic stands behind environment and application, a subject stands alone; keep one of them";
+            faults.add(span, "an event has a topic or a subject, not both", help);
             return;
         }
         self.written.push(key.to_owned());
@@ -100,6 +103,7 @@ impl Declared {
             (_, Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. })) => {
                 let slot = match key {
                     "topic" => &mut self.topic,
+                    "subject" => &mut self.subject,
                     "key" => &mut self.key,
                     _ => &mut self.id,
                 };
@@ -107,6 +111,9 @@ impl Declared {
             }
             ("topic", _) => {
                 faults.add(value.span(), "a topic is a literal in quotes", "write `topic = \"order.created\"`")
+            }
+            ("subject", _) => {
+                faults.add(value.span(), "a subject is a literal in quotes", "write `subject = \"match.found\"`")
             }
             ("key", _) => {
                 faults.add(value.span(), "a key is the name of a field in quotes", "write `key = \"order_id\"`")
@@ -117,8 +124,12 @@ impl Declared {
 }
 
 fn topic(declared: &Declared, faults: &mut Faults) -> Option<String> {
-    let topic = declared.topic.as_ref()?;
-    match Pattern::topic(&topic.value()) {
+    let (topic, pattern) = match (&declared.topic, &declared.subject) {
+        (Some(topic), _) => (topic, Pattern::topic(&topic.value())),
+        (None, Some(subject)) => (subject, Pattern::subject(&subject.value())),
+        (None, None) => return None,
+    };
+    match pattern {
         Ok(pattern) if pattern.is_literal() => Some(topic.value()),
         Ok(_) => {
             faults.add(
@@ -215,6 +226,11 @@ fn expand(
     let name = &input.ident;
     let message_type = name.unraw().to_string();
     let (generics, types, bounds) = input.generics.split_for_impl();
+    let is_raw = declared.subject.as_ref().map(|_| {
+        quote!(
+            const IS_RAW: bool = true;
+        )
+    });
     let version = declared.version.map(|version| quote!(const VERSION: u32 = #version;));
     let some = |value: TokenStream| quote!(::core::option::Option::Some(#value));
     let returns = quote!(::core::option::Option<::std::string::String>);
@@ -230,6 +246,7 @@ fn expand(
         impl #generics #private::Event for #name #types #bounds {
             const TOPIC: &'static str = #topic;
             const MESSAGE_TYPE: &'static str = #message_type;
+            #is_raw
             #version
             #key
             #id

@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Start,
     /// No connection to the server could be made.
     Connect,
+    /// No encrypted connection to the server could be made.
+    Tls(TlsFault),
     /// A value could not be written as the body of a message. Nothing was sent.
     Encode,
     /// The message is larger than the server takes. Nothing was sent.
@@ -48,6 +50,13 @@ pub enum ErrorKind {
     /// No answer arrived in time: the message may be stored. Publishing again with the same event id is safe
     /// inside the stream's duplicate window.
     Unknown,
+    /// The account may not use a subject. Nothing was stored.
+    PermissionDenied {
+        /// The subject, as the server names it.
+        subject: String,
+    },
+    /// Nobody answers requests on the subject.
+    NoResponders,
     /// The application is shutting down and takes no more work.
     ShuttingDown,
     /// The server refused a request about streams or consumers, or did not answer it.
@@ -56,6 +65,27 @@ pub enum ErrorKind {
     NotFound,
     /// A condition was not met within its time limit.
     Timeout,
+}
+
+/// Why there is no encrypted connection.
+///
+/// ```
+/// fn is_ours_to_mend(kind: &natspubsub::ErrorKind) -> bool {
+///     matches!(kind, natspubsub::ErrorKind::Tls(natspubsub::TlsFault::Untrusted))
+/// }
+/// # assert!(!is_ours_to_mend(&natspubsub::ErrorKind::Unknown));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsFault {
+    /// The server does not speak TLS, or the handshake failed otherwise.
+    Handshake,
+    /// No configured authority signed the certificate of the server.
+    Untrusted,
+    /// The certificate of the server is for another host name.
+    HostName,
+    /// The server does not accept the certificate of this client, or asks for one.
+    ClientCertificate,
 }
 
 /// Everything that natspubsub reports as a failure: lower case, what and where and what to do.
@@ -78,6 +108,14 @@ pub struct Error {
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), source: None }
+    }
+
+    /// The server does not permit a subject.
+    pub(crate) fn denied(subject: String) -> Self {
+        let text = format!(
+            "permission denied for {subject}: the account may not use this subject; allow it in the permissions of the user"
+        );
+        Self::new(ErrorKind::PermissionDenied { subject }, text)
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {

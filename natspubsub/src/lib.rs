@@ -48,7 +48,7 @@ pub mod testing;
 pub use app::{App, AppBuilder, Health, RunningApp, ShutdownReport, run};
 pub use config::{Config, ConfigBuilder, Preset, Storage, TlsMode, WireHeaders};
 pub use consume::Stats;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, TlsFault};
 pub use handler::{
     Batch, BatchMessage, DeadLetter, Delivery, Failure, FailureClass, FromDelivery, FromServices, HandlerError,
     HealthStatus, IntoOutcome, Middleware, Next, Outcome, Payload, Policy, Requirement, RetryCurve, Services, State,
@@ -76,6 +76,9 @@ pub use natspubsub_macros::stream;
 pub use natspubsub_macros::subject_subscriber;
 #[doc = include_str!("../docs/topic_subscriber.md")]
 pub use natspubsub_macros::topic_subscriber;
-pub use publish::{DeadLetters, MessageBuilder, Published, Publisher};
+pub use publish::{
+    AtomicBatch, BatchReport, BufferedPublisher, DeadLetters, FlushReport, MessageBuilder, MultiPublished,
+    PublishBatch, PublishResult, Published, Publisher, SubjectPublisher,
+};
 pub use registry::Subscribe;
 pub use subject::check_topic;

@@ -5,6 +5,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// The token that keeps dead letters outside every application's own subjects.
 const DEAD_LETTER_TOKEN: &str = "dlq";
 
+/// The token that keeps messages that wait for their time outside them.
+const SCHEDULE_TOKEN: &str = "schedule";
+
 /// The names that follow from an environment and an application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Namespace {
@@ -26,8 +29,11 @@ impl Namespace {
         if app.is_empty() {
             return Err(Error::new(ErrorKind::Config, "app is empty; name the application, such as \"orders\""));
         }
-        if app == DEAD_LETTER_TOKEN {
-            return Err(Error::new(ErrorKind::Config, "app \"dlq\" is reserved for dead letters; choose another name"));
+        for (reserved, what) in [(DEAD_LETTER_TOKEN, "dead letters"), (SCHEDULE_TOKEN, "delayed messages")] {
+            if app == reserved {
+                let text = format!("app {app:?} is reserved for {what}; choose another name");
+                return Err(Error::new(ErrorKind::Config, text));
+            }
         }
         let prefix = format!("{env}.{app}.");
         natspubsub_grammar::check_subject(&format!("{prefix}x"))?;
@@ -58,6 +64,16 @@ impl Namespace {
     /// Every subject of the application.
     pub(crate) fn subjects(&self) -> String {
         self.subject(">")
+    }
+
+    /// Where a delayed message waits: `{env}.schedule.{app}.{topic}.{id}`.
+    pub(crate) fn schedule_subject(&self, topic: &str, id: &str) -> String {
+        format!("{}.{SCHEDULE_TOKEN}.{}.{topic}.{id}", self.env, self.app)
+    }
+
+    /// Where all of them wait.
+    pub(crate) fn schedule_subjects(&self) -> String {
+        format!("{}.{SCHEDULE_TOKEN}.{}.>", self.env, self.app)
     }
 
     /// `{env}-{app}-stream`.

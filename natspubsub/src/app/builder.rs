@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Middleware, Services};
 use crate::middleware::Logging;
+use crate::publish::{PublishListener, Published};
 use crate::registry::{Layer, Registry, Subscribe, check, linked};
 use crate::topology::{Plan, plan};
 
@@ -41,6 +43,7 @@ pub struct App {
     pub(super) registry: Registry,
     pub(super) services: Services,
     pub(super) plan: Plan,
+    pub(super) listener: Option<PublishListener>,
 }
 
 impl App {
@@ -79,6 +82,7 @@ pub struct AppBuilder {
     linked: bool,
     publish_only: bool,
     without_state_check: bool,
+    listener: Option<PublishListener>,
 }
 
 impl AppBuilder {
@@ -169,6 +173,26 @@ impl AppBuilder {
         self
     }
 
+    /// Is told of every message that the application publishes: its subject, what became of it, how long that took.
+    ///
+    /// It runs in the task that publishes, so it must not block.
+    ///
+    /// ```
+    /// use natspubsub::App;
+    /// let builder = App::builder().on_publish(|subject, result, latency| match result {
+    ///     Ok(published) => println!("{subject} is message {} after {latency:?}", published.sequence),
+    ///     Err(error) => println!("{subject} is not stored: {error}"),
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_publish(
+        mut self,
+        listener: impl Fn(&str, Result<&Published, &Error>, Duration) + Send + Sync + 'static,
+    ) -> Self {
+        self.listener = Some(PublishListener::new(listener));
+        self
+    }
+
     /// For looking at the declarations only: no handler will run.
     pub(crate) fn without_state_check(mut self) -> Self {
         self.without_state_check = true;
@@ -199,7 +223,10 @@ impl AppBuilder {
         let services = Some(&self.services).filter(|_| !self.without_state_check);
         let mut faults = check(&registry, services, self.publish_only);
         match plan(&registry, &config) {
-            Ok(plan) if faults.is_empty() => return Ok(App { config, clock, registry, services: self.services, plan }),
+            Ok(plan) if faults.is_empty() => {
+                let (services, listener) = (self.services, self.listener);
+                return Ok(App { config, clock, registry, services, plan, listener });
+            }
             Ok(_) => {}
             Err(more) => faults.extend(more),
         }

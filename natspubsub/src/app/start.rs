@@ -16,7 +16,7 @@ use super::running::RunningApp;
 use crate::consume::{Intake, Keeper, Shared, Subscriber, Worker, watch};
 use crate::error::Result;
 use crate::publish::Publisher;
-use crate::topology::{Position, SubscriberPlan, adopt_advisories, apply, position};
+use crate::topology::{Position, SubscriberPlan, adopt_advisories, apply, denied, position};
 use crate::transport::{Pull, SharedTransport, Transport, connect};
 
 /// What the keeper goes by when there are no subscribers.
@@ -56,8 +56,13 @@ impl App {
         let transport = io.run(async move { connect(&config, &clock, note).await }).await?;
         adopt_advisories(&mut self.plan, transport.as_ref()).await?;
         apply(&self.plan, transport.as_ref()).await.map_err(|faults| start_error(&faults))?;
+        let denied = denied(&self.plan, &self.config.namespace, transport.as_ref()).await;
+        if !denied.is_empty() {
+            return Err(start_error(&denied));
+        }
         let report = report::start(&self, &transport.describe());
-        let publisher = Publisher::new(transport.clone(), self.clock.clone(), self.config.clone());
+        let publisher =
+            Publisher::new(transport.clone(), self.clock.clone(), self.config.clone(), self.listener.clone());
         let shared = shared(&self, transport, &publisher);
         let mut running = RunningApp {
             publisher,
@@ -92,6 +97,7 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
     let shortest = app.plan.subscribers.iter().map(|subscriber| subscriber.settings.ack_wait).min();
     Shared {
         namespace: app.config.namespace.clone(),
+        inflate_max: app.config.inflate_max,
         transport,
         clock: app.clock.clone(),
         services: Arc::new(services),

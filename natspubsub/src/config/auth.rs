@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use nkeys::{KeyPair, KeyPairType};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::credentials::Credentials;
 use super::reader::{Given, Reader};
 use super::{Login, ServerUrl, files};
 
 /// How the application logs in.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(test), expect(dead_code, reason = "the transport logs in with what stands in the address so far"))]
 pub(crate) enum Auth {
     Token(SecretString),
     Password {
@@ -80,7 +80,7 @@ fn nkey(reader: &mut Reader<'_>) -> Option<Way> {
 }
 
 /// Says what is wrong without the seed: the texts of the crate `nkeys` hold parts of it.
-fn check_seed(seed: &str) -> Result<(), &'static str> {
+pub(super) fn check_seed(seed: &str) -> Result<(), &'static str> {
     match KeyPair::from_seed(seed).map(|pair| pair.key_pair_type()) {
         Ok(KeyPairType::User) => Ok(()),
         Ok(_) => Err("is the seed of an nkey, but not of a user's; a user's seed starts with SU"),
@@ -92,34 +92,12 @@ fn credentials_file(reader: &mut Reader<'_>) -> Option<Way> {
     let key = "credentials_file";
     let file = files::path(reader, key)?;
     if let Some(bytes) = files::contents(reader, key, &file) {
-        match check_credentials(&String::from_utf8_lossy(&bytes)) {
-            Ok(()) => files::warn_of_readers(key, &file.value),
+        match Credentials::parse(&String::from_utf8_lossy(&bytes)) {
+            Ok(_) => files::warn_of_readers(key, &file.value),
             Err(fault) => files::refuse(reader, key, &file, fault),
         }
     }
     Some(Way { name: format!("{key} ({})", file.origin), auth: Auth::CredentialsFile { path: file.value } })
-}
-
-/// A credentials file holds a JWT and a seed, in this order, each between two lines of dashes.
-fn check_credentials(text: &str) -> Result<(), String> {
-    let lines: Vec<&str> = text.lines().collect();
-    let is_dashed = |line: &str| line.contains("---") && line.ends_with("---");
-    let between = |three: &&[&str]| is_dashed(three[0]) && !is_dashed(three[1]) && is_dashed(three[2]);
-    let mut values = lines.windows(3).filter(between).map(|three| three[1]);
-    let form = "write it anew with `nsc generate creds`";
-    let Some(jwt) = values.next() else {
-        return Err(format!("holds no JWT between lines of dashes; {form}"));
-    };
-    let is_part = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'='))
-    };
-    if jwt.split('.').count() != 3 || !jwt.split('.').all(is_part) {
-        return Err(format!("begins with a value that is no JWT; {form}"));
-    }
-    let Some(seed) = values.next() else {
-        return Err(format!("holds no seed behind its JWT; {form}"));
-    };
-    check_seed(seed).map_err(|fault| format!("holds a second value that {fault}"))
 }
 
 /// What stands in the address.

@@ -35,7 +35,8 @@ pub(super) fn refuse(reader: &mut Reader<'_>, key: &str, file: &Given<PathBuf>, 
     reader.refuse(key, format!("{:?} {fault}", file.value), &file.origin);
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// The bytes of a regular file of at most 1 MiB.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     // A pipe or a terminal would hold up the start, and what is read from it is gone when the connection needs it.
     if !path.metadata()?.is_file() {
         return Err(io::Error::other("it is no regular file"));

@@ -2,6 +2,7 @@
 
 mod auth;
 mod builder;
+mod credentials;
 mod files;
 mod preset;
 mod reader;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub(crate) use auth::Auth;
 pub use builder::ConfigBuilder;
+pub(crate) use credentials::Credentials;
 pub use preset::Preset;
 pub(crate) use server_url::{Login, ServerUrl};
 pub use tls::TlsMode;
@@ -69,7 +71,6 @@ pub enum Storage {
 /// # Ok::<(), natspubsub::Error>(())
 /// ```
 #[derive(Clone)]
-#[cfg_attr(not(test), expect(dead_code, reason = "the floors above do not read every setting yet"))]
 pub struct Config {
     pub(crate) url: ServerUrl,
     pub(crate) namespace: Namespace,

@@ -1,7 +1,7 @@
 //! From received bytes to a delivery: envelope, ids, context.
 
 use crate::handler::{Delivery, Failure, FailureClass};
-use crate::message::{Context, EnvelopeIn, INFLATE_MAX, Origin, headers};
+use crate::message::{Context, EnvelopeIn, Origin, headers};
 use crate::registry::Source;
 
 use super::in_hand::InHand;
@@ -12,7 +12,7 @@ use super::subscriber::Subscriber;
 pub(super) fn read(subscriber: &Subscriber, hand: &InHand) -> (Context, Result<Delivery, Failure>) {
     let received = hand.received();
     let is_letter = subscriber.plan.source == Source::DeadLetter;
-    let (envelope, fault) = match EnvelopeIn::read(&received.body, &received.headers, INFLATE_MAX) {
+    let (envelope, fault) = match EnvelopeIn::read(&received.body, &received.headers, subscriber.shared.inflate_max) {
         // A dead letter is handed over whole; its bytes may be the very reason why it is one.
         Ok(envelope) if is_letter => (EnvelopeIn { body: received.body.clone(), ..envelope }, None),
         Err(_) if is_letter => (EnvelopeIn { body: received.body.clone(), ..EnvelopeIn::default() }, None),
@@ -59,7 +59,7 @@ pub(super) fn is_for_another(subscriber: &Subscriber, hand: &InHand) -> bool {
 pub(super) fn key(subscriber: &Subscriber, hand: &InHand) -> Option<Key> {
     let field = subscriber.plan.settings.ordered_by?;
     let received = hand.received();
-    lanes::key(field, &EnvelopeIn::read(&received.body, &received.headers, INFLATE_MAX).ok()?.body)
+    lanes::key(field, &EnvelopeIn::read(&received.body, &received.headers, subscriber.shared.inflate_max).ok()?.body)
 }
 
 /// The message id of the header, in any case of its name, else the place of the message.

@@ -18,7 +18,7 @@ use super::subscriber::{Shared, Subscriber};
 use crate::clock::timeout;
 use crate::error::Result;
 use crate::message::Headers;
-use crate::transport::Outbound;
+use crate::transport::{CONSUMING_LANE, Outbound};
 
 /// How long a record may take; the drain has a time limit.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
@@ -72,7 +72,7 @@ async fn write(shared: &Shared, subject: String) {
         return;
     }
     let record = Outbound { subject, headers: Headers::default(), body: Bytes::new() };
-    if let Err(fault) = shared.transport.publish(record, RECORD_TIMEOUT).await {
+    if let Err(fault) = shared.transport.publish(CONSUMING_LANE, record, RECORD_TIMEOUT).await {
         tracing::warn!(?fault, "what became of a delivery could not be recorded");
     }
 }

@@ -29,6 +29,8 @@ use crate::transport::{AssetConfig, SharedTransport};
 pub(crate) struct Shared {
     pub(crate) namespace: Namespace,
     pub(crate) transport: SharedTransport,
+    /// The most bytes that a compressed message may have once inflated.
+    pub(crate) inflate_max: usize,
     pub(crate) clock: SharedClock,
     pub(crate) services: Arc<Services>,
     pub(crate) layers: Arc<[Arc<dyn DynMiddleware>]>,
@@ -205,6 +207,9 @@ impl Subscriber {
             return Some(format!(
                 "the handler {handler} of {durable} is stuck with message {stuck}: it blocks its thread"
             ));
+        }
+        if let Some(subject) = self.shared.transport.denied(&self.stream, &self.durable) {
+            return Some(format!("permission denied for {subject}, which {} needs", self.durable));
         }
         let stalled = self.stalled.load(Ordering::Relaxed);
         if stalled > 0 {

@@ -13,8 +13,8 @@ use super::dead_letter::{self, Failed, Letter, Original};
 use super::in_hand::InHand;
 use super::settle::DeadReason;
 use super::subscriber::Subscriber;
+use crate::message::EnvelopeIn;
 use crate::message::headers::MESSAGE_ID;
-use crate::message::{EnvelopeIn, INFLATE_MAX};
 use crate::transport::{Answer, Received};
 
 /// When an advisory is looked at again that could not be followed.
@@ -74,7 +74,8 @@ async fn follow(subscriber: &Subscriber, advisory: &Advisory) -> bool {
             return false;
         }
     };
-    let envelope = EnvelopeIn::read(&received.body, &received.headers, INFLATE_MAX).unwrap_or_default();
+    let envelope =
+        EnvelopeIn::read(&received.body, &received.headers, subscriber.shared.inflate_max).unwrap_or_default();
     let event_id = envelope.event_id.or_else(|| received.headers.get(MESSAGE_ID).map(str::to_owned));
     let event_id = event_id.unwrap_or_else(|| format!("{stream}:{sequence}"));
     let original = Original {

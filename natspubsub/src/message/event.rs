@@ -22,8 +22,11 @@
     note = "add `#[derive(Event)]` and `#[event(topic = \"order.created\")]` to `{Self}`, or name the topic: `publisher.publish(\"order.created\", &value)`, `#[topic_subscriber(\"order.created\")]`"
 )]
 pub trait Event {
-    /// The topic, checked at compile time.
+    /// The topic, checked at compile time; the subject when [`Event::IS_RAW`].
     const TOPIC: &'static str;
+
+    /// Whether the event goes to a raw subject, without environment and application before it. Default: it does not.
+    const IS_RAW: bool = false;
 
     /// The name of the type, written as `message_type` into the envelope.
     const MESSAGE_TYPE: &'static str;
@@ -43,13 +46,18 @@ pub trait Event {
     }
 }
 
+const fn topic_of<T: Event>() -> Option<&'static str> {
+    // What goes to a raw subject has no topic.
+    if T::IS_RAW { None } else { Some(T::TOPIC) }
+}
+
 /// The topic of a payload type, for checks at compile time: an inherent constant of a bounded impl comes before the
 /// constant of [`NoTopic`], and falls back to it where the bound does not hold.
 pub struct TopicOf<T>(std::marker::PhantomData<T>);
 
 impl<T: Event> TopicOf<T> {
     /// The declared topic.
-    pub const TOPIC: Option<&'static str> = Some(T::TOPIC);
+    pub const TOPIC: Option<&'static str> = topic_of::<T>();
 }
 
 /// Types without a topic.
@@ -64,27 +72,27 @@ pub struct TopicIn<R>(std::marker::PhantomData<R>);
 
 impl<T: Event> TopicIn<T> {
     /// The declared topic.
-    pub const TOPIC: Option<&'static str> = Some(T::TOPIC);
+    pub const TOPIC: Option<&'static str> = topic_of::<T>();
 }
 impl<T: Event> TopicIn<Option<T>> {
     /// The declared topic.
-    pub const TOPIC: Option<&'static str> = Some(T::TOPIC);
+    pub const TOPIC: Option<&'static str> = topic_of::<T>();
 }
 impl<T: Event> TopicIn<Vec<T>> {
     /// The declared topic.
-    pub const TOPIC: Option<&'static str> = Some(T::TOPIC);
+    pub const TOPIC: Option<&'static str> = topic_of::<T>();
 }
 impl<T: Event, E> TopicIn<Result<T, E>> {
     /// The declared topic.
-    pub const TOPIC: Option<&'static str> = Some(T::TOPIC);
+    pub const TOPIC: Option<&'static str> = topic_of::<T>();
 }
 impl<T: Event, E> TopicIn<Result<Option<T>, E>> {
     /// The declared topic.
-    pub const TOPIC: Option<&'static str> = Some(T::TOPIC);
+    pub const TOPIC: Option<&'static str> = topic_of::<T>();
 }
 impl<T: Event, E> TopicIn<Result<Vec<T>, E>> {
     /// The declared topic.
-    pub const TOPIC: Option<&'static str> = Some(T::TOPIC);
+    pub const TOPIC: Option<&'static str> = topic_of::<T>();
 }
 impl<R> NoTopic for TopicIn<R> {}
 

@@ -8,6 +8,20 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// W3C trace context.
 pub(crate) const TRACEPARENT: &str = "traceparent";
+/// What systems add to it.
+pub(crate) const TRACESTATE: &str = "tracestate";
+/// Store only if the last message of the stream has this number.
+pub(crate) const EXPECTED_LAST_SEQUENCE: &str = "Nats-Expected-Last-Sequence";
+/// How long the stream keeps this message (nats-server 2.11).
+pub(crate) const TTL: &str = "Nats-TTL";
+/// When the server publishes this message (nats-server 2.12).
+pub(crate) const SCHEDULE: &str = "Nats-Schedule";
+/// The subject that it publishes it to.
+pub(crate) const SCHEDULE_TARGET: &str = "Nats-Schedule-Target";
+/// Why a responder could not answer, as NATS services say it.
+pub(crate) const SERVICE_ERROR: &str = "Nats-Service-Error";
+/// The same as a number.
+pub(crate) const SERVICE_ERROR_CODE: &str = "Nats-Service-Error-Code";
 /// Written with `wire_headers = "full"`.
 pub(crate) const TOPIC: &str = "topic";
 /// Written with `wire_headers = "full"`.

@@ -59,6 +59,32 @@ impl Metadata {
         *self == Self::default()
     }
 
+    /// Sets a value by its name, in the field of that name if there is one. What is no text is written as
+    /// JSON there.
+    pub(crate) fn set(&mut self, key: String, value: Value) {
+        let field = match key.as_str() {
+            "trace_id" => &mut self.trace_id,
+            "span_id" => &mut self.span_id,
+            "correlation_id" => &mut self.correlation_id,
+            "causation_id" => &mut self.causation_id,
+            "user_id" => &mut self.user_id,
+            "tenant_id" => &mut self.tenant_id,
+            "session_id" => &mut self.session_id,
+            "app_name" => &mut self.app_name,
+            "app_version" => &mut self.app_version,
+            "environment" => &mut self.environment,
+            _ => {
+                self.other.insert(key, value);
+                return;
+            }
+        };
+        *field = match value {
+            Value::String(text) => Some(text),
+            Value::Null => None,
+            other => Some(other.to_string()),
+        };
+    }
+
     /// Gives up the next field that a message can do without, when it is too large; `false` when there is none.
     pub(crate) fn shed(&mut self) -> bool {
         self.app_version.take().is_some()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::outlet::Outlet;
-use super::publisher::Published;
+use super::published::Published;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::Headers;
 use crate::message::headers::{MESSAGE_ID, dead_letter, replay};
@@ -58,7 +58,7 @@ impl DeadLetters {
             .ok_or_else(|| not_found(format!("{stream:?} has no message {sequence}; was it replayed before?")))?;
         let (event_id, outbound) = self.original(&stream, letter).await?;
         self.outlet.check_size(&outbound)?;
-        let Stored { stream: stored_in, sequence: stored_as, duplicate } = self.outlet.store(&outbound).await?;
+        let Stored { stream: stored_in, sequence: stored_as, duplicate } = self.outlet.store(0, &outbound).await?;
         self.outlet.transport.delete_message(&stream, sequence).await?;
         tracing::info!(
             letter = sequence,

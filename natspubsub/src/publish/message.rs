@@ -1,8 +1,16 @@
 //! A message built step by step, for what `publish` and `send` do not say.
 
-use super::publisher::{Published, Publisher};
-use crate::error::{Error, ErrorKind, Result};
-use crate::message::{Encode, Headers, check_event_id};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::draft::{Destination, Draft, Prepared};
+use super::feature::Feature;
+use super::published::Published;
+use super::publisher::Publisher;
+use crate::error::Result;
+use crate::message::Encode;
 
 /// A message on its way, made by [`Publisher::message`].
 ///
@@ -28,77 +36,114 @@ pub struct MessageBuilder<'a, T: ?Sized> {
     pub(super) draft: Draft,
 }
 
-/// Everything about a message but its value.
-#[derive(Debug, Clone)]
-pub(super) struct Draft {
-    pub(super) version: u32,
-    pub(super) topic: Option<String>,
-    pub(super) message_type: Option<&'static str>,
-    pub(super) event_id: Option<String>,
-    pub(super) correlation_id: Option<String>,
-    pub(super) headers: Headers,
-}
-
-/// The version of a value that declares none.
-const VERSION: u32 = 1;
-
-impl Default for Draft {
-    fn default() -> Self {
-        Self {
-            version: VERSION,
-            topic: None,
-            message_type: None,
-            event_id: None,
-            correlation_id: None,
-            headers: Headers::default(),
-        }
-    }
-}
-
-impl Draft {
-    /// Refuses what must not be sent.
-    pub(super) fn check(&self) -> Result<()> {
-        if let Some(id) = &self.event_id {
-            check_event_id(id).map_err(|fault| Error::new(ErrorKind::InvalidHeader, fault.to_string()))?;
-        }
-        self.headers.check_user()
-    }
-}
-
 impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T> {
-    pub(super) fn new(publisher: &'a Publisher, value: &'a T) -> Self {
-        Self { publisher, value, draft: Draft::default() }
+    pub(super) fn new(publisher: &'a Publisher, value: &'a T, draft: Draft) -> Self {
+        Self { publisher, value, draft }
     }
 
     /// The topic that the message is published to.
     pub fn topic(mut self, topic: impl Into<String>) -> Self {
-        self.draft.topic = Some(topic.into());
+        self.draft.destination = Destination::Topic(topic.into());
         self
     }
 
-    /// The event's id instead of a new UUID; the stream stores one message of an id inside its duplicate window.
+    /// The event's id instead of a new UUID; the stream stores one message of an id inside its duplicate window. 1 to 128
+    /// characters of A-Z, a-z, 0-9, `.`, `_`, `:` and `-`.
     pub fn event_id(mut self, id: impl Into<String>) -> Self {
         self.draft.event_id = Some(id.into());
         self
     }
 
-    /// The conversation that the message belongs to.
+    /// The conversation that the message belongs to. Default, in a handler: the one of the handled message.
     pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
-        self.draft.correlation_id = Some(id.into());
+        self.draft.metadata.correlation_id = Some(id.into());
         self
     }
 
-    /// Adds a header. Names that start with `Nats-` are refused, because they command the server.
+    /// The event that caused this one. Default, in a handler: the handled event.
+    pub fn causation_id(mut self, id: impl Into<String>) -> Self {
+        self.draft.metadata.causation_id = Some(id.into());
+        self
+    }
+
+    /// The trace that the message belongs to. Default, in a handler: the one of the handled message.
+    pub fn trace_id(mut self, id: impl Into<String>) -> Self {
+        self.draft.metadata.trace_id = Some(id.into());
+        self
+    }
+
+    /// The user on whose behalf the message is published.
+    pub fn user_id(mut self, id: impl Into<String>) -> Self {
+        self.draft.metadata.user_id = Some(id.into());
+        self
+    }
+
+    /// The tenant on whose behalf the message is published.
+    pub fn tenant_id(mut self, id: impl Into<String>) -> Self {
+        self.draft.metadata.tenant_id = Some(id.into());
+        self
+    }
+
+    /// Adds a value to the metadata; an id that has a method of its own here is set by either.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.draft.metadata.set(key.into(), value.into());
+        self
+    }
+
+    /// Adds a header. Names that start with `Nats-` are refused, because they command the server; at most 64 headers, 8 KiB
+    /// each, 32 KiB in all.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.draft.headers.push(name, value);
+        self
+    }
+
+    /// When the event occurred. Default: now.
+    pub fn occurred_at(mut self, at: Timestamp) -> Self {
+        self.draft.occurred_at = Some(at);
+        self
+    }
+
+    /// Stores the message only if the last message of the stream has this number, 0 for an empty stream; else the error is
+    /// [`ErrorKind::Rejected`](crate::ErrorKind::Rejected) and names 10071.
+    pub fn expected_last_sequence(mut self, sequence: u64) -> Self {
+        self.draft.expected_last_sequence = Some(sequence);
+        self
+    }
+
+    /// How long the stream keeps the message; whole seconds, at least one. Needs nats-server 2.11. The stream is allowed
+    /// lifetimes of single messages when the first one asks for it, which the server does not take back.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.draft.ttl = Some(ttl);
+        self
+    }
+
+    /// Delivers the message this much later; the server keeps it until then. Needs nats-server 2.12. The stream is allowed
+    /// schedules, under `{env}.schedule.{app}.>`, when the first message asks for it, which the server does not take back.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.draft.delay = Some(delay);
         self
     }
 
     /// Publishes the message and waits until it is stored.
     ///
     /// # Errors
-    /// As [`Publisher::publish`]; and [`ErrorKind::InvalidHeader`] for a header or an event id that breaks the rules.
+    /// As [`Publisher::publish`]; and [`ErrorKind::InvalidHeader`](crate::ErrorKind::InvalidHeader) for a header or an
+    /// event id that breaks the rules; [`ErrorKind::Rejected`](crate::ErrorKind::Rejected) for a lifetime or a delay that
+    /// the server is too old for.
     pub async fn publish(self) -> Result<Published> {
-        self.publisher.publish_draft(&self.draft, self.value).await
+        let prepared = self.prepare()?;
+        self.publisher.ensure(self.features()).await?;
+        self.publisher.store(prepared).await
+    }
+
+    pub(super) fn prepare(&self) -> Result<Prepared> {
+        self.draft.prepare(self.publisher, self.value)
+    }
+
+    /// What the stream must allow for this message.
+    pub(super) fn features(&self) -> impl Iterator<Item = Feature> + use<'a, T> {
+        let ttl = self.draft.ttl.map(|_| Feature::MessageTtl);
+        let delay = self.draft.delay.map(|_| Feature::Schedules);
+        ttl.into_iter().chain(delay)
     }
 }

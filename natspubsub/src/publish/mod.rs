@@ -1,12 +1,27 @@
 //! Publishing: topic to subject, value to envelope, confirmation to result.
 
+mod atomic;
+mod batch;
+mod buffered;
 mod dead_letters;
+mod draft;
+mod feature;
 mod message;
 mod outlet;
+mod published;
 mod publisher;
+mod report;
 mod returned;
+mod subject;
 
+pub use atomic::AtomicBatch;
+pub use batch::PublishBatch;
+pub use buffered::{BufferedPublisher, FlushReport};
 pub use dead_letters::DeadLetters;
 pub use message::MessageBuilder;
-pub use publisher::{Published, Publisher};
+pub(crate) use published::PublishListener;
+pub use published::Published;
+pub use publisher::Publisher;
+pub use report::{BatchReport, MultiPublished, PublishResult};
 pub use returned::publish_returned;
+pub use subject::SubjectPublisher;

@@ -1,34 +1,70 @@
 //! The last step of every publish: the size is checked, and the store is confirmed.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::feature::Allowed;
 use crate::clock::{SharedClock, timeout};
-use crate::config::Config;
+use crate::config::{Config, WireHeaders};
 use crate::error::{Error, ErrorKind, Result};
+use crate::message::{WireRules, headers};
 use crate::transport::{Outbound, PublishFault, SharedTransport, Stored};
 
 /// The pause before a publish is tried again; it covers the election of a stream's leader.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// The most bytes of messages that wait for their confirmation, in KiB.
+const IN_FLIGHT_KIB_MAX: u32 = 64 * 1024;
 
 /// The connection that messages leave by, and how.
 pub(super) struct Outlet {
     pub(super) transport: SharedTransport,
     pub(super) clock: SharedClock,
     pub(super) config: Config,
+    pub(super) rules: WireRules,
+    pub(super) allowed: Allowed,
     /// Publishes on their way; closed when the application ends.
     pub(super) under_way: TaskTracker,
+    /// Messages that may still be sent without a confirmation.
+    window: Semaphore,
+    /// The same in KiB.
+    room: Semaphore,
+    next_lane: AtomicUsize,
 }
 
 impl Outlet {
-    pub(super) fn check_size(&self, outbound: &Outbound) -> Result<()> {
-        let (size, limit) = (outbound.size(), self.transport.max_payload());
-        if size <= limit {
-            return Ok(());
+    pub(super) fn new(transport: SharedTransport, clock: SharedClock, config: Config) -> Self {
+        Self {
+            rules: WireRules {
+                full_headers: config.wire_headers == WireHeaders::Full,
+                mirror_payload: config.mirror_payload,
+                compress_above: config.compress_above,
+            },
+            window: Semaphore::new(config.publish_window as usize),
+            room: Semaphore::new(IN_FLIGHT_KIB_MAX as usize),
+            allowed: Allowed::default(),
+            under_way: TaskTracker::new(),
+            next_lane: AtomicUsize::new(0),
+            transport,
+            clock,
+            config,
         }
-        Err(self.too_large(&outbound.subject, size))
+    }
+
+    /// The connection of a further publisher; they take turns.
+    pub(super) fn next_lane(&self) -> usize {
+        self.next_lane.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn check_size(&self, outbound: &Outbound) -> Result<()> {
+        let size = outbound.size();
+        if size <= self.transport.max_payload() { Ok(()) } else { Err(self.too_large(&outbound.subject, size)) }
     }
 
     pub(super) fn too_large(&self, subject: &str, size: usize) -> Error {
@@ -37,6 +73,17 @@ impl Outlet {
             "a message for {subject} has {size} bytes, and the server takes {limit} (max_payload); send less, or store the body elsewhere and publish a reference"
         );
         Error::new(ErrorKind::PayloadTooLarge { size, limit }, text)
+    }
+
+    /// Makes a message one that the server publishes at a later time.
+    pub(super) fn schedule(&self, outbound: &mut Outbound, topic: &str, event_id: &str, at: Timestamp) -> Result<()> {
+        // An event id can hold dots, and each schedule needs a subject of its own.
+        let id = event_id.replace(['.', ':'], "_");
+        let schedule = self.config.namespace.schedule_subject(topic, &id);
+        natspubsub_grammar::check_subject(&schedule)?;
+        outbound.headers.push(headers::SCHEDULE, format!("@at {at}"));
+        outbound.headers.push(headers::SCHEDULE_TARGET, std::mem::replace(&mut outbound.subject, schedule));
+        Ok(())
     }
 
     /// Refuses further messages and waits until those on their way have their answer.
@@ -52,63 +99,109 @@ impl Outlet {
 
     /// Publishes until there is a certain answer, at most `publish_attempts` times. Trying again is safe: the message
     /// id makes the stream store it once.
-    pub(super) async fn store(&self, outbound: &Outbound) -> Result<Stored> {
+    pub(super) async fn store(&self, lane: usize, outbound: &Outbound) -> Result<Stored> {
+        let _under_way = self.accept()?;
+        self.store_accepted(lane, outbound).await
+    }
+
+    /// Takes one more message on, unless the application ends; it waits for what was taken on.
+    pub(super) fn accept(&self) -> Result<TaskTrackerToken> {
         // Counted before looking: what is not refused is waited for.
-        let _under_way = self.under_way.token();
-        if self.under_way.is_closed() {
-            return Err(shutting_down(&outbound.subject));
-        }
-        let subject = &outbound.subject;
-        let attempts = self.config.publish_attempts;
-        let mut may_be_stored = false;
-        let mut last = String::new();
-        for attempt in 1..=attempts {
-            match self.transport.publish(outbound.clone(), self.config.publish_timeout).await {
+        let token = self.under_way.token();
+        if self.under_way.is_closed() { Err(shutting_down()) } else { Ok(token) }
+    }
+
+    /// Stores a message that was taken on before.
+    pub(super) async fn store_accepted(&self, lane: usize, outbound: &Outbound) -> Result<Stored> {
+        // Both are fair: messages leave in the order in which they came.
+        let _place = self.window.acquire().await;
+        let kib = u32::try_from(outbound.size() / 1024 + 1).unwrap_or(u32::MAX).min(IN_FLIGHT_KIB_MAX);
+        let _room = self.room.acquire_many(kib).await;
+        self.store_in_turn(lane, outbound).await
+    }
+
+    /// Stores all messages or none.
+    pub(super) async fn store_atomic(&self, lane: usize, id: &str, messages: Vec<Outbound>) -> Result<Stored> {
+        let _under_way = self.accept()?;
+        let subject = messages.first().map(|message| message.subject.clone()).unwrap_or_default();
+        let limit = self.config.publish_timeout;
+        self.transport.publish_atomic(lane, id, messages, limit).await.map_err(|fault| match fault {
+            PublishFault::Unknown(reason) => {
+                let text = format!(
+                    "no confirmation for the atomic batch that begins with a message for {subject}: {reason}; all of its messages may be stored, or none"
+                );
+                Error::new(ErrorKind::Unknown, text)
+            }
+            fault => refused(&subject, fault),
+        })
+    }
+
+    async fn store_in_turn(&self, lane: usize, outbound: &Outbound) -> Result<Stored> {
+        let (subject, attempts) = (&outbound.subject, self.config.publish_attempts);
+        let mut attempt = 1;
+        let mut doubt = None;
+        loop {
+            let fault = match self.transport.publish(lane, outbound.clone(), self.config.publish_timeout).await {
                 Ok(stored) => return Ok(stored),
+                Err(fault) => fault,
+            };
+            let reason = match (fault, &doubt) {
+                (PublishFault::Unknown(reason), _) => {
+                    doubt = Some(reason.clone());
+                    reason
+                }
+                (PublishFault::NoStream, _) => "no stream takes this subject, or its leader is missing".to_owned(),
                 // After an attempt without an answer, a refusal of the next says nothing about the first.
-                Err(PublishFault::Rejected(reason)) if may_be_stored => {
-                    last = reason;
-                    break;
-                }
-                Err(PublishFault::Rejected(reason)) => {
-                    return Err(Error::new(
-                        ErrorKind::Rejected,
-                        format!("the server did not store the message for {subject}: {reason}"),
-                    ));
-                }
-                Err(PublishFault::NoStream) => {
-                    last = "no stream takes this subject, or its leader is missing".to_owned()
-                }
-                Err(PublishFault::Unknown(reason)) => {
-                    may_be_stored = true;
-                    last = reason;
-                }
+                (fault, Some(reason)) => return Err(unknown(subject, attempt, &format!("{reason}, then {fault:?}"))),
+                (fault, None) => return Err(refused(subject, fault)),
+            };
+            let is_over = self.under_way.is_closed();
+            if is_over && doubt.is_none() {
+                return Err(shutting_down());
             }
-            if self.under_way.is_closed() && !may_be_stored {
-                return Err(shutting_down(subject));
+            if is_over || attempt == attempts {
+                return Err(match doubt {
+                    Some(doubt) => unknown(subject, attempt, &doubt),
+                    None => not_stored(subject, attempt, &reason),
+                });
             }
-            if self.under_way.is_closed() {
-                break;
-            }
-            if attempt < attempts {
-                tracing::warn!(subject, attempt, reason = last, "no confirmation; publishing again with the same id");
-                self.clock.sleep(RETRY_PAUSE).await;
-            }
+            tracing::warn!(subject, attempt, reason, "no confirmation; publishing again with the same id");
+            self.clock.sleep(RETRY_PAUSE).await;
+            attempt += 1;
         }
-        let (kind, verdict) = match may_be_stored {
-            true => (ErrorKind::Unknown, "it may be stored; publishing it again with the same event id is safe"),
-            false => (ErrorKind::Rejected, "it is not stored"),
-        };
-        Err(Error::new(
-            kind,
-            format!("no confirmation for the message to {subject} after {attempts} attempt(s): {last}; {verdict}"),
-        ))
     }
 }
 
-fn shutting_down(subject: &str) -> Error {
-    let text = format!("the application is shutting down; the message for {subject} was not stored");
-    Error::new(ErrorKind::ShuttingDown, text)
+/// A fault that is certain: trying again would not help.
+fn refused(subject: &str, fault: PublishFault) -> Error {
+    match fault {
+        PublishFault::Denied(denied) => Error::denied(denied),
+        PublishFault::NotConnected(limit) => Error::new(
+            ErrorKind::Connect,
+            format!("no connection within {limit:?} (publish_timeout); the message for {subject} is not stored"),
+        ),
+        PublishFault::Rejected(reason) | PublishFault::Unknown(reason) => {
+            Error::new(ErrorKind::Rejected, format!("the server did not store the message for {subject}: {reason}"))
+        }
+        PublishFault::NoStream => not_stored(subject, 1, "no stream takes this subject"),
+    }
+}
+
+fn unknown(subject: &str, attempts: u32, reason: &str) -> Error {
+    let text = format!(
+        "no confirmation for the message to {subject} after {attempts} attempt(s): {reason}; it may be stored; publishing it again with the same event id is safe"
+    );
+    Error::new(ErrorKind::Unknown, text)
+}
+
+fn not_stored(subject: &str, attempts: u32, reason: &str) -> Error {
+    let text =
+        format!("no confirmation for the message to {subject} after {attempts} attempt(s): {reason}; it is not stored");
+    Error::new(ErrorKind::Rejected, text)
+}
+
+fn shutting_down() -> Error {
+    Error::new(ErrorKind::ShuttingDown, "the application is shutting down; the message was not stored")
 }
 
 impl fmt::Debug for Outlet {

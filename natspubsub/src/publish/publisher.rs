@@ -5,18 +5,24 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
-use natspubsub_grammar::normalize_topic;
-use tokio_util::task::TaskTracker;
+use serde::de::DeserializeOwned;
 
+use super::batch::{Entry, PublishBatch, store_all};
+use super::buffered::BufferedPublisher;
 use super::dead_letters::DeadLetters;
-use super::message::{Draft, MessageBuilder};
+use super::draft::{Destination, Draft, Prepared};
+use super::feature::Feature;
+use super::message::MessageBuilder;
 use super::outlet::Outlet;
+use super::published::{PublishListener, Published};
+use super::report::MultiPublished;
+use super::subject::SubjectPublisher;
 use crate::clock::{SharedClock, SystemClock, event_id};
-use crate::config::{Config, WireHeaders};
+use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Delivery, Failure, FromDelivery, FromServices, Requirement, Services};
-use crate::message::{Context, Encode, Event, Metadata, Sheet, WireRules, WriteFault, write};
-use crate::transport::{Outbound, SharedTransport, Stored};
+use crate::message::{Context, Encode, Event, Headers, Metadata, headers};
+use crate::transport::{SharedTransport, Stored};
 
 /// Publishes messages to the application's stream and waits until they are stored.
 ///
@@ -39,36 +45,26 @@ use crate::transport::{Outbound, SharedTransport, Stored};
 #[derive(Clone)]
 pub struct Publisher {
     outlet: Arc<Outlet>,
+    /// Its connection among those that publishers share.
+    lane: usize,
     /// The message whose handling publishes.
     cause: Option<Context>,
-}
-
-/// Where a message was stored.
-///
-/// ```
-/// use natspubsub::Published;
-/// fn log(published: &Published) {
-///     println!("{} is message {} of {}", published.event_id, published.sequence, published.stream);
-/// }
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Published {
-    /// The event's id.
-    pub event_id: String,
-    /// The full subject.
-    pub subject: String,
-    /// The stream that stored the message.
-    pub stream: String,
-    /// The message's sequence number in the stream.
-    pub sequence: u64,
-    /// Whether the stream already had a message with this id inside its duplicate window; it was not stored again.
-    pub duplicate: bool,
+    listener: Option<PublishListener>,
 }
 
 impl Publisher {
-    pub(crate) fn new(transport: SharedTransport, clock: SharedClock, config: Config) -> Self {
-        Self { outlet: Arc::new(Outlet { transport, clock, config, under_way: TaskTracker::new() }), cause: None }
+    pub(crate) fn new(
+        transport: SharedTransport,
+        clock: SharedClock,
+        config: Config,
+        listener: Option<PublishListener>,
+    ) -> Self {
+        Self { outlet: Arc::new(Outlet::new(transport, clock, config)), lane: 0, cause: None, listener }
+    }
+
+    /// Another publisher on the same outlet; with several connections they take turns.
+    fn sibling(&self) -> Self {
+        Self { lane: self.outlet.next_lane(), ..self.clone() }
     }
 
     /// Connects a publisher of its own, without an application, and creates the application's streams if they are
@@ -93,7 +89,7 @@ impl Publisher {
             crate::topology::plan(&empty, &config).map_err(|faults| Error::new(ErrorKind::Start, faults.join("\n")))?;
         let applied = crate::topology::apply(&plan, transport.as_ref()).await;
         applied.map_err(|faults| Error::new(ErrorKind::Start, faults.join("\n")))?;
-        Ok(Self::new(transport, clock, config))
+        Ok(Self::new(transport, clock, config, None))
     }
 
     /// Publishes a value under a topic and waits until it is stored.
@@ -134,14 +130,66 @@ impl Publisher {
     /// # Errors
     /// As [`Publisher::publish`].
     pub async fn send<E: Event + Encode>(&self, event: &E) -> Result<Published> {
-        let mut message = self.message(event).topic(E::TOPIC);
-        message.draft.message_type = Some(E::MESSAGE_TYPE);
-        message.draft.version = E::VERSION;
-        message.draft.event_id = event.id();
-        message.publish().await
+        self.event_message(event).publish().await
     }
 
-    /// Starts a message with an event id, a correlation id or headers of the caller's.
+    /// Publishes one event to several topics, at the same time, and waits until each has its result.
+    ///
+    /// Every message carries the same event id; the server's message id also names the topic, so that the topics of one
+    /// stream are not taken for duplicates of each other.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) {
+    /// let published = publisher.publish_to(["notification.email", "audit.user-created"], "Ann").await;
+    /// for failed in published.results.iter().filter(|result| result.is_err()) {
+    ///     eprintln!("{}: {:?}", failed.topic, failed.result);
+    /// }
+    /// # }
+    /// ```
+    pub async fn publish_to<T: Encode + ?Sized>(
+        &self,
+        topics: impl IntoIterator<Item = impl Into<String>>,
+        value: &T,
+    ) -> MultiPublished {
+        let id = event_id(&*self.outlet.clock, self.outlet.clock.now()).to_string();
+        let messages = topics.into_iter().map(|topic| {
+            let draft = Draft { event_id: Some(id.clone()), is_one_of_many: true, ..Draft::topic(topic) };
+            Entry::of(&MessageBuilder::new(self, value, draft))
+        });
+        MultiPublished::new(store_all(self, messages.collect(), false).await)
+    }
+
+    /// Publishes under the topic `{domain}.{resource}.{action}` and waits until the message is stored.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) -> natspubsub::Result {
+    /// let published = publisher.event("users", "user", "created", "Ann").await?;
+    /// assert!(published.subject.ends_with(".users.user.created"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`]; and [`ErrorKind::InvalidSubject`] for a part that is more than one token.
+    pub async fn event<T: Encode + ?Sized>(
+        &self,
+        domain: &str,
+        resource: &str,
+        action: &str,
+        value: &T,
+    ) -> Result<Published> {
+        for part in [domain, resource, action] {
+            if part.contains('.') {
+                let text = format!("{part:?} is more than one token: domain, resource and action have no dot");
+                return Err(Error::new(ErrorKind::InvalidSubject, text));
+            }
+        }
+        self.publish(&format!("{domain}.{resource}.{action}"), value).await
+    }
+
+    /// Starts a message with an event id, metadata, headers or a delay of the caller's.
     ///
     /// ```
     /// # use natspubsub::prelude::*;
@@ -151,7 +199,106 @@ impl Publisher {
     /// # }
     /// ```
     pub fn message<'a, T: Encode + ?Sized>(&'a self, value: &'a T) -> MessageBuilder<'a, T> {
-        MessageBuilder::new(self, value)
+        MessageBuilder::new(self, value, Draft::topic(""))
+    }
+
+    /// The message that [`Publisher::send`] publishes, to add to it.
+    fn event_message<'a, E: Event + Encode>(&'a self, event: &'a E) -> MessageBuilder<'a, E> {
+        let draft = match E::IS_RAW {
+            true => Draft::new(Destination::Subject(E::TOPIC.to_owned())),
+            false => Draft::topic(E::TOPIC),
+        };
+        let mut message = MessageBuilder::new(self, event, draft);
+        message.draft.message_type = Some(E::MESSAGE_TYPE);
+        message.draft.version = E::VERSION;
+        message.draft.event_id = event.id();
+        message
+    }
+
+    /// Starts a batch: many messages on their way at once.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) {
+    /// let report = publisher.batch().add("user.created", "Ann").add("user.created", "Bob").publish().await;
+    /// assert_eq!(report.succeeded, 2);
+    /// # }
+    /// ```
+    pub fn batch(&self) -> PublishBatch {
+        PublishBatch::new(self.clone())
+    }
+
+    /// A publisher that gathers messages and sends them when there are 100, or 50 ms after the first.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) -> natspubsub::Result {
+    /// let buffered = publisher.buffered();
+    /// for chunk in ["Once", "upon", "a", "time"] {
+    ///     buffered.add("story.chunk", chunk).await?;
+    /// }
+    /// let report = buffered.flush().await;
+    /// assert_eq!(report.failed, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// When called outside a tokio runtime.
+    pub fn buffered(&self) -> BufferedPublisher {
+        BufferedPublisher::new(self.clone())
+    }
+
+    /// Publishes on a raw subject: no environment and application before it.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) -> natspubsub::Result {
+    /// publisher.subject("chat.pod.pod-1.response").send_core("a chunk").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn subject(&self, subject: impl Into<String>) -> SubjectPublisher<'_> {
+        SubjectPublisher::new(self, subject.into())
+    }
+
+    /// Sends a request on a raw subject as plain JSON, and reads the reply of whoever answers first.
+    ///
+    /// Nothing is stored; the time limit is `publish_timeout`.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) -> natspubsub::Result {
+    /// let health: serde_json::Value = publisher.request("chat.pod.pod-1.health", &()).await?;
+    /// println!("{health}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoResponders`] when nobody listens; [`ErrorKind::Timeout`] when nobody answers in time;
+    /// [`ErrorKind::Server`] with the responder's words when it answers with an error, or with a reply of another type;
+    /// [`ErrorKind::InvalidSubject`], [`ErrorKind::Encode`] and [`ErrorKind::PermissionDenied`].
+    pub async fn request<T: Encode + ?Sized, R: DeserializeOwned>(&self, subject: &str, value: &T) -> Result<R> {
+        self.subject(subject).request(value).await
+    }
+
+    /// The same publisher with a listener: it is told the subject of every message, what became of it, and how long that
+    /// took. It replaces the listener of [`AppBuilder::on_publish`](crate::AppBuilder::on_publish).
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # fn example(publisher: Publisher) -> Publisher {
+    /// publisher.on_publish(|subject, result, latency| println!("{subject} {} {latency:?}", result.is_ok()))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_publish(
+        mut self,
+        listener: impl Fn(&str, Result<&Published, &Error>, Duration) + Send + Sync + 'static,
+    ) -> Self {
+        self.listener = Some(PublishListener::new(listener));
+        self
     }
 
     /// Refuses further messages and waits until those on their way have their answer.
@@ -177,52 +324,73 @@ impl Publisher {
         DeadLetters::new(self.outlet.clone())
     }
 
-    pub(super) async fn publish_draft<T: Encode + ?Sized>(&self, draft: &Draft, value: &T) -> Result<Published> {
-        draft.check()?;
-        let topic = normalize_topic(draft.topic.as_deref().unwrap_or_default())?;
-        let subject = self.outlet.config.namespace.subject(&topic);
-        natspubsub_grammar::check_subject(&subject)?;
-        let now = self.outlet.clock.now();
-        let event_id = draft.event_id.clone().unwrap_or_else(|| event_id(&*self.outlet.clock, now).to_string());
-        let sheet = Sheet {
-            event_id: &event_id,
-            message_id: &event_id,
-            schema_version: draft.version,
-            topic: &topic,
-            message_type: draft.message_type,
-            producer: self.outlet.config.app(),
-            occurred_at: now,
-            published_at: now,
-            metadata: self.metadata(draft),
-            headers: draft.headers.clone(),
+    pub(super) fn outlet(&self) -> &Arc<Outlet> {
+        &self.outlet
+    }
+
+    pub(super) fn lane(&self) -> usize {
+        self.lane
+    }
+
+    /// Sees to it that the stream allows what a message asks for.
+    pub(super) async fn ensure(&self, features: impl Iterator<Item = Feature>) -> Result<()> {
+        for feature in features {
+            self.outlet.ensure(feature).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a message until it is stored, and tells the listener.
+    pub(super) async fn store(&self, prepared: Prepared) -> Result<Published> {
+        self.store_noting(prepared, false).await
+    }
+
+    /// `is_accepted`: the application knows that it has to wait for this message.
+    pub(super) async fn store_noting(&self, prepared: Prepared, is_accepted: bool) -> Result<Published> {
+        let began = self.listener.as_ref().map(|_| self.outlet.clock.monotonic());
+        let Prepared { event_id, subject, outbound, .. } = prepared;
+        let stored = match is_accepted {
+            true => self.outlet.store_accepted(self.lane, &outbound).await,
+            false => self.outlet.store(self.lane, &outbound).await,
         };
-        let full_headers = self.outlet.config.wire_headers == WireHeaders::Full;
-        let rules = WireRules { full_headers, mirror_payload: false, compress_above: None };
-        let written = write(sheet, value, &rules, self.outlet.transport.max_payload());
-        let (headers, body) = written.map_err(|fault| match fault {
-            WriteFault::TooLarge { size } => self.outlet.too_large(&subject, size),
-            WriteFault::Encode(error) => {
-                let name = std::any::type_name::<T>();
-                let text = format!("a {name} for topic {topic:?} could not be written");
-                Error::new(ErrorKind::Encode, text).with_source(error)
-            }
-        })?;
-        let outbound = Outbound { subject, headers, body };
-        let Stored { stream, sequence, duplicate } = self.outlet.store(&outbound).await?;
-        Ok(Published { event_id, subject: outbound.subject, stream, sequence, duplicate })
+        let result = stored.map(|Stored { stream, sequence, duplicate }| Published {
+            event_id,
+            subject,
+            stream,
+            sequence,
+            duplicate,
+        });
+        if let (Some(listener), Some(began)) = (&self.listener, began) {
+            let latency = self.outlet.clock.monotonic().saturating_sub(began);
+            listener.tell(&outbound.subject, result.as_ref(), latency);
+        }
+        result
     }
 
     /// What a message published here says about its cause: correlation is kept, causation is the handled event.
-    fn metadata(&self, draft: &Draft) -> Metadata {
-        let correlation_id = draft.correlation_id.clone();
-        let Some(cause) = &self.cause else { return Metadata { correlation_id, ..Metadata::default() } };
-        Metadata {
-            trace_id: cause.trace_id().map(str::to_owned),
-            correlation_id: correlation_id
-                .or_else(|| Some(cause.correlation_id().unwrap_or(cause.event_id()).to_owned())),
-            causation_id: Some(cause.event_id().to_owned()),
-            ..Metadata::default()
+    pub(super) fn metadata(&self, own: &Metadata) -> Metadata {
+        let mut metadata = own.clone();
+        metadata.app_version = metadata.app_version.or_else(|| self.outlet.config.app_version.clone());
+        let Some(cause) = &self.cause else { return metadata };
+        let text = |id: &str| Some(id.to_owned());
+        metadata.trace_id = metadata.trace_id.or_else(|| cause.trace_id().and_then(text));
+        metadata.correlation_id =
+            metadata.correlation_id.or_else(|| text(cause.correlation_id().unwrap_or(cause.event_id())));
+        metadata.causation_id = metadata.causation_id.or_else(|| text(cause.event_id()));
+        metadata
+    }
+
+    /// Headers with the trace context of the handled message, unless the caller gave one.
+    pub(super) fn trace_headers(&self, mut own: Headers) -> Headers {
+        let Some(cause) = &self.cause else { return own };
+        if own.get(headers::TRACEPARENT).is_none() {
+            for name in [headers::TRACEPARENT, headers::TRACESTATE] {
+                if let Some(value) = cause.headers().get(name) {
+                    own.push(name, value);
+                }
+            }
         }
+        own
     }
 }
 
@@ -231,7 +399,7 @@ impl FromDelivery for Publisher {
         let publisher = delivery
             .services()
             .get::<Self>()
-            .map(|publisher| Self { outlet: publisher.outlet.clone(), cause: Some(delivery.context().clone()) });
+            .map(|publisher| Self { cause: Some(delivery.context().clone()), ..publisher.sibling() });
         ready(publisher.ok_or_else(|| Failure::transient("the application has no publisher")))
     }
 
@@ -242,7 +410,7 @@ impl FromDelivery for Publisher {
 
 impl FromServices for Publisher {
     fn from_services(services: &Services) -> Result<Self, Failure> {
-        services.get::<Self>().cloned().ok_or_else(|| Failure::transient("the application has no publisher"))
+        services.get::<Self>().map(Self::sibling).ok_or_else(|| Failure::transient("the application has no publisher"))
     }
 }
 

@@ -4,11 +4,13 @@ mod adopt;
 mod apply;
 mod consumer;
 mod diff;
+mod permissions;
 mod plan;
 mod settings;
 mod sweeper;
 
 pub(crate) use adopt::adopt_advisories;
 pub(crate) use apply::{Position, apply, position, restore};
+pub(crate) use permissions::denied;
 pub(crate) use plan::{Plan, PlannedCall, SubscriberPlan, plan};
 pub(crate) use settings::RetryPolicy;

@@ -13,6 +13,9 @@ use crate::message::Headers;
 
 pub(crate) type SharedTransport = Arc<dyn Transport>;
 
+/// The connection that consumes; it always exists.
+pub(crate) const CONSUMING_LANE: usize = 0;
+
 /// The configuration of a stream or consumer in the words of the JetStream API, with every field that the server
 /// keeps: what natspubsub does not own survives an update.
 pub(crate) type AssetConfig = Map<String, Value>;
@@ -52,8 +55,22 @@ pub(crate) enum PublishFault {
     NoStream,
     /// The server refused the message. Not stored.
     Rejected(String),
+    /// The account may not publish on this subject. Not stored.
+    Denied(String),
+    /// No connection within this time. Not stored.
+    NotConnected(Duration),
     /// No answer: the message may be stored.
     Unknown(String),
+}
+
+impl PublishFault {
+    /// The same of a message that is not stored before another one is.
+    pub(crate) fn certain(self) -> Self {
+        match self {
+            Self::Unknown(reason) => Self::Rejected(reason),
+            other => other,
+        }
+    }
 }
 
 /// A message that a consumer delivered.
@@ -78,6 +95,14 @@ pub(crate) struct Progress {
     pub(crate) answered: u64,
     /// Messages that were never delivered and could be now: none while `max_ack_pending` is reached.
     pub(crate) backlog: u64,
+}
+
+/// Something that the account may be denied, tried without an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trial {
+    Publish(String),
+    Pull { stream: String, durable: String },
+    Answer { stream: String, durable: String },
 }
 
 /// What the server is told about a delivery.
@@ -137,8 +162,32 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// How often a connection was made: what was written to an earlier one may not have been read.
     fn connections_made(&self) -> u64;
 
-    /// Stores a message and waits for the confirmation.
-    async fn publish(&self, message: Outbound, limit: Duration) -> Result<Stored, PublishFault>;
+    /// The subject that the account may not use, out of what a consumer needs; seen since the connection was made.
+    fn denied(&self, stream: &str, durable: &str) -> Option<String>;
+
+    /// The subject that the account may not use, for something that is tried without an effect.
+    async fn denies(&self, trial: &Trial) -> Option<String>;
+
+    /// Stores a message and waits for the confirmation. Messages of one lane are written in the order of the calls.
+    async fn publish(&self, lane: usize, message: Outbound, limit: Duration) -> Result<Stored, PublishFault>;
+
+    /// Stores all messages of one stream, or none.
+    async fn publish_atomic(
+        &self,
+        lane: usize,
+        id: &str,
+        messages: Vec<Outbound>,
+        limit: Duration,
+    ) -> Result<Stored, PublishFault>;
+
+    /// Whether the server is of this version or a newer one.
+    fn is_at_least(&self, major: u32, minor: u32) -> bool;
+
+    /// Publishes a message that nobody stores, to whoever listens now.
+    async fn publish_core(&self, lane: usize, message: Outbound) -> Result<()>;
+
+    /// Sends a request that nobody stores, and waits for the reply of whoever listens now.
+    async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound>;
 
     /// The configuration of a stream, if it exists.
     async fn stream(&self, name: &str) -> Result<Option<AssetConfig>>;

@@ -35,12 +35,20 @@ impl Broker {
         &self.changed
     }
 
-    pub(super) fn publish(&self, message: Outbound) -> Result<Stored, PublishFault> {
+    /// Stores all messages or none; where the last one is.
+    pub(super) fn publish(&self, messages: Vec<Outbound>) -> Result<Stored, PublishFault> {
         let (now, stored_at) = (self.clock.monotonic(), self.clock.now());
         let mut streams = self.streams();
-        let stream =
-            streams.values_mut().find(|stream| stream.takes(&message.subject)).ok_or(PublishFault::NoStream)?;
-        let stored = stream.store(message, now, stored_at);
+        let takes_all = |stream: &&mut Stream| messages.iter().all(|message| stream.takes(&message.subject));
+        let stream = streams.values_mut().find(takes_all).ok_or(PublishFault::NoStream)?;
+        for message in &messages {
+            stream.check(message)?;
+        }
+        let mut stored = Err(PublishFault::Rejected("the batch has no message".to_owned()));
+        for message in messages {
+            stored = Ok(stream.store(message, now, stored_at));
+        }
+        let stored = stored?;
         drop(streams);
         self.changed.notify_waiters();
         Ok(stored)
@@ -225,7 +233,7 @@ mod tests {
         broker.create_consumer("S", &object(json!({ "name": "c", "max_deliver": 2 }))).unwrap();
         broker.create_consumer("A", &object(json!({ "name": "sweeper", "filter_subject": advisories }))).unwrap();
         let message = Outbound { subject: "a.b".into(), headers: Headers::default(), body: "x".into() };
-        broker.publish(message).unwrap();
+        broker.publish(vec![message]).unwrap();
         for delivery in 1..=2 {
             assert_eq!(answered(&broker, broker.take("S", "c"), &Answer::Nak(Duration::ZERO)), delivery);
         }

@@ -18,10 +18,10 @@ use self::broker::Broker;
 use self::pull::MemoryPull;
 use super::ack_subject::AckSubject;
 use super::port::{
-    Answer, AssetConfig, Outbound, Progress, PublishFault, Pull, Received, SharedTransport, Stored, Transport,
+    Answer, AssetConfig, Outbound, Progress, PublishFault, Pull, Received, SharedTransport, Stored, Transport, Trial,
 };
 use crate::clock::SharedClock;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// The default of nats-server.
 const MAX_PAYLOAD: usize = 1024 * 1024;
@@ -61,8 +61,40 @@ impl Transport for MemoryTransport {
         1
     }
 
-    async fn publish(&self, message: Outbound, _limit: Duration) -> Result<Stored, PublishFault> {
-        self.broker.publish(message)
+    fn denied(&self, _stream: &str, _durable: &str) -> Option<String> {
+        None
+    }
+
+    async fn denies(&self, _trial: &Trial) -> Option<String> {
+        None
+    }
+
+    fn is_at_least(&self, _major: u32, _minor: u32) -> bool {
+        true
+    }
+
+    async fn publish(&self, _lane: usize, message: Outbound, _limit: Duration) -> Result<Stored, PublishFault> {
+        self.broker.publish(vec![message])
+    }
+
+    async fn publish_atomic(
+        &self,
+        _lane: usize,
+        _id: &str,
+        messages: Vec<Outbound>,
+        _limit: Duration,
+    ) -> Result<Stored, PublishFault> {
+        self.broker.publish(messages)
+    }
+
+    async fn publish_core(&self, _lane: usize, _message: Outbound) -> Result<()> {
+        // Nobody can listen yet.
+        Ok(())
+    }
+
+    async fn request(&self, message: Outbound, _limit: Duration) -> Result<Outbound> {
+        let text = format!("nobody answers requests on {}", message.subject);
+        Err(Error::new(ErrorKind::NoResponders, text))
     }
 
     async fn stream(&self, name: &str) -> Result<Option<AssetConfig>> {

@@ -11,8 +11,8 @@ use super::broker::refuse;
 use super::consumer::{Consumer, Taken};
 use crate::error::Result;
 use crate::message::Headers;
-use crate::message::headers::MESSAGE_ID;
-use crate::transport::port::{AssetConfig, Outbound, Progress, Received, Stored, config_text};
+use crate::message::headers::{EXPECTED_LAST_SEQUENCE, MESSAGE_ID, SCHEDULE, TTL};
+use crate::transport::port::{AssetConfig, Outbound, Progress, PublishFault, Received, Stored, config_text};
 
 /// A message as it is kept.
 pub(super) struct Kept {
@@ -92,6 +92,20 @@ impl Stream {
 
     pub(super) fn overlaps(&self, other: &Pattern) -> Option<String> {
         self.subjects.iter().find_map(|pattern| pattern.overlaps(other))
+    }
+
+    /// Refuses what the server would refuse, and what this broker cannot do.
+    pub(super) fn check(&self, message: &Outbound) -> Result<(), PublishFault> {
+        let header = |name: &str| message.headers.get(name);
+        if header(TTL).is_some() || header(SCHEDULE).is_some() {
+            let text = "the broker inside the process knows no lifetimes of single messages and no delays";
+            return Err(PublishFault::Rejected(text.to_owned()));
+        }
+        let expected = header(EXPECTED_LAST_SEQUENCE).and_then(|expected| expected.parse().ok());
+        if expected.is_some_and(|expected: u64| expected != self.last) {
+            return Err(PublishFault::Rejected(format!("wrong last sequence: {} (10071)", self.last)));
+        }
+        Ok(())
     }
 
     pub(super) fn store(&mut self, message: Outbound, now: Duration, stored_at: Timestamp) -> Stored {

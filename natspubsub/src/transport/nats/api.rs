@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use async_nats::Client;
+use async_nats::HeaderMap;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::API_TIMEOUT;
+use super::link::{Link, Unanswered};
 use super::unreadable::Stored;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::port::{AssetConfig, config_text};
@@ -81,26 +82,16 @@ impl Reply {
     }
 }
 
-async fn request(client: &Client, operation: &str, body: &Value) -> Result<Reply> {
-    let subject = format!("$JS.API.{operation}");
+async fn request(link: &Link, operation: &str, body: &Value) -> Result<Reply> {
     let body: Bytes = if body.is_null() { Bytes::new() } else { body.to_string().into() };
-    let answer = match tokio::time::timeout(API_TIMEOUT, client.request(subject, body)).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => {
-            let hint = match error.kind() {
-                async_nats::RequestErrorKind::NoResponders => "; is JetStream enabled on the server?",
-                _ => "; is the connection up, and does the account allow the request?",
-            };
-            return Err(Error::new(ErrorKind::Server, format!("no answer to JetStream request {operation}{hint}"))
-                .with_source(error));
+    let exchange = link.exchange(format!("$JS.API.{operation}").into(), HeaderMap::new(), body, API_TIMEOUT);
+    let answer = exchange.await.map_err(|unanswered| {
+        if unanswered == Unanswered::NoResponders {
+            let text = format!("nobody answers JetStream request {operation}; is JetStream enabled on the server?");
+            return Error::new(ErrorKind::Server, text);
         }
-        Err(_) => {
-            return Err(Error::new(
-                ErrorKind::Server,
-                format!("no answer to JetStream request {operation} within {API_TIMEOUT:?}"),
-            ));
-        }
-    };
+        unanswered.error(&format!("JetStream request {operation}"))
+    })?;
     serde_json::from_slice(&answer.payload).map_err(|error| {
         Error::new(ErrorKind::Server, format!("the answer to JetStream request {operation} is not understood"))
             .with_source(error)
@@ -118,8 +109,8 @@ fn accepted(operation: &str, reply: Reply) -> Result<Reply> {
 }
 
 /// The configuration of a stream or consumer, or `None` if it does not exist.
-pub(super) async fn config(client: &Client, operation: &str) -> Result<Option<AssetConfig>> {
-    let reply = request(client, operation, &Value::Null).await?;
+pub(super) async fn config(link: &Link, operation: &str) -> Result<Option<AssetConfig>> {
+    let reply = request(link, operation, &Value::Null).await?;
     if reply.is_missing() {
         return Ok(None);
     }
@@ -127,9 +118,9 @@ pub(super) async fn config(client: &Client, operation: &str) -> Result<Option<As
 }
 
 /// When a stream was made, or `None` if it does not exist.
-pub(super) async fn made_at(client: &Client, stream: &str) -> Result<Option<Timestamp>> {
+pub(super) async fn made_at(link: &Link, stream: &str) -> Result<Option<Timestamp>> {
     let operation = format!("STREAM.INFO.{stream}");
-    let reply = request(client, &operation, &Value::Null).await?;
+    let reply = request(link, &operation, &Value::Null).await?;
     if reply.is_missing() {
         return Ok(None);
     }
@@ -137,16 +128,16 @@ pub(super) async fn made_at(client: &Client, stream: &str) -> Result<Option<Time
 }
 
 /// The names of the streams whose subjects overlap `subject`.
-pub(super) async fn stream_names(client: &Client, subject: &str) -> Result<Vec<String>> {
+pub(super) async fn stream_names(link: &Link, subject: &str) -> Result<Vec<String>> {
     let operation = "STREAM.NAMES";
-    let reply = accepted(operation, request(client, operation, &json!({ "subject": subject })).await?)?;
+    let reply = accepted(operation, request(link, operation, &json!({ "subject": subject })).await?)?;
     Ok(reply.streams.unwrap_or_default())
 }
 
 /// How many different subjects of a stream match a pattern.
-pub(super) async fn count_subjects(client: &Client, stream: &str, pattern: &str) -> Result<u64> {
+pub(super) async fn count_subjects(link: &Link, stream: &str, pattern: &str) -> Result<u64> {
     let operation = format!("STREAM.INFO.{stream}");
-    let reply = request(client, &operation, &json!({ "subjects_filter": pattern })).await?;
+    let reply = request(link, &operation, &json!({ "subjects_filter": pattern })).await?;
     if reply.is_missing() {
         return Ok(0);
     }
@@ -155,9 +146,9 @@ pub(super) async fn count_subjects(client: &Client, stream: &str, pattern: &str)
 }
 
 /// Where a consumer stands, or `None` if it does not exist.
-pub(super) async fn pending(client: &Client, stream: &str, consumer: &str) -> Result<Option<Pending>> {
+pub(super) async fn pending(link: &Link, stream: &str, consumer: &str) -> Result<Option<Pending>> {
     let operation = format!("CONSUMER.INFO.{stream}.{consumer}");
-    let reply = request(client, &operation, &Value::Null).await?;
+    let reply = request(link, &operation, &Value::Null).await?;
     if reply.is_missing() {
         return Ok(None);
     }
@@ -175,18 +166,18 @@ pub(super) async fn pending(client: &Client, stream: &str, consumer: &str) -> Re
 }
 
 /// A stored message, or `None` if it does not exist.
-pub(super) async fn message(client: &Client, stream: &str, sequence: u64) -> Result<Option<Stored>> {
-    get_message(client, stream, &json!({ "seq": sequence })).await
+pub(super) async fn message(link: &Link, stream: &str, sequence: u64) -> Result<Option<Stored>> {
+    get_message(link, stream, &json!({ "seq": sequence })).await
 }
 
 /// The first stored message behind a number, or `None` if there is none.
-pub(super) async fn message_after(client: &Client, stream: &str, sequence: u64) -> Result<Option<Stored>> {
-    get_message(client, stream, &json!({ "seq": sequence + 1, "next_by_subj": ">" })).await
+pub(super) async fn message_after(link: &Link, stream: &str, sequence: u64) -> Result<Option<Stored>> {
+    get_message(link, stream, &json!({ "seq": sequence + 1, "next_by_subj": ">" })).await
 }
 
-async fn get_message(client: &Client, stream: &str, which: &Value) -> Result<Option<Stored>> {
+async fn get_message(link: &Link, stream: &str, which: &Value) -> Result<Option<Stored>> {
     let operation = format!("STREAM.MSG.GET.{stream}");
-    let reply = request(client, &operation, which).await?;
+    let reply = request(link, &operation, which).await?;
     if reply.error.as_ref().is_some_and(|refusal| refusal.err_code == NO_MESSAGE) {
         return Ok(None);
     }
@@ -194,9 +185,9 @@ async fn get_message(client: &Client, stream: &str, which: &Value) -> Result<Opt
 }
 
 /// Deletes a stored message; one that does not exist is fine.
-pub(super) async fn delete_message(client: &Client, stream: &str, sequence: u64) -> Result<()> {
+pub(super) async fn delete_message(link: &Link, stream: &str, sequence: u64) -> Result<()> {
     let operation = format!("STREAM.MSG.DELETE.{stream}");
-    let reply = request(client, &operation, &json!({ "seq": sequence })).await?;
+    let reply = request(link, &operation, &json!({ "seq": sequence })).await?;
     match reply.error {
         Some(Refusal { err_code: NO_SEQUENCE, .. }) => Ok(()),
         _ => accepted(&operation, reply).map(|_| ()),
@@ -204,21 +195,21 @@ pub(super) async fn delete_message(client: &Client, stream: &str, sequence: u64)
 }
 
 /// Deletes every message of a stream with this subject.
-pub(super) async fn purge(client: &Client, stream: &str, subject: &str) -> Result<()> {
+pub(super) async fn purge(link: &Link, stream: &str, subject: &str) -> Result<()> {
     let operation = format!("STREAM.PURGE.{stream}");
-    accepted(&operation, request(client, &operation, &json!({ "filter": subject })).await?).map(|_| ())
+    accepted(&operation, request(link, &operation, &json!({ "filter": subject })).await?).map(|_| ())
 }
 
 /// Creates or updates a stream.
-pub(super) async fn write_stream(client: &Client, verb: &str, config: &AssetConfig) -> Result<()> {
+pub(super) async fn write_stream(link: &Link, verb: &str, config: &AssetConfig) -> Result<()> {
     let operation = format!("STREAM.{verb}.{}", config_text(config, "name"));
-    accepted(&operation, request(client, &operation, &Value::Object(config.clone())).await?).map(|_| ())
+    accepted(&operation, request(link, &operation, &Value::Object(config.clone())).await?).map(|_| ())
 }
 
 /// Deletes a consumer; one that does not exist is fine.
-pub(super) async fn delete_consumer(client: &Client, stream: &str, name: &str) -> Result<()> {
+pub(super) async fn delete_consumer(link: &Link, stream: &str, name: &str) -> Result<()> {
     let operation = format!("CONSUMER.DELETE.{stream}.{name}");
-    let reply = request(client, &operation, &Value::Null).await?;
+    let reply = request(link, &operation, &Value::Null).await?;
     if reply.is_missing() {
         return Ok(());
     }
@@ -226,12 +217,12 @@ pub(super) async fn delete_consumer(client: &Client, stream: &str, name: &str) -
 }
 
 /// Creates or updates a consumer; the action makes the server refuse the other of the two.
-pub(super) async fn write_consumer(client: &Client, stream: &str, action: &str, config: &AssetConfig) -> Result<()> {
+pub(super) async fn write_consumer(link: &Link, stream: &str, action: &str, config: &AssetConfig) -> Result<()> {
     let name = config_text(config, "name");
     let operation = match config_text(config, "filter_subject") {
         "" => format!("CONSUMER.CREATE.{stream}.{name}"),
         filter => format!("CONSUMER.CREATE.{stream}.{name}.{filter}"),
     };
     let body = json!({ "stream_name": stream, "config": config, "action": action });
-    accepted(&operation, request(client, &operation, &body).await?).map(|_| ())
+    accepted(&operation, request(link, &operation, &body).await?).map(|_| ())
 }

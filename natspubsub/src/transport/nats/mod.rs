@@ -2,23 +2,28 @@
 
 mod api;
 mod connect;
+mod denial;
+mod events;
+mod link;
+mod options;
 mod publish;
 mod pull;
+mod replies;
 mod requests;
+mod trial;
 mod unreadable;
 
 use std::time::Duration;
 
-use async_nats::jetstream;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::sync::watch;
 
 use self::api::Pending;
 pub(super) use self::connect::connect;
+use self::link::Link;
 use self::pull::NatsPull;
-use super::port::{Answer, AssetConfig, Outbound, Progress, PublishFault, Pull, Received, Stored, Transport};
+use super::port::{Answer, AssetConfig, Outbound, Progress, PublishFault, Pull, Received, Stored, Transport, Trial};
 use crate::clock::SharedClock;
 use crate::config::ServerUrl;
 use crate::error::{Error, ErrorKind, Result};
@@ -39,12 +44,20 @@ const ACK: Bytes = Bytes::from_static(b"+ACK");
 const IN_PROGRESS: Bytes = Bytes::from_static(b"+WPI");
 
 struct NatsTransport {
-    client: async_nats::Client,
-    jetstream: jetstream::Context,
+    /// At least one; the first one consumes, publishers share all of them.
+    links: Vec<Link>,
     url: ServerUrl,
     clock: SharedClock,
-    /// Counts the connections made: a change voids every outstanding pull request.
-    connections: watch::Receiver<u64>,
+}
+
+impl NatsTransport {
+    fn main(&self) -> &Link {
+        &self.links[0]
+    }
+
+    fn lane(&self, lane: usize) -> &Link {
+        &self.links[lane % self.links.len()]
+    }
 }
 
 /// Sends within [`SEND_TIMEOUT`]: a full command buffer of the client blocks without end.
@@ -65,96 +78,127 @@ async fn send<T, E: std::error::Error + Send + Sync + 'static>(
 #[async_trait]
 impl Transport for NatsTransport {
     fn describe(&self) -> String {
-        format!("{} (nats-server {})", self.url, self.client.server_info().version)
+        format!("{} (nats-server {})", self.url, self.main().client.server_info().version)
     }
 
     fn max_payload(&self) -> usize {
-        self.client.max_payload()
+        self.main().client.max_payload()
     }
 
     fn is_connected(&self) -> bool {
-        self.client.connection_state() == async_nats::connection::State::Connected
+        self.main().is_connected()
     }
 
     fn connections_made(&self) -> u64 {
-        *self.connections.borrow()
+        *self.main().connections.borrow()
     }
 
-    async fn publish(&self, message: Outbound, limit: Duration) -> Result<Stored, PublishFault> {
-        publish::publish(&self.jetstream, message, limit).await
+    fn denied(&self, stream: &str, durable: &str) -> Option<String> {
+        let denials = &self.main().denials;
+        let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}");
+        denials.find(&next).or_else(|| denials.find(&format!("$JS.ACK.{stream}.{durable}.")))
+    }
+
+    async fn denies(&self, trial: &Trial) -> Option<String> {
+        trial::denies(self.main(), trial).await
+    }
+
+    async fn publish(&self, lane: usize, message: Outbound, limit: Duration) -> Result<Stored, PublishFault> {
+        publish::publish(self.lane(lane), message, limit).await
+    }
+
+    async fn publish_atomic(
+        &self,
+        lane: usize,
+        id: &str,
+        messages: Vec<Outbound>,
+        limit: Duration,
+    ) -> Result<Stored, PublishFault> {
+        publish::publish_atomic(self.lane(lane), id, messages, limit).await
+    }
+
+    fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        self.main().client.is_server_compatible(i64::from(major), i64::from(minor), 0)
+    }
+
+    async fn publish_core(&self, lane: usize, message: Outbound) -> Result<()> {
+        publish::publish_core(self.lane(lane), message).await
+    }
+
+    async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound> {
+        publish::request(self.main(), message, limit).await
     }
 
     async fn stream(&self, name: &str) -> Result<Option<AssetConfig>> {
-        api::config(&self.client, &format!("STREAM.INFO.{name}")).await
+        api::config(self.main(), &format!("STREAM.INFO.{name}")).await
     }
 
     async fn stream_made_at(&self, name: &str) -> Result<Option<Timestamp>> {
-        api::made_at(&self.client, name).await
+        api::made_at(self.main(), name).await
     }
 
     async fn stored(&self, stream: &str, sequence: u64) -> Result<Option<Received>> {
-        let stored = api::message(&self.client, stream, sequence).await?;
+        let stored = api::message(self.main(), stream, sequence).await?;
         Ok(stored.map(|stored| stored.received(String::new())))
     }
 
     async fn stored_after(&self, stream: &str, sequence: u64) -> Result<Option<Received>> {
-        let stored = api::message_after(&self.client, stream, sequence).await?;
+        let stored = api::message_after(self.main(), stream, sequence).await?;
         Ok(stored.map(|stored| stored.received(String::new())))
     }
 
     async fn delete_message(&self, stream: &str, sequence: u64) -> Result<()> {
-        api::delete_message(&self.client, stream, sequence).await
+        api::delete_message(self.main(), stream, sequence).await
     }
 
     async fn purge(&self, stream: &str, subject: &str) -> Result<()> {
-        api::purge(&self.client, stream, subject).await
+        api::purge(self.main(), stream, subject).await
     }
 
     async fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64> {
-        api::count_subjects(&self.client, stream, pattern).await
+        api::count_subjects(self.main(), stream, pattern).await
     }
 
     async fn streams_on(&self, subject: &str) -> Result<Vec<String>> {
-        api::stream_names(&self.client, subject).await
+        api::stream_names(self.main(), subject).await
     }
 
     async fn create_stream(&self, config: &AssetConfig) -> Result<()> {
-        api::write_stream(&self.client, "CREATE", config).await
+        api::write_stream(self.main(), "CREATE", config).await
     }
 
     async fn update_stream(&self, config: &AssetConfig) -> Result<()> {
-        api::write_stream(&self.client, "UPDATE", config).await
+        api::write_stream(self.main(), "UPDATE", config).await
     }
 
     async fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>> {
-        api::config(&self.client, &format!("CONSUMER.INFO.{stream}.{name}")).await
+        api::config(self.main(), &format!("CONSUMER.INFO.{stream}.{name}")).await
     }
 
     async fn create_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
-        api::write_consumer(&self.client, stream, "create", config).await
+        api::write_consumer(self.main(), stream, "create", config).await
     }
 
     async fn update_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
-        api::write_consumer(&self.client, stream, "update", config).await
+        api::write_consumer(self.main(), stream, "update", config).await
     }
 
     async fn delete_consumer(&self, stream: &str, name: &str) -> Result<()> {
-        api::delete_consumer(&self.client, stream, name).await
+        api::delete_consumer(self.main(), stream, name).await
     }
 
     async fn progress(&self, stream: &str, durable: &str) -> Result<Option<Progress>> {
-        let pending = api::pending(&self.client, stream, durable).await?;
+        let pending = api::pending(self.main(), stream, durable).await?;
         Ok(pending.map(|Pending { answered, backlog, .. }| Progress { answered, backlog }))
     }
 
     async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>> {
-        let pull =
-            NatsPull::open(self.client.clone(), self.clock.clone(), self.connections.clone(), stream, durable).await?;
+        let pull = NatsPull::open(self.main().clone(), self.clock.clone(), stream, durable).await?;
         Ok(Box::new(pull))
     }
 
     async fn unreadable(&self, stream: &str, durable: &str) -> Result<Vec<Received>> {
-        unreadable::unreadable(&self.client, stream, durable).await
+        unreadable::unreadable(self.main(), stream, durable).await
     }
 
     async fn answer(&self, token: &str, answer: Answer) -> Result<()> {
@@ -164,22 +208,13 @@ impl Transport for NatsTransport {
             Answer::Nak(delay) => format!("-NAK {{\"delay\": {}}}", delay.as_nanos()).into(),
             Answer::Term(reason) => format!("+TERM {reason}").into(),
         };
-        send("the answer to a delivery", self.client.publish(token.to_owned(), body)).await
+        send("the answer to a delivery", self.main().client.publish(token.to_owned(), body)).await
     }
 
     async fn confirm(&self, token: &str) -> Result<()> {
         // `Message::double_ack` of the client answers Ok for a deleted consumer: any reply counts for it, also "no
         // responders". A request tells them apart.
-        match tokio::time::timeout(CONFIRM_TIMEOUT, self.client.request(token.to_owned(), ACK)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => {
-                Err(Error::new(ErrorKind::Server, "the acknowledgement was not confirmed").with_source(error))
-            }
-            Err(_) => Err(Error::new(
-                ErrorKind::Server,
-                format!("the acknowledgement was not confirmed within {CONFIRM_TIMEOUT:?}"),
-            )),
-        }
+        self.main().request("the acknowledgement", token, ACK, CONFIRM_TIMEOUT).await.map(|_| ())
     }
 
     async fn in_progress(&self, tokens: &[String]) -> Result<()> {
@@ -188,29 +223,21 @@ impl Transport for NatsTransport {
         }
         let Some((last, others)) = tokens.split_last() else { return Ok(()) };
         for token in others {
-            send("an in-progress signal", self.client.publish(token.clone(), IN_PROGRESS)).await?;
+            send("an in-progress signal", self.main().client.publish(token.clone(), IN_PROGRESS)).await?;
         }
         // An answer to the last one says that the server has read them all.
-        match tokio::time::timeout(SIGNAL_TIMEOUT, self.client.request(last.clone(), IN_PROGRESS)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => {
-                Err(Error::new(ErrorKind::Server, "in-progress signals were not confirmed").with_source(error))
-            }
-            Err(_) => Err(Error::new(
-                ErrorKind::Server,
-                format!("in-progress signals were not confirmed within {SIGNAL_TIMEOUT:?}"),
-            )),
-        }
+        self.main().request("the last in-progress signal", last, IN_PROGRESS, SIGNAL_TIMEOUT).await.map(|_| ())
     }
 
     async fn flush(&self, stream: &str, limit: Duration) -> Result<()> {
         let both = async {
             // The client's flush reaches the socket; the answer to a request proves that the server has read it.
-            self.client
+            self.main()
+                .client
                 .flush()
                 .await
                 .map_err(|error| Error::new(ErrorKind::Server, "flush failed").with_source(error))?;
-            api::config(&self.client, &format!("STREAM.INFO.{stream}")).await
+            api::config(self.main(), &format!("STREAM.INFO.{stream}")).await
         };
         match tokio::time::timeout(limit, both).await {
             Ok(done) => done.map(|_| ()),
@@ -219,10 +246,11 @@ impl Transport for NatsTransport {
     }
 
     async fn close(&self, limit: Duration) {
-        let flushed = tokio::time::timeout(limit, self.client.flush()).await;
-        if flushed.is_err() {
-            tracing::warn!("the connection was closed before everything was written");
+        for link in &self.links {
+            if !matches!(tokio::time::timeout(limit, link.client.flush()).await, Ok(Ok(()))) {
+                tracing::warn!("the connection was closed before everything was written");
+            }
+            let _ = tokio::time::timeout(limit, link.client.drain()).await;
         }
-        let _ = tokio::time::timeout(limit, self.client.drain()).await;
     }
 }

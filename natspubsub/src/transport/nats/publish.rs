@@ -1,53 +1,146 @@
 //! One confirmed publish.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use async_nats::header::{HeaderName, HeaderValue};
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
-use async_nats::jetstream::{self, message::PublishMessage};
+use async_nats::{HeaderMap, Subject};
+use serde::Deserialize;
 
+use super::link::{Link, Unanswered};
+use super::send;
+use crate::error::{Error, ErrorKind, Result};
 use crate::message::Headers;
 use crate::transport::port::{Outbound, PublishFault, Stored};
 
-pub(super) async fn publish(
-    jetstream: &jetstream::Context,
-    message: Outbound,
+const BATCH_ID: &str = "Nats-Batch-Id";
+const BATCH_SEQUENCE: &str = "Nats-Batch-Sequence";
+const BATCH_COMMIT: &str = "Nats-Batch-Commit";
+
+/// What the server says about a message.
+#[derive(Deserialize)]
+struct Confirmation<'a> {
+    #[serde(borrow, default)]
+    stream: Cow<'a, str>,
+    #[serde(default)]
+    seq: u64,
+    #[serde(default)]
+    duplicate: bool,
+    #[serde(borrow)]
+    error: Option<Refusal<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Refusal<'a> {
+    #[serde(default)]
+    err_code: u32,
+    #[serde(borrow, default)]
+    description: Cow<'a, str>,
+}
+
+pub(super) async fn publish(link: &Link, message: Outbound, limit: Duration) -> Result<Stored, PublishFault> {
+    let headers = header_map(&message.headers);
+    let reply = link.exchange(message.subject.into(), headers, message.body, limit).await.map_err(fault)?;
+    read(&reply.payload)
+}
+
+/// The protocol of ADR-50: the messages carry the id and their number, the last one commits. The server answers the first
+/// with nothing, or with why it takes no batch, and the last with what became of them all.
+pub(super) async fn publish_atomic(
+    link: &Link,
+    id: &str,
+    messages: Vec<Outbound>,
     limit: Duration,
 ) -> Result<Stored, PublishFault> {
-    let mut outgoing = PublishMessage::build().payload(message.body);
-    if !message.headers.is_empty() {
-        outgoing = outgoing.headers(header_map(&message.headers));
+    let count = messages.len();
+    let mut stored = Err(PublishFault::Rejected("the batch has no message".to_owned()));
+    for (number, message) in (1..).zip(messages) {
+        let mut headers = header_map(&message.headers);
+        headers.insert(BATCH_ID, id);
+        headers.insert(BATCH_SEQUENCE, number.to_string());
+        let (subject, is_last) = (Subject::from(message.subject), number == count);
+        if is_last {
+            headers.insert(BATCH_COMMIT, "1");
+        }
+        if is_last || number == 1 {
+            let reply = link.exchange(subject, headers, message.body, limit).await;
+            // Nothing is stored before the last message.
+            let reply = reply.map_err(fault).map_err(|fault| if is_last { fault } else { fault.certain() })?;
+            if !reply.payload.is_empty() || is_last {
+                stored = read(&reply.payload);
+            }
+            if let (Err(_), false) = (&stored, is_last || reply.payload.is_empty()) {
+                return stored;
+            }
+        } else {
+            let sent = send("a message of a batch", link.client.publish_with_headers(subject, headers, message.body));
+            sent.await.map_err(|error| PublishFault::Rejected(crate::error::chain(&error)))?;
+        }
     }
-    // The client starts its own time limit when the acknowledgement is first awaited; this one starts now.
-    let confirmed = async { jetstream.send_publish(message.subject, outgoing).await?.await };
-    match tokio::time::timeout(limit, confirmed).await {
-        Ok(Ok(ack)) => Ok(Stored { stream: ack.stream, sequence: ack.sequence, duplicate: ack.duplicate }),
-        Ok(Err(error)) => Err(fault(&error)),
-        Err(_) => Err(PublishFault::Unknown(format!("no confirmation within {limit:?}"))),
+    stored
+}
+
+/// Hands a message to the connection that nobody stores.
+pub(super) async fn publish_core(link: &Link, message: Outbound) -> Result<()> {
+    let headers = header_map(&message.headers);
+    let (client, subject, body) = (&link.client, message.subject, message.body);
+    if !link.is_connected() {
+        return Err(Error::new(ErrorKind::Connect, format!("the message for {subject} was not sent: no connection")));
+    }
+    match headers.is_empty() {
+        true => send("a message", client.publish(subject, body)).await,
+        false => send("a message", client.publish_with_headers(subject, headers, body)).await,
     }
 }
 
-fn fault(error: &PublishError) -> PublishFault {
-    let text = crate::error::chain(error);
-    match error.kind() {
-        PublishErrorKind::StreamNotFound => PublishFault::NoStream,
-        PublishErrorKind::MaxPayloadExceeded
-        | PublishErrorKind::WrongLastMessageId
-        | PublishErrorKind::WrongLastSequence => PublishFault::Rejected(text),
-        // An answer of the server is certain; anything else, such as an answer that cannot be read, is not.
-        _ if is_answer(error) => PublishFault::Rejected(text),
-        _ => PublishFault::Unknown(text),
+/// Sends a request that nobody stores.
+pub(super) async fn request(link: &Link, message: Outbound, limit: Duration) -> Result<Outbound> {
+    let (subject, headers) = (message.subject, header_map(&message.headers));
+    let reply = link.exchange(subject.as_str().into(), headers, message.body, limit).await;
+    let reply = reply.map_err(|unanswered| match unanswered {
+        Unanswered::NoResponders => {
+            Error::new(ErrorKind::NoResponders, format!("nobody answers requests on {subject}"))
+        }
+        Unanswered::Late(limit) => {
+            Error::new(ErrorKind::Timeout, format!("no reply to the request on {subject} within {limit:?}"))
+        }
+        other => other.error(&format!("the request on {subject}")),
+    })?;
+    Ok(Outbound {
+        subject: reply.subject.to_string(),
+        headers: read_headers(reply.headers.as_ref()),
+        body: reply.payload,
+    })
+}
+
+pub(super) fn read(reply: &[u8]) -> Result<Stored, PublishFault> {
+    let confirmation: Confirmation<'_> = serde_json::from_slice(reply)
+        .map_err(|error| PublishFault::Unknown(format!("the confirmation is not understood: {error}")))?;
+    match confirmation {
+        Confirmation { error: Some(Refusal { err_code, description }), .. } => {
+            Err(PublishFault::Rejected(format!("{description} ({err_code})")))
+        }
+        Confirmation { seq: 0, .. } => Err(PublishFault::Unknown("the confirmation has no sequence".to_owned())),
+        Confirmation { stream, seq: sequence, duplicate, .. } => {
+            Ok(Stored { stream: stream.into_owned(), sequence, duplicate })
+        }
     }
 }
 
-fn is_answer(error: &PublishError) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<jetstream::Error>())
+pub(super) fn fault(unanswered: Unanswered) -> PublishFault {
+    match unanswered {
+        Unanswered::NotConnected(limit) => PublishFault::NotConnected(limit),
+        Unanswered::NotSent(reason) => PublishFault::Rejected(reason),
+        Unanswered::NoResponders => PublishFault::NoStream,
+        Unanswered::Denied(subject) => PublishFault::Denied(subject),
+        Unanswered::Broken => PublishFault::Unknown("the connection broke before the confirmation came".to_owned()),
+        Unanswered::Late(limit) => PublishFault::Unknown(format!("no confirmation within {limit:?}")),
+    }
 }
 
 /// Headers for the client. Whatever the client would panic on is left out: a dead letter must get through even when
 /// the message that it copies has headers that cannot be written again.
-fn header_map(headers: &Headers) -> HeaderMap {
+pub(super) fn header_map(headers: &Headers) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in headers.iter() {
         match (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
@@ -56,4 +149,29 @@ fn header_map(headers: &Headers) -> HeaderMap {
         }
     }
     map
+}
+
+/// Headers of a received message.
+pub(super) fn read_headers(headers: Option<&HeaderMap>) -> Headers {
+    let all = headers.into_iter().flat_map(HeaderMap::iter);
+    all.flat_map(|(name, values)| values.iter().map(move |value| (name.to_string(), value.as_str().to_owned())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn confirmations_are_read() {
+        let stored = Stored { stream: "s".into(), sequence: 7, duplicate: false };
+        assert_eq!(read(br#"{"stream":"s","seq":7}"#), Ok(stored.clone()));
+        let again = Stored { duplicate: true, ..stored };
+        assert_eq!(read(br#"{"stream":"s","domain":"d","seq":7,"duplicate":true}"#), Ok(again));
+        let full = br#"{"error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"},"stream":"s","seq":0}"#;
+        assert_eq!(read(full), Err(PublishFault::Rejected("maximum messages exceeded (10077)".into())));
+        for unclear in [&b""[..], b"{}", b"nonsense"] {
+            assert!(matches!(read(unclear), Err(PublishFault::Unknown(_))), "{unclear:?}");
+        }
+    }
 }

@@ -6,8 +6,7 @@
 
 use std::time::Duration;
 
-use async_nats::connection::State;
-use async_nats::{Client, Message, StatusCode, Subscriber};
+use async_nats::{Message, StatusCode, Subscriber};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -15,11 +14,12 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::link::Link;
+use super::publish::read_headers;
 use super::requests::Requests;
 use super::send;
 use crate::clock::SharedClock;
 use crate::error::Result;
-use crate::message::Headers;
 use crate::transport::ack_subject::AckSubject;
 use crate::transport::port::{Pull, PullEvent, Received};
 
@@ -39,9 +39,10 @@ const PROBE_LIMIT: Duration = Duration::from_secs(5);
 const LATE: Duration = Duration::from_millis(500);
 
 pub(super) struct NatsPull {
-    client: Client,
+    link: Link,
     clock: SharedClock,
     connections: watch::Receiver<u64>,
+    denials: watch::Receiver<u64>,
     subscription: Subscriber,
     inbox: String,
     next_subject: String,
@@ -55,22 +56,18 @@ pub(super) struct NatsPull {
 }
 
 impl NatsPull {
-    pub(super) async fn open(
-        client: Client,
-        clock: SharedClock,
-        mut connections: watch::Receiver<u64>,
-        stream: &str,
-        durable: &str,
-    ) -> Result<Self> {
-        let inbox = client.new_inbox();
-        let subscription = send("a subscription", client.subscribe(format!("{inbox}.*"))).await?;
+    pub(super) async fn open(link: Link, clock: SharedClock, stream: &str, durable: &str) -> Result<Self> {
+        let (mut connections, denials) = (link.connections.clone(), link.denials.changes());
+        let inbox = link.client.new_inbox();
+        let subscription = send("a subscription", link.client.subscribe(format!("{inbox}.*"))).await?;
         connections.mark_unchanged();
         let info_subject = format!("$JS.API.CONSUMER.INFO.{stream}.{durable}");
         let next_subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}");
         Ok(Self {
-            client,
+            link,
             clock,
             connections,
+            denials,
             subscription,
             inbox,
             next_subject,
@@ -90,12 +87,10 @@ impl NatsPull {
 
     /// Starts a round trip to the consumer.
     fn start_round_trip(&mut self) {
-        let (client, info) = (self.client.clone(), self.info_subject.clone());
+        let (link, info) = (self.link.clone(), self.info_subject.clone());
         let limit = if self.stopped { BARRIER_LIMIT } else { PROBE_LIMIT };
-        self.round_trip = Some(Box::pin(async move {
-            let answered = tokio::time::timeout(limit, client.request(info, Bytes::new())).await;
-            matches!(answered, Ok(Ok(_)))
-        }));
+        self.round_trip =
+            Some(Box::pin(async move { link.request("CONSUMER.INFO", &info, Bytes::new(), limit).await.is_ok() }));
     }
 
     /// What the end of a round trip means.
@@ -144,6 +139,12 @@ impl NatsPull {
         }
     }
 
+    /// What the pull needs and the server does not permit.
+    fn denied(&self) -> Option<String> {
+        let denials = &self.link.denials;
+        denials.find(&self.next_subject).or_else(|| denials.find(&self.inbox))
+    }
+
     /// A request that ended without a word counts as ended. A server that is frozen, with its connection up, would
     /// serve all later requests at once when it goes on, so it gets none before it answers something.
     fn end_late(&mut self) -> Option<PullEvent> {
@@ -163,7 +164,7 @@ impl Pull for NatsPull {
     /// While the connection is down the client keeps what it is asked to send, and would send every request of the
     /// outage at once when it is back.
     fn is_ready(&self) -> bool {
-        !self.silent && self.client.connection_state() == State::Connected
+        !self.silent && self.link.is_connected()
     }
 
     async fn request(&mut self, batch: u32, expires: Duration) -> Result<()> {
@@ -171,7 +172,8 @@ impl Pull for NatsPull {
         let body = format!("{{\"batch\":{batch},\"expires\":{}}}", expires.as_nanos());
         let reply = format!("{}.{id}", self.inbox);
         let ends = self.clock.monotonic() + expires;
-        send("a pull request", self.client.publish_with_reply(self.next_subject.clone(), reply, body.into())).await?;
+        send("a pull request", self.link.client.publish_with_reply(self.next_subject.clone(), reply, body.into()))
+            .await?;
         self.requests.add(batch, ends);
         Ok(())
     }
@@ -208,6 +210,10 @@ impl Pull for NatsPull {
                     self.silent = false;
                     return PullEvent::Reset;
                 }
+                Ok(()) = self.denials.changed() => if let Some(subject) = self.denied() {
+                    self.requests.clear();
+                    return PullEvent::Gone(format!("permission denied for {subject}"));
+                },
                 answered = round_trip => if let Some(event) = self.end_round_trip(answered).await {
                     return event;
                 },
@@ -237,14 +243,10 @@ fn received(message: Message) -> Option<Received> {
     };
     let (sequence, deliveries, stored_at): (u64, u64, Timestamp) =
         (delivery.sequence, delivery.deliveries, delivery.stored_at);
-    let headers = message
-        .headers
-        .iter()
-        .flat_map(async_nats::HeaderMap::iter)
-        .flat_map(|(name, values)| values.iter().map(move |value| (name.to_string(), value.as_str().to_owned())));
+    let headers = read_headers(message.headers.as_ref());
     Some(Received {
         subject: message.subject.into_string(),
-        headers: headers.collect::<Headers>(),
+        headers,
         body: message.payload,
         sequence,
         deliveries,

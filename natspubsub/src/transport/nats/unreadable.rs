@@ -5,7 +5,7 @@
 //! message is also served as JSON, where its bytes do no harm: after each reconnect the messages that a consumer has
 //! delivered and nobody has answered are looked through.
 
-use async_nats::{Client, HeaderName, HeaderValue, StatusCode};
+use async_nats::{HeaderName, HeaderValue, StatusCode};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use natspubsub_grammar::Pattern;
 use serde::Deserialize;
 
 use super::api::{self, Pending};
+use super::link::Link;
 use crate::error::Result;
 use crate::message::Headers;
 use crate::transport::ack_subject::AckSubject;
@@ -39,8 +40,8 @@ pub(super) struct Stored {
 }
 
 /// The messages of a consumer that were delivered, not answered, and cannot be read.
-pub(super) async fn unreadable(client: &Client, stream: &str, consumer: &str) -> Result<Vec<Received>> {
-    let Some(Pending { answered, delivered, unanswered, filters, .. }) = api::pending(client, stream, consumer).await?
+pub(super) async fn unreadable(link: &Link, stream: &str, consumer: &str) -> Result<Vec<Received>> {
+    let Some(Pending { answered, delivered, unanswered, filters, .. }) = api::pending(link, stream, consumer).await?
     else {
         return Ok(Vec::new());
     };
@@ -52,7 +53,7 @@ pub(super) async fn unreadable(client: &Client, stream: &str, consumer: &str) ->
         return Ok(found);
     }
     let first = delivered.saturating_sub(LOOK_MAX).max(answered) + 1;
-    let looks = (first..=delivered).map(|sequence| api::message(client, stream, sequence));
+    let looks = (first..=delivered).map(|sequence| api::message(link, stream, sequence));
     let mut looks = futures::stream::iter(looks).buffered(LOOKS_AT_ONCE);
     while let Some(stored) = looks.next().await {
         let Some(stored) = stored? else { continue };

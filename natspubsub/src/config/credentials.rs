@@ -1,0 +1,57 @@
+//! Credentials files, as `nsc generate creds` writes them.
+
+use std::path::Path;
+
+use nkeys::KeyPair;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::auth::check_seed;
+use super::files;
+
+/// The JWT of a user and the seed of its key.
+#[derive(Debug, Clone)]
+pub(crate) struct Credentials {
+    jwt: SecretString,
+    seed: SecretString,
+}
+
+impl Credentials {
+    /// Reads the file; the fault names it and shows nothing of it.
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+        let bytes = files::read(path).map_err(|error| format!("{path:?} cannot be read: {error}"))?;
+        Self::parse(&String::from_utf8_lossy(&bytes)).map_err(|fault| format!("{path:?} {fault}"))
+    }
+
+    /// A credentials file holds a JWT and a seed, in this order, each between two lines of dashes.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let lines: Vec<&str> = text.lines().collect();
+        let is_dashed = |line: &str| line.contains("---") && line.ends_with("---");
+        let between = |three: &&[&str]| is_dashed(three[0]) && !is_dashed(three[1]) && is_dashed(three[2]);
+        let mut values = lines.windows(3).filter(between).map(|three| three[1]);
+        let form = "write it anew with `nsc generate creds`";
+        let Some(jwt) = values.next() else {
+            return Err(format!("holds no JWT between lines of dashes; {form}"));
+        };
+        let is_part = |part: &str| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'='))
+        };
+        if jwt.split('.').count() != 3 || !jwt.split('.').all(is_part) {
+            return Err(format!("begins with a value that is no JWT; {form}"));
+        }
+        let Some(seed) = values.next() else {
+            return Err(format!("holds no seed behind its JWT; {form}"));
+        };
+        check_seed(seed).map_err(|fault| format!("holds a second value that {fault}"))?;
+        Ok(Self { jwt: jwt.into(), seed: seed.into() })
+    }
+
+    pub(crate) fn jwt(&self) -> &str {
+        self.jwt.expose_secret()
+    }
+
+    /// Signs what the server asks for.
+    pub(crate) fn sign(&self, nonce: &[u8]) -> Result<Vec<u8>, String> {
+        let pair = KeyPair::from_seed(self.seed.expose_secret()).map_err(|_| "the seed is no seed".to_owned())?;
+        pair.sign(nonce).map_err(|_| "the seed cannot sign".to_owned())
+    }
+}

@@ -1,0 +1,125 @@
+//! Messages that are stored all together or not at all (nats-server 2.12, ADR-50).
+
+use uuid::Uuid;
+
+use super::batch::Entry;
+use super::draft::Prepared;
+use super::feature::Feature;
+use super::message::MessageBuilder;
+use super::published::Published;
+use super::publisher::Publisher;
+use super::report::{BatchReport, PublishResult};
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::Encode;
+use crate::transport::{Outbound, Stored};
+
+/// The most messages that the server stores in one step.
+const MESSAGES_MAX: usize = 1_000;
+
+/// A batch of which all messages are stored, or none; made by [`PublishBatch::atomic`](crate::PublishBatch::atomic).
+///
+/// Needs nats-server 2.12; at most 1,000 messages, all in the application's stream. The stream is allowed atomic batches
+/// when the first one asks for it.
+///
+/// ```
+/// # use natspubsub::prelude::*;
+/// # async fn example(publisher: Publisher) -> natspubsub::Result {
+/// let report =
+///     publisher.batch().atomic().add("order.created", "ORD-1").add("stock.reserved", "ORD-1").publish().await?;
+/// assert_eq!(report.succeeded, 2);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing is published before `.publish().await`"]
+pub struct AtomicBatch {
+    publisher: Publisher,
+    entries: Vec<Entry>,
+}
+
+impl AtomicBatch {
+    pub(super) fn new(publisher: Publisher, entries: Vec<Entry>) -> Self {
+        Self { publisher, entries }
+    }
+
+    /// Adds a value under a topic.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) -> natspubsub::Result {
+    /// publisher.batch().atomic().add("user.created", "Ann").publish().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn add<T: Encode + ?Sized>(&mut self, topic: impl Into<String>, value: &T) -> &mut Self {
+        let entry = Entry::of(&self.publisher.message(value).topic(topic));
+        self.entries.push(entry);
+        self
+    }
+
+    /// Adds a message with an event id, metadata or headers of the caller's.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) -> natspubsub::Result {
+    /// let message = publisher.message("Ann").topic("user.created").event_id("user-created-1");
+    /// publisher.batch().atomic().add_message(message).publish().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn add_message<T: Encode + ?Sized>(&mut self, message: MessageBuilder<'_, T>) -> &mut Self {
+        self.entries.push(Entry::of(&message));
+        self
+    }
+
+    /// Publishes all messages, or none. The batch is empty then.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) -> natspubsub::Result {
+    /// publisher.batch().atomic().add("user.created", "Ann").publish().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The first fault of a message, before anything is sent. [`ErrorKind::Rejected`] when the server is too old, when
+    /// there are more than 1,000 messages, or when the server refuses one of them: none is stored.
+    /// [`ErrorKind::Unknown`] when the answer did not come: all may be stored, or none; the server refuses a second try
+    /// with the same event ids (10201) if they are.
+    pub async fn publish(&mut self) -> Result<BatchReport> {
+        let outlet = self.publisher.outlet().clone();
+        let entries = std::mem::take(&mut self.entries);
+        if entries.len() > MESSAGES_MAX {
+            let text = format!("{} messages are more than an atomic batch holds ({MESSAGES_MAX})", entries.len());
+            return Err(Error::new(ErrorKind::Rejected, text));
+        }
+        let prepared: Vec<Prepared> = entries.into_iter().map(Entry::into_message).collect::<Result<_>>()?;
+        let began = outlet.clock.monotonic();
+        if prepared.is_empty() {
+            return Ok(BatchReport::new(Vec::new(), std::time::Duration::ZERO));
+        }
+        outlet.ensure(Feature::AtomicBatches).await?;
+        let id = Uuid::from_u64_pair(outlet.clock.random(), outlet.clock.random()).simple().to_string();
+        let messages: Vec<Outbound> = prepared.iter().map(|prepared| prepared.outbound.clone()).collect();
+        let last = outlet.store_atomic(self.publisher.lane(), &id, messages).await?;
+        Ok(BatchReport::new(results(prepared, &last), outlet.clock.monotonic().saturating_sub(began)))
+    }
+}
+
+/// The messages stand behind each other in the stream; the confirmation is the one of the last.
+fn results(prepared: Vec<Prepared>, last: &Stored) -> Vec<PublishResult> {
+    let first = (last.sequence + 1).saturating_sub(prepared.len() as u64);
+    let result = |(index, Prepared { topic, event_id, subject, .. }): (u64, Prepared)| PublishResult {
+        topic,
+        event_id: event_id.clone(),
+        result: Ok(Published {
+            event_id,
+            subject,
+            stream: last.stream.clone(),
+            sequence: first + index,
+            duplicate: last.duplicate,
+        }),
+    };
+    (0..).zip(prepared).map(result).collect()
+}

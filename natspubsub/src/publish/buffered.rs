@@ -1,0 +1,179 @@
+//! A stream of messages, gathered by count and by time.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::batch::{Entry, store_all};
+use super::publisher::Publisher;
+use super::report::PublishResult;
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::Encode;
+
+/// As many messages go together.
+const MESSAGES: usize = 100;
+
+/// The longest time that the first of them waits for the others.
+const WAIT: Duration = Duration::from_millis(50);
+
+/// The most failures that a report tells one by one.
+const FAILURES_MAX: usize = 100;
+
+/// A publisher that gathers messages and sends them when there are 100, or 50 ms after the first; made by
+/// [`Publisher::buffered`].
+///
+/// For streams of small messages whose producer does not want to wait for each. When the server falls behind, [`add`]
+/// waits. What was added is published even when the last clone is dropped, as long as the runtime runs;
+/// [`flush`](BufferedPublisher::flush) says what became of it, and so does [`Publisher::on_publish`].
+///
+/// [`add`]: BufferedPublisher::add
+///
+/// ```
+/// # use natspubsub::prelude::*;
+/// # async fn example(publisher: Publisher) -> natspubsub::Result {
+/// let buffered = publisher.buffered();
+/// for reading in 0..10_000 {
+///     buffered.add("reading.taken", &reading).await?;
+/// }
+/// let report = buffered.flush().await;
+/// assert_eq!((report.succeeded, report.failed), (10_000, 0));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct BufferedPublisher {
+    publisher: Publisher,
+    to_gatherer: mpsc::Sender<Order>,
+}
+
+/// What became of the messages since the flush before.
+///
+/// ```
+/// # use natspubsub::prelude::*;
+/// # async fn example(publisher: Publisher) {
+/// let report = publisher.buffered().flush().await;
+/// assert_eq!((report.succeeded, report.failed, report.failures.len()), (0, 0, 0));
+/// # }
+/// ```
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct FlushReport {
+    /// How many messages are stored.
+    pub succeeded: u64,
+    /// How many are not certainly stored.
+    pub failed: u64,
+    /// The first 100 of those.
+    pub failures: Vec<PublishResult>,
+}
+
+impl FlushReport {
+    fn add(&mut self, results: Vec<PublishResult>) {
+        for result in results {
+            let Some(error) = result.error() else {
+                self.succeeded += 1;
+                continue;
+            };
+            tracing::error!(topic = result.topic, event_id = result.event_id, %error, "a buffered message is not certainly stored");
+            self.failed += 1;
+            if self.failures.len() < FAILURES_MAX {
+                self.failures.push(result);
+            }
+        }
+    }
+}
+
+enum Order {
+    /// With the word that the application waits for it when it ends.
+    Publish(Box<Entry>, TaskTrackerToken),
+    Flush(oneshot::Sender<FlushReport>),
+}
+
+impl BufferedPublisher {
+    pub(super) fn new(publisher: Publisher) -> Self {
+        let (to_gatherer, orders) = mpsc::channel(MESSAGES);
+        let gatherer = Gatherer { publisher: publisher.clone(), orders, report: FlushReport::default() };
+        tokio::spawn(gatherer.run());
+        Self { publisher, to_gatherer }
+    }
+
+    /// Adds a value under a topic; waits while 100 messages wait already.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) -> natspubsub::Result {
+    /// let buffered = publisher.buffered();
+    /// buffered.add("reading.taken", &7).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidSubject`], [`ErrorKind::Encode`] and [`ErrorKind::PayloadTooLarge`] at once, and
+    /// [`ErrorKind::ShuttingDown`]; nothing was added. What the server says comes with the flush.
+    pub async fn add<T: Encode + ?Sized>(&self, topic: impl Into<String>, value: &T) -> Result<()> {
+        let entry = Entry::of(&self.publisher.message(value).topic(topic)).checked()?;
+        let token = self.publisher.outlet().accept()?;
+        let sent = self.to_gatherer.send(Order::Publish(Box::new(entry), token)).await;
+        sent.map_err(|_| Error::new(ErrorKind::ShuttingDown, "the runtime of the buffered publisher has ended"))
+    }
+
+    /// Publishes what was added and waits until each message has its result.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) {
+    /// let buffered = publisher.buffered();
+    /// assert_eq!(buffered.flush().await.failed, 0);
+    /// # }
+    /// ```
+    pub async fn flush(&self) -> FlushReport {
+        let (sender, report) = oneshot::channel();
+        let _ = self.to_gatherer.send(Order::Flush(sender)).await;
+        report.await.unwrap_or_default()
+    }
+}
+
+/// Gathers messages; ends with the last sender.
+struct Gatherer {
+    publisher: Publisher,
+    orders: mpsc::Receiver<Order>,
+    report: FlushReport,
+}
+
+impl Gatherer {
+    async fn run(mut self) {
+        while let Some(order) = self.orders.recv().await {
+            match order {
+                Order::Flush(reply) => drop(reply.send(std::mem::take(&mut self.report))),
+                Order::Publish(entry, token) => self.gather(*entry, token).await,
+            }
+        }
+    }
+
+    /// The first message of a batch, and those that come soon enough.
+    async fn gather(&mut self, first: Entry, token: TaskTrackerToken) {
+        let (mut entries, mut tokens, mut flush) = (vec![first], vec![token], None);
+        let clock = self.publisher.outlet().clock.clone();
+        let mut wait = clock.sleep(WAIT);
+        while entries.len() < MESSAGES && flush.is_none() {
+            tokio::select! {
+                biased;
+                order = self.orders.recv() => match order {
+                    Some(Order::Publish(entry, token)) => {
+                        entries.push(*entry);
+                        tokens.push(token);
+                    }
+                    Some(Order::Flush(reply)) => flush = Some(reply),
+                    None => break,
+                },
+                () = &mut wait => break,
+            }
+        }
+        self.report.add(store_all(&self.publisher, entries, true).await);
+        drop(tokens);
+        if let Some(reply) = flush {
+            let _ = reply.send(std::mem::take(&mut self.report));
+        }
+    }
+}

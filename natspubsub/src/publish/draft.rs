@@ -1,0 +1,153 @@
+//! A message before it is written: everything about it but its value.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use natspubsub_grammar::normalize_topic;
+
+use super::publisher::Publisher;
+use crate::clock::event_id;
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::{Encode, Headers, Metadata, Sheet, WriteFault, check_event_id, headers, write};
+use crate::transport::Outbound;
+
+/// The version of a value that declares none.
+const VERSION: u32 = 1;
+
+/// The shortest lifetime that the server knows.
+const TTL_MIN: Duration = Duration::from_secs(1);
+
+/// Where a message goes.
+#[derive(Debug, Clone)]
+pub(super) enum Destination {
+    /// Behind environment and application.
+    Topic(String),
+    /// As it stands.
+    Subject(String),
+}
+
+/// Everything about a message but its value.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub(super) destination: Destination,
+    pub(super) version: u32,
+    pub(super) message_type: Option<&'static str>,
+    pub(super) event_id: Option<String>,
+    /// Whether the message id names the topic too, because the same event goes to others.
+    pub(super) is_one_of_many: bool,
+    pub(super) occurred_at: Option<Timestamp>,
+    pub(super) metadata: Metadata,
+    pub(super) headers: Headers,
+    pub(super) expected_last_sequence: Option<u64>,
+    pub(super) ttl: Option<Duration>,
+    pub(super) delay: Option<Duration>,
+}
+
+/// A message as it is sent.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The topic or raw subject, as it was given.
+    pub(super) topic: String,
+    pub(super) event_id: String,
+    /// Where it is stored in the end; a delayed message waits elsewhere.
+    pub(super) subject: String,
+    pub(super) outbound: Outbound,
+}
+
+impl Draft {
+    pub(super) fn new(destination: Destination) -> Self {
+        Self {
+            destination,
+            version: VERSION,
+            message_type: None,
+            event_id: None,
+            is_one_of_many: false,
+            occurred_at: None,
+            metadata: Metadata::default(),
+            headers: Headers::default(),
+            expected_last_sequence: None,
+            ttl: None,
+            delay: None,
+        }
+    }
+
+    pub(super) fn topic(topic: impl Into<String>) -> Self {
+        Self::new(Destination::Topic(topic.into()))
+    }
+
+    /// What the caller calls the destination.
+    pub(super) fn name(&self) -> &str {
+        let (Destination::Topic(name) | Destination::Subject(name)) = &self.destination;
+        name
+    }
+
+    /// Writes the message, and refuses what must not be sent.
+    pub(super) fn prepare<T: Encode + ?Sized>(&self, publisher: &Publisher, value: &T) -> Result<Prepared> {
+        self.check()?;
+        let outlet = publisher.outlet();
+        let config = &outlet.config;
+        let (topic, subject) = match &self.destination {
+            Destination::Topic(topic) => {
+                let topic = normalize_topic(topic)?;
+                let subject = config.namespace.subject(&topic);
+                (topic, subject)
+            }
+            Destination::Subject(subject) => (Cow::Borrowed(subject.as_str()), subject.clone()),
+        };
+        natspubsub_grammar::check_subject(&subject)?;
+        let now = outlet.clock.now();
+        let event_id = self.event_id.clone().unwrap_or_else(|| event_id(&*outlet.clock, now).to_string());
+        let message_id = if self.is_one_of_many { Some(format!("{event_id}:{topic}")) } else { None };
+        let sheet = Sheet {
+            event_id: &event_id,
+            message_id: message_id.as_deref().unwrap_or(&event_id),
+            schema_version: self.version,
+            topic: &topic,
+            message_type: self.message_type,
+            producer: config.app(),
+            occurred_at: self.occurred_at.unwrap_or(now),
+            published_at: now,
+            metadata: publisher.metadata(&self.metadata),
+            headers: publisher.trace_headers(self.headers.clone()),
+        };
+        let limit = outlet.transport.max_payload();
+        let (mut headers, body) = write(sheet, value, &outlet.rules, limit).map_err(|fault| match fault {
+            WriteFault::TooLarge { size } => outlet.too_large(&subject, size),
+            WriteFault::Encode(error) => {
+                let text = format!("a {} for {topic:?} could not be written", std::any::type_name::<T>());
+                Error::new(ErrorKind::Encode, text).with_source(error)
+            }
+        })?;
+        self.push_commands(&mut headers);
+        let mut outbound = Outbound { subject: subject.clone(), headers, body };
+        if let Some(delay) = self.delay {
+            outlet.schedule(&mut outbound, &topic, &event_id, now + delay)?;
+        }
+        outlet.check_size(&outbound)?;
+        Ok(Prepared { topic: self.name().to_owned(), event_id, subject, outbound })
+    }
+
+    fn check(&self) -> Result<()> {
+        if let Some(id) = &self.event_id {
+            check_event_id(id).map_err(|fault| Error::new(ErrorKind::InvalidHeader, fault.to_string()))?;
+        }
+        if self.delay.is_some() && matches!(self.destination, Destination::Subject(_)) {
+            let text = "a message on a raw subject cannot be delayed; publish it to a topic";
+            return Err(Error::new(ErrorKind::InvalidSubject, text));
+        }
+        self.headers.check_user()
+    }
+
+    /// Headers that command the server.
+    fn push_commands(&self, to: &mut Headers) {
+        if let Some(sequence) = self.expected_last_sequence {
+            to.push(headers::EXPECTED_LAST_SEQUENCE, sequence.to_string());
+        }
+        if let Some(ttl) = self.ttl {
+            // The server knows whole seconds; a message lives no shorter than was asked for.
+            let seconds = ttl.max(TTL_MIN).as_secs_f64().ceil();
+            to.push(headers::TTL, format!("{seconds}s"));
+        }
+    }
+}

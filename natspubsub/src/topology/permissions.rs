@@ -1,0 +1,36 @@
+//! What the account must be allowed besides the requests of the start, tried before anything runs: the server says nothing
+//! to a pull or an acknowledgement that it does not permit.
+
+use futures::StreamExt;
+
+use super::plan::{Plan, SubscriberPlan};
+use crate::subject::Namespace;
+use crate::transport::{Transport, Trial};
+
+/// Trials on their way at once.
+const TRIALS_AT_ONCE: usize = 64;
+
+/// What is denied, one sentence each with the subscriber that needs it.
+pub(crate) async fn denied(plan: &Plan, namespace: &Namespace, transport: &dyn Transport) -> Vec<String> {
+    let trials = plan.consumers().flat_map(|consumer| needed(consumer, namespace));
+    let answers = trials.map(|(trial, reason, place)| async move {
+        let subject = transport.denies(&trial).await?;
+        Some(format!("{place}: permission denied for {subject}, which is needed {reason}"))
+    });
+    futures::stream::iter(answers).buffered(TRIALS_AT_ONCE).filter_map(std::future::ready).collect().await
+}
+
+fn needed(consumer: &SubscriberPlan, namespace: &Namespace) -> Vec<(Trial, &'static str, String)> {
+    let (stream, durable) = (consumer.stream.clone(), consumer.durable.clone());
+    let mut needed = vec![
+        (Trial::Pull { stream: stream.clone(), durable: durable.clone() }, "to receive messages"),
+        (Trial::Answer { stream, durable }, "to acknowledge messages"),
+    ];
+    if consumer.settings.dead_letter {
+        let letter = namespace.dead_letter_subject(&consumer.durable, "x");
+        needed.push((Trial::Publish(letter), "to store dead letters"));
+        let record = namespace.release_subject(&consumer.durable, 0, "0");
+        needed.push((Trial::Publish(record), "to record what a shutdown gives back"));
+    }
+    needed.into_iter().map(|(trial, reason)| (trial, reason, consumer.origin.place())).collect()
+}
