@@ -23,4 +23,5 @@ mod server_restart;
 mod shutdown;
 mod stalls;
 mod storm;
+mod uncounted;
 mod unreadable_headers;

@@ -136,7 +136,32 @@ impl NatsServer {
         self.restart().await;
     }
 
-    fn spawn(&mut self) {
+    /// Puts other lines into the configuration file and has the process read it again (SIGHUP); connections stay up.
+    pub async fn reload_with(&mut self, extra: &str) {
+        let before = self.reloads();
+        extra.clone_into(&mut self.extra);
+        self.write_config();
+        self.signal(Signal::SIGHUP);
+        eventually("the server has read its configuration again", READY_LIMIT, || async {
+            (self.reloads() > before).then_some(())
+        })
+        .await;
+    }
+
+    /// What the process has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn reloads(&self) -> usize {
+        self.log().matches("Reloaded server configuration").count()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    fn write_config(&self) -> PathBuf {
         let folder = self.folder.path();
         let port = if self.port == 0 { -1 } else { i32::from(self.port) };
         let store = folder.join("store");
@@ -148,9 +173,13 @@ impl NatsServer {
         );
         let path = folder.join("server.conf");
         std::fs::write(&path, config).expect("the configuration is written");
-        let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).expect("a log file");
+        path
+    }
+
+    fn spawn(&mut self) {
+        let log = std::fs::File::options().create(true).append(true).open(self.log_path()).expect("a log file");
         let mut command = Command::new(binary(&self.version));
-        command.arg("-c").arg(&path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command.arg("-c").arg(self.write_config()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.process = Some(command.spawn().expect("nats-server starts"));
     }
 
@@ -176,7 +205,7 @@ impl Drop for NatsServer {
             let _ = process.wait();
         }
         if std::thread::panicking() {
-            let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            let log = self.log();
             let tail: Vec<&str> = log.lines().rev().take(20).collect();
             #[expect(clippy::print_stdout, reason = "shown with the failed test")]
             {
