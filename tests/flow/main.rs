@@ -12,6 +12,7 @@ mod delivery_options;
 mod describe;
 mod drift;
 mod isolation;
+mod omitted_bodies;
 mod ordered;
 mod outage;
 mod outcomes;
