@@ -11,6 +11,7 @@ mod declared;
 mod delivery_options;
 mod describe;
 mod drift;
+mod expired;
 mod isolation;
 mod omitted_bodies;
 mod ordered;
