@@ -124,3 +124,51 @@ impl SubscriberSettings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handler::Outcome;
+    use crate::registry::{Origin, SubscriberOptions};
+
+    fn descriptor(call: Call, options: SubscriberOptions) -> SubscriberDescriptor {
+        let origin = Origin { name: "on_order", module: "m", crate_name: "c", file: "f", line: 1 };
+        let (payload, requirements) = (|| "Order", Vec::new);
+        SubscriberDescriptor { origin, source: Source::Topic, patterns: &["a"], options, payload, requirements, call }
+    }
+
+    fn defaults() -> SubscriberDefaults {
+        let backoff = vec![Duration::from_millis(5), Duration::from_millis(9)];
+        SubscriberDefaults { concurrency: 3, max_attempts: 7, ack_wait: Duration::from_secs(11), backoff }
+    }
+
+    #[test]
+    fn the_configuration_decides_what_the_attribute_leaves_open() {
+        let each = Call::Each(|_| Box::pin(async { Outcome::Ack }));
+        let settings = SubscriberSettings::of(&descriptor(each, SubscriberOptions::UNWRITTEN), &defaults());
+        assert_eq!((settings.concurrency, settings.prefetch, settings.max_attempts), (3, 3, 7));
+        assert_eq!((settings.ack_wait, settings.retry.steps), (Duration::from_secs(11), defaults().backoff));
+    }
+
+    #[test]
+    fn what_the_attribute_says_wins() {
+        let options = SubscriberOptions {
+            concurrency: Some(2),
+            max_attempts: Some(4),
+            ack_wait_ns: Some(6),
+            backoff_ns: Some(&[8]),
+            ..SubscriberOptions::UNWRITTEN
+        };
+        let each = Call::Each(|_| Box::pin(async { Outcome::Ack }));
+        let settings = SubscriberSettings::of(&descriptor(each, options), &defaults());
+        assert_eq!((settings.concurrency, settings.max_attempts), (2, 4));
+        assert_eq!((settings.ack_wait, settings.retry.steps), (Duration::from_nanos(6), vec![Duration::from_nanos(8)]));
+    }
+
+    #[test]
+    fn batches_are_handled_one_at_a_time_whatever_the_configuration_says() {
+        let batch = Call::Batch(|_| Box::pin(async { Vec::new() }));
+        let settings = SubscriberSettings::of(&descriptor(batch, SubscriberOptions::UNWRITTEN), &defaults());
+        assert_eq!((settings.batch.unwrap().at_once, settings.concurrency, settings.max_attempts), (1, 200, 7));
+    }
+}

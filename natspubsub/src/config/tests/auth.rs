@@ -112,3 +112,40 @@ fn a_file_that_cannot_be_read_is_named_with_its_key() {
         assert!(text.contains(&format!("credentials_file: {path:?} cannot be read: {fault}")), "{fault} in\n{text}");
     }
 }
+
+/// What a load writes into the log.
+#[cfg(unix)]
+fn logged(code: super::Pairs<'_>) -> String {
+    use std::io::{Read, Seek};
+    let mut log = tempfile::tempfile().unwrap();
+    let writer = log.try_clone().unwrap();
+    let subscriber = tracing_subscriber::fmt().with_writer(std::sync::Mutex::new(writer)).with_ansi(false).finish();
+    tracing::subscriber::with_default(subscriber, || load(code, &[]).unwrap());
+    log.rewind().unwrap();
+    let mut text = String::new();
+    log.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_file_that_others_can_read_is_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+    let seed = user_seed();
+    let (_a, creds) = file("user.creds", credentials(&seed));
+    let (_b, certificate) = file("cert.pem", super::CERTIFICATE);
+    let (_c, key) = file("key.pem", super::KEY);
+    let code = [("credentials_file", &*creds), ("tls_cert_file", &certificate), ("tls_key_file", &key)];
+    for (mode, warned) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
+        for path in [&creds, &key] {
+            std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+        }
+        let log = logged(&code);
+        for (name, path) in [("credentials_file", &creds), ("tls_key_file", &key)] {
+            let told =
+                log.lines().any(|line| line.contains("WARN") && line.contains(name) && line.contains(path.as_str()));
+            assert_eq!(told, warned, "{name} with mode {mode:o}:\n{log}");
+        }
+        assert!(!log.contains(&seed), "{log}");
+    }
+}
