@@ -1,0 +1,21 @@
+//! What natspubsub costs beside raw async-nats: the same work with both, alternating in one run on one server.
+//!
+//! `cargo run --release -p natspubsub-bench -- publish [pairs] [messages]`
+
+// The output is the purpose.
+#![allow(clippy::print_stdout)]
+
+mod measure;
+mod publish;
+mod server;
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, default: usize| arguments.get(at).map_or(Ok(default), |text| text.parse());
+    match arguments.first().map(String::as_str) {
+        Some("publish") => publish::run(number(1, 7)?, number(2, 100_000)?).await,
+        Some("memory") => publish::memory(number(1, 200_000)?).await,
+        _ => Err("name a case: publish [pairs] [messages], memory [messages]".into()),
+    }
+}

@@ -1,0 +1,187 @@
+//! Publishing: one connection, envelopes with a body of 256 bytes, message ids, memory storage.
+
+use std::collections::VecDeque;
+use std::future::IntoFuture;
+
+use async_nats::jetstream;
+use futures::{StreamExt, TryStreamExt};
+use natspubsub::{Config, Publisher, Storage};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::measure::{Pairs, cost};
+use crate::server::Server;
+
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+const TOPIC: &str = "reading.taken";
+const WINDOW: usize = 1_024;
+const TASKS: usize = 256;
+
+/// What the raw side writes: the same envelope.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    event_id: &'a str,
+    schema_version: u32,
+    topic: &'a str,
+    producer: &'a str,
+    occurred_at: String,
+    message: &'a str,
+}
+
+struct Sides {
+    context: jetstream::Context,
+    subject: String,
+    publisher: Publisher,
+    body: String,
+}
+
+impl Sides {
+    async fn new(server: &Server) -> Outcome<Self> {
+        let config = Config::builder().url(server.url()).env("bench").app("ours").stream_storage(Storage::Memory).build()?;
+        let publisher = Publisher::connect(config).await?;
+        let client = async_nats::connect(server.url()).await?;
+        let context = jetstream::new(client);
+        let stream = jetstream::stream::Config {
+            name: "bench-raw-stream".into(),
+            subjects: vec!["bench.raw.>".into()],
+            storage: jetstream::stream::StorageType::Memory,
+            ..Default::default()
+        };
+        context.create_stream(stream).await?;
+        Ok(Self { context, subject: format!("bench.raw.{TOPIC}"), publisher, body: "x".repeat(256) })
+    }
+
+    /// Both streams begin each run empty.
+    async fn empty(&self) -> Outcome {
+        for stream in ["bench-raw-stream", "bench-ours-stream"] {
+            self.context.get_stream(stream).await?.purge().await?;
+        }
+        Ok(())
+    }
+
+    async fn raw(&self) -> Outcome<jetstream::context::PublishAckFuture> {
+        let id = Uuid::now_v7().to_string();
+        let envelope = Envelope {
+            event_id: &id,
+            schema_version: 1,
+            topic: TOPIC,
+            producer: "raw",
+            occurred_at: format!("{:.3}", jiff::Timestamp::now()),
+            message: &self.body,
+        };
+        let body = serde_json::to_vec(&envelope)?;
+        let message = jetstream::message::PublishMessage::build().message_id(id).payload(body.into());
+        Ok(self.context.send_publish(self.subject.clone(), message).await?)
+    }
+
+    async fn raw_windowed(&self, messages: usize) -> Outcome {
+        let mut window = VecDeque::with_capacity(WINDOW);
+        for _ in 0..messages {
+            if window.len() == WINDOW
+                && let Some(oldest) = window.pop_front()
+            {
+                jetstream::context::PublishAckFuture::into_future(oldest).await?;
+            }
+            window.push_back(self.raw().await?);
+        }
+        for rest in window {
+            rest.await?;
+        }
+        Ok(())
+    }
+
+    async fn raw_concurrent(&self, messages: usize) -> Outcome {
+        let all = futures::stream::iter(0..messages).map(|_| async { Ok::<_, Box<dyn std::error::Error>>(self.raw().await?.await?) });
+        all.buffer_unordered(TASKS).try_collect::<Vec<_>>().await?;
+        Ok(())
+    }
+
+    async fn raw_one_by_one(&self, messages: usize) -> Outcome {
+        for _ in 0..messages {
+            self.raw().await?.await?;
+        }
+        Ok(())
+    }
+
+    async fn ours_batch(&self, messages: usize) -> Outcome {
+        let mut batch = self.publisher.batch();
+        for _ in 0..messages {
+            batch.add(TOPIC, &self.body);
+        }
+        let report = batch.publish().await;
+        assert_eq!(report.succeeded, messages);
+        Ok(())
+    }
+
+    async fn ours_concurrent(&self, messages: usize) -> Outcome {
+        let all = futures::stream::iter(0..messages).map(|_| self.publisher.publish(TOPIC, &self.body));
+        all.buffer_unordered(TASKS).try_collect::<Vec<_>>().await?;
+        Ok(())
+    }
+
+    async fn ours_one_by_one(&self, messages: usize) -> Outcome {
+        for _ in 0..messages {
+            self.publisher.publish(TOPIC, &self.body).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Prints the ratios of each case.
+pub(crate) async fn run(pairs: usize, messages: usize) -> Outcome {
+    let server = Server::start()?;
+    let sides = Sides::new(&server).await?;
+    let few = messages / 20;
+    let (mut windowed, mut concurrent, mut single) = (Pairs::default(), Pairs::default(), Pairs::default());
+    // The first pair warms up and does not count.
+    for round in 0..=pairs {
+        sides.empty().await?;
+        let (raw, raw_cost) = cost(sides.raw_windowed(messages)).await;
+        let (ours, ours_cost) = cost(sides.ours_batch(messages)).await;
+        raw.and(ours)?;
+        sides.empty().await?;
+        let (raw, raw_tasks) = cost(sides.raw_concurrent(messages)).await;
+        let (ours, ours_tasks) = cost(sides.ours_concurrent(messages)).await;
+        raw.and(ours)?;
+        let (raw, raw_single) = cost(sides.raw_one_by_one(few)).await;
+        let (ours, ours_single) = cost(sides.ours_one_by_one(few)).await;
+        raw.and(ours)?;
+        if round > 0 {
+            windowed.add(raw_cost, ours_cost);
+            concurrent.add(raw_tasks, ours_tasks);
+            single.add(raw_single, ours_single);
+        }
+    }
+    println!("{pairs} pairs of {messages} messages ({few} one by one); ratios: natspubsub to raw async-nats");
+    println!("{}", windowed.report("windowed (1,024), batch()", messages));
+    println!("{}", concurrent.report("256 publishes at once", messages));
+    println!("{}", single.report("one by one", few));
+    Ok(())
+}
+
+/// What a publisher that outruns the server holds: a batch's own messages are its user's.
+pub(crate) async fn memory(messages: usize) -> Outcome {
+    let server = Server::start()?;
+    let sides = Sides::new(&server).await?;
+    let before = resident_kib()?;
+    let mut most = before;
+    let all = futures::stream::iter(0..messages).map(|_| sides.publisher.publish(TOPIC, &sides.body));
+    let mut all = all.buffer_unordered(50_000);
+    let mut count = 0;
+    while let Some(published) = all.next().await {
+        published?;
+        count += 1;
+        if count % 1_000 == 0 {
+            most = most.max(resident_kib()?);
+        }
+    }
+    println!("{count} messages, 50,000 publishes at once: {before} KiB resident before, {most} KiB at most");
+    Ok(())
+}
+
+fn resident_kib() -> Outcome<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
