@@ -38,8 +38,10 @@ impl Payload for Raw {
 #[cfg(feature = "prost")]
 impl<M: prost::Message + Default> Payload for Proto<M> {
     fn from_body(delivery: &Delivery) -> Result<Self, Failure> {
-        let decoded = M::decode(delivery.body().clone());
-        decoded.map(Self).map_err(|error| Failure::new(FailureClass::Undecodable, error))
+        M::decode(delivery.body().clone()).map(Self).map_err(|error| {
+            let text = format!("the body is no {}: {error}", std::any::type_name::<Self>());
+            Failure::new(FailureClass::Undecodable, text)
+        })
     }
 }
 

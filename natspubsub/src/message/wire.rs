@@ -379,6 +379,12 @@ mod tests {
         let rules = WireRules { compress_above: Some(0), ..PLAIN };
         let (headers, body) = write(full(), &"x".repeat(10_000), &rules, 500).unwrap();
         assert!(headers.wire_size() + body.len() <= 500, "what counts is what is sent");
+        let none = Sheet { metadata: Metadata::default(), ..sheet() };
+        let (headers, body) = write(none, &"x".repeat(10_000), &rules, 500).unwrap();
+        let sent = headers.wire_size() + body.len();
+        let none = Sheet { metadata: Metadata::default(), ..sheet() };
+        let fault = write(none, &"x".repeat(10_000), &rules, sent - 1);
+        assert!(matches!(fault, Err(WriteFault::TooLarge { size }) if size == sent), "{fault:?}");
     }
 
     #[test]

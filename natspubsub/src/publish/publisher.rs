@@ -116,7 +116,8 @@ impl Publisher {
     ///
     /// ```
     /// use natspubsub::prelude::*;
-    ///     ///
+    /// use serde::Serialize;
+    ///
     /// #[derive(Serialize, Event)]
     /// #[event(topic = "order.created")]
     /// struct OrderCreated { order_id: String }
