@@ -42,7 +42,8 @@ impl Pairs {
 
     /// One line: throughput against raw, and CPU time against raw, pair by pair.
     pub(crate) fn report(&self, name: &str, messages: usize) -> String {
-        let ratios = |of: fn(&Cost, &Cost) -> f64| spread(self.raw.iter().zip(&self.ours).map(|(raw, ours)| of(raw, ours)));
+        let ratios =
+            |of: fn(&Cost, &Cost) -> f64| spread(self.raw.iter().zip(&self.ours).map(|(raw, ours)| of(raw, ours)));
         let throughput = ratios(|raw, ours| raw.time.as_secs_f64() / ours.time.as_secs_f64());
         let cpu = ratios(|raw, ours| ours.cpu.as_secs_f64() / raw.cpu.as_secs_f64());
         let each = |costs: &[Cost]| {

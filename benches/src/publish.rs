@@ -38,7 +38,8 @@ struct Sides {
 
 impl Sides {
     async fn new(server: &Server) -> Outcome<Self> {
-        let config = Config::builder().url(server.url()).env("bench").app("ours").stream_storage(Storage::Memory).build()?;
+        let config =
+            Config::builder().url(server.url()).env("bench").app("ours").stream_storage(Storage::Memory).build()?;
         let publisher = Publisher::connect(config).await?;
         let client = async_nats::connect(server.url()).await?;
         let context = jetstream::new(client);
@@ -92,7 +93,8 @@ impl Sides {
     }
 
     async fn raw_concurrent(&self, messages: usize) -> Outcome {
-        let all = futures::stream::iter(0..messages).map(|_| async { Ok::<_, Box<dyn std::error::Error>>(self.raw().await?.await?) });
+        let all = futures::stream::iter(0..messages)
+            .map(|_| async { Ok::<_, Box<dyn std::error::Error>>(self.raw().await?.await?) });
         all.buffer_unordered(TASKS).try_collect::<Vec<_>>().await?;
         Ok(())
     }

@@ -146,6 +146,9 @@ impl RunningApp {
             let stream = self.config.namespace.stream();
             io.spawn(async move { keeper.run(transport, &stream).await });
             io.spawn(watch(self.subscribers.clone(), clock));
+            if !self.subscribers.is_empty() {
+                io.spawn(self.shared.clone().stay());
+            }
         }
     }
 }

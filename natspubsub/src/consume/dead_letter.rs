@@ -132,7 +132,7 @@ fn fit(mut letter: Outbound, limit: usize, mut story: Vec<(&'static str, String)
 pub(super) async fn store(shared: &Shared, mut letter: Letter) -> Result<Stored, String> {
     let mut attempt = 1;
     loop {
-        let fault = match shared.transport.publish(CONSUMING_LANE, letter.outbound.clone(), STORE_TIMEOUT).await {
+        let fault = match shared.transport.publish(CONSUMING_LANE, &letter.outbound, STORE_TIMEOUT).await {
             Ok(stored) if stored.stream != shared.namespace.dead_letter_stream() => {
                 format!("the stream {:?} took the dead letter, which is not the dead-letter stream", stored.stream)
             }
@@ -149,7 +149,7 @@ pub(super) async fn store(shared: &Shared, mut letter: Letter) -> Result<Stored,
             Err(PublishFault::NoStream) => "the dead-letter stream is missing or has no leader".to_owned(),
             Err(PublishFault::Denied(subject)) => format!("permission denied for {subject}"),
             Err(PublishFault::NotConnected(limit)) => format!("no connection within {limit:?}"),
-            Err(PublishFault::Rejected(fault) | PublishFault::Unknown(fault)) => fault,
+            Err(PublishFault::Rejected(fault) | PublishFault::Busy(fault) | PublishFault::Unknown(fault)) => fault,
         };
         if attempt >= STORE_ATTEMPTS {
             return Err(fault);

@@ -23,6 +23,9 @@ use crate::transport::{CONSUMING_LANE, Outbound};
 /// How long a record may take; the drain has a time limit.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How often a process says that it is at work; the bucket keeps a record for a week.
+const RENEWAL: Duration = Duration::from_secs(60 * 60);
+
 fn key(subscriber: &Subscriber, hand: &InHand, delivery: &str) -> String {
     subscriber.shared.namespace.release_subject(hand.durable(), hand.sequence(), delivery)
 }
@@ -30,6 +33,16 @@ fn key(subscriber: &Subscriber, hand: &InHand, delivery: &str) -> String {
 /// Records that this process is at work, and under which id.
 pub(super) async fn enter(shared: &Shared) {
     write(shared, shared.namespace.at_work_subject(&shared.id)).await;
+}
+
+/// Says again and again that this process is at work, before the record is too old to be kept.
+pub(super) async fn stay(shared: &Shared) {
+    loop {
+        tokio::select! {
+            () = shared.clock.sleep(RENEWAL) => enter(shared).await,
+            () = shared.stopping.cancelled() => return,
+        }
+    }
 }
 
 /// Takes back that this process is at work, because it ends well.
@@ -72,7 +85,7 @@ async fn write(shared: &Shared, subject: String) {
         return;
     }
     let record = Outbound { subject, headers: Headers::default(), body: Bytes::new() };
-    if let Err(fault) = shared.transport.publish(CONSUMING_LANE, record, RECORD_TIMEOUT).await {
+    if let Err(fault) = shared.transport.publish(CONSUMING_LANE, &record, RECORD_TIMEOUT).await {
         tracing::warn!(?fault, "what became of a delivery could not be recorded");
     }
 }

@@ -54,6 +54,11 @@ impl Shared {
         releases::enter(self).await;
     }
 
+    /// Says so again and again, until the application ends.
+    pub(crate) async fn stay(self) {
+        releases::stay(&self).await;
+    }
+
     /// Takes that back, because the process ends well.
     pub(crate) async fn leave(&self) {
         releases::leave(self).await;

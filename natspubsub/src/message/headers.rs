@@ -16,6 +16,8 @@ pub(crate) const EXPECTED_LAST_SEQUENCE: &str = "Nats-Expected-Last-Sequence";
 pub(crate) const TTL: &str = "Nats-TTL";
 /// When the server publishes this message (nats-server 2.12).
 pub(crate) const SCHEDULE: &str = "Nats-Schedule";
+/// How long the stream keeps it from then on.
+pub(crate) const SCHEDULE_TTL: &str = "Nats-Schedule-TTL";
 /// The subject that it publishes it to.
 pub(crate) const SCHEDULE_TARGET: &str = "Nats-Schedule-Target";
 /// Why a responder could not answer, as NATS services say it.

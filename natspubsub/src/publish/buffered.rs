@@ -1,5 +1,7 @@
 //! A stream of messages, gathered by count and by time.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -45,6 +47,8 @@ const FAILURES_MAX: usize = 100;
 pub struct BufferedPublisher {
     publisher: Publisher,
     to_gatherer: mpsc::Sender<Order>,
+    /// Messages without a result.
+    waiting: Arc<AtomicU64>,
 }
 
 /// What became of the messages since the flush before.
@@ -92,9 +96,11 @@ enum Order {
 impl BufferedPublisher {
     pub(super) fn new(publisher: Publisher) -> Self {
         let (to_gatherer, orders) = mpsc::channel(MESSAGES);
-        let gatherer = Gatherer { publisher: publisher.clone(), orders, report: FlushReport::default() };
+        let waiting: Arc<AtomicU64> = Arc::default();
+        let report = FlushReport::default();
+        let gatherer = Gatherer { publisher: publisher.clone(), orders, report, waiting: waiting.clone() };
         tokio::spawn(gatherer.run());
-        Self { publisher, to_gatherer }
+        Self { publisher, to_gatherer, waiting }
     }
 
     /// Adds a value under a topic; waits while 100 messages wait already.
@@ -114,8 +120,11 @@ impl BufferedPublisher {
     pub async fn add<T: Encode + ?Sized>(&self, topic: impl Into<String>, value: &T) -> Result<()> {
         let entry = Entry::of(&self.publisher.message(value).topic(topic)).checked()?;
         let token = self.publisher.outlet().accept()?;
-        let sent = self.to_gatherer.send(Order::Publish(Box::new(entry), token)).await;
-        sent.map_err(|_| Error::new(ErrorKind::ShuttingDown, "the runtime of the buffered publisher has ended"))
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.to_gatherer.send(Order::Publish(Box::new(entry), token)).await.map_err(|_| {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            Error::new(ErrorKind::ShuttingDown, "the runtime of the buffered publisher has ended; nothing was added")
+        })
     }
 
     /// Publishes what was added and waits until each message has its result.
@@ -130,7 +139,9 @@ impl BufferedPublisher {
     pub async fn flush(&self) -> FlushReport {
         let (sender, report) = oneshot::channel();
         let _ = self.to_gatherer.send(Order::Flush(sender)).await;
-        report.await.unwrap_or_default()
+        // Without the task that gathers, what waited is not certainly stored.
+        let lost = |_| FlushReport { failed: self.waiting.swap(0, Ordering::Relaxed), ..FlushReport::default() };
+        report.await.unwrap_or_else(lost)
     }
 }
 
@@ -139,6 +150,7 @@ struct Gatherer {
     publisher: Publisher,
     orders: mpsc::Receiver<Order>,
     report: FlushReport,
+    waiting: Arc<AtomicU64>,
 }
 
 impl Gatherer {
@@ -170,7 +182,9 @@ impl Gatherer {
                 () = &mut wait => break,
             }
         }
-        self.report.add(store_all(&self.publisher, entries, true).await);
+        let results = store_all(&self.publisher, entries, true).await;
+        self.waiting.fetch_sub(results.len() as u64, Ordering::Relaxed);
+        self.report.add(results);
         drop(tokens);
         if let Some(reply) = flush {
             let _ = reply.send(std::mem::take(&mut self.report));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use natspubsub_grammar::normalize_topic;
+use uuid::Uuid;
 
 use super::publisher::Publisher;
 use crate::clock::event_id;
@@ -99,6 +100,14 @@ impl Draft {
         let now = outlet.clock.now();
         let event_id = self.event_id.clone().unwrap_or_else(|| event_id(&*outlet.clock, now).to_string());
         let message_id = if self.is_one_of_many { Some(format!("{event_id}:{topic}")) } else { None };
+        let mut headers = publisher.trace_headers(self.headers.clone());
+        let waits_on = self.delay.map(|_| config.namespace.schedule_subject(&topic, &schedule_id(&event_id)));
+        waits_on.iter().try_for_each(|subject| natspubsub_grammar::check_subject(subject))?;
+        self.push_commands(&mut headers, &subject, now)?;
+        if waits_on.is_some() && T::CONTENT_TYPE.is_some() && message_id.is_none() {
+            // The server takes the message id off what it publishes itself.
+            headers.push_own(headers::bare::EVENT_ID, event_id.as_str());
+        }
         let sheet = Sheet {
             event_id: &event_id,
             message_id: message_id.as_deref().unwrap_or(&event_id),
@@ -109,22 +118,17 @@ impl Draft {
             occurred_at: self.occurred_at.unwrap_or(now),
             published_at: now,
             metadata: publisher.metadata(&self.metadata),
-            headers: publisher.trace_headers(self.headers.clone()),
+            headers,
         };
         let limit = outlet.transport.max_payload();
-        let (mut headers, body) = write(sheet, value, &outlet.rules, limit).map_err(|fault| match fault {
+        let (headers, body) = write(sheet, value, &outlet.rules, limit).map_err(|fault| match fault {
             WriteFault::TooLarge { size } => outlet.too_large(&subject, size),
             WriteFault::Encode(error) => {
                 let text = format!("a {} for {topic:?} could not be written", std::any::type_name::<T>());
                 Error::new(ErrorKind::Encode, text).with_source(error)
             }
         })?;
-        self.push_commands(&mut headers);
-        let mut outbound = Outbound { subject: subject.clone(), headers, body };
-        if let Some(delay) = self.delay {
-            outlet.schedule(&mut outbound, &topic, &event_id, now + delay)?;
-        }
-        outlet.check_size(&outbound)?;
+        let outbound = Outbound { subject: waits_on.unwrap_or_else(|| subject.clone()), headers, body };
         Ok(Prepared { topic: self.name().to_owned(), event_id, subject, outbound })
     }
 
@@ -140,14 +144,31 @@ impl Draft {
     }
 
     /// Headers that command the server.
-    fn push_commands(&self, to: &mut Headers) {
+    fn push_commands(&self, to: &mut Headers, subject: &str, now: Timestamp) -> Result<()> {
         if let Some(sequence) = self.expected_last_sequence {
-            to.push(headers::EXPECTED_LAST_SEQUENCE, sequence.to_string());
+            to.push_own(headers::EXPECTED_LAST_SEQUENCE, sequence.to_string());
         }
         if let Some(ttl) = self.ttl {
+            // The lifetime of a delayed message begins when it is published.
+            let name = if self.delay.is_some() { headers::SCHEDULE_TTL } else { headers::TTL };
             // The server knows whole seconds; a message lives no shorter than was asked for.
-            let seconds = ttl.max(TTL_MIN).as_secs_f64().ceil();
-            to.push(headers::TTL, format!("{seconds}s"));
+            to.push_own(name, format!("{}s", ttl.max(TTL_MIN).as_secs_f64().ceil()));
         }
+        if let Some(delay) = self.delay {
+            let at = now.checked_add(delay).map_err(|_| {
+                let text =
+                    format!("a delay of {delay:?} from now is no time that can be written; choose a shorter one");
+                Error::new(ErrorKind::InvalidHeader, text)
+            })?;
+            to.push_own(headers::SCHEDULE, format!("@at {at}"));
+            to.push_own(headers::SCHEDULE_TARGET, subject);
+        }
+        Ok(())
     }
+}
+
+/// Each delayed message waits on a subject of its own: a later one on the same subject would replace it. An event id can
+/// hold what a token cannot, so the token is made from it.
+fn schedule_id(event_id: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, event_id.as_bytes()).simple().to_string()
 }

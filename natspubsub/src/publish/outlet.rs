@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -13,7 +12,7 @@ use super::feature::Allowed;
 use crate::clock::{SharedClock, timeout};
 use crate::config::{Config, WireHeaders};
 use crate::error::{Error, ErrorKind, Result};
-use crate::message::{WireRules, headers};
+use crate::message::WireRules;
 use crate::transport::{Outbound, PublishFault, SharedTransport, Stored};
 
 /// The pause before a publish is tried again; it covers the election of a stream's leader.
@@ -75,17 +74,6 @@ impl Outlet {
         Error::new(ErrorKind::PayloadTooLarge { size, limit }, text)
     }
 
-    /// Makes a message one that the server publishes at a later time.
-    pub(super) fn schedule(&self, outbound: &mut Outbound, topic: &str, event_id: &str, at: Timestamp) -> Result<()> {
-        // An event id can hold dots, and each schedule needs a subject of its own.
-        let id = event_id.replace(['.', ':'], "_");
-        let schedule = self.config.namespace.schedule_subject(topic, &id);
-        natspubsub_grammar::check_subject(&schedule)?;
-        outbound.headers.push(headers::SCHEDULE, format!("@at {at}"));
-        outbound.headers.push(headers::SCHEDULE_TARGET, std::mem::replace(&mut outbound.subject, schedule));
-        Ok(())
-    }
-
     /// Refuses further messages and waits until those on their way have their answer.
     pub(super) async fn close(&self, limit: Duration) {
         self.under_way.close();
@@ -141,7 +129,7 @@ impl Outlet {
         let mut attempt = 1;
         let mut doubt = None;
         loop {
-            let fault = match self.transport.publish(lane, outbound.clone(), self.config.publish_timeout).await {
+            let fault = match self.transport.publish(lane, outbound, self.config.publish_timeout).await {
                 Ok(stored) => return Ok(stored),
                 Err(fault) => fault,
             };
@@ -150,6 +138,7 @@ impl Outlet {
                     doubt = Some(reason.clone());
                     reason
                 }
+                (PublishFault::Busy(reason), _) => reason,
                 (PublishFault::NoStream, _) => "no stream takes this subject, or its leader is missing".to_owned(),
                 // After an attempt without an answer, a refusal of the next says nothing about the first.
                 (fault, Some(reason)) => return Err(unknown(subject, attempt, &format!("{reason}, then {fault:?}"))),
@@ -180,7 +169,7 @@ fn refused(subject: &str, fault: PublishFault) -> Error {
             ErrorKind::Connect,
             format!("no connection within {limit:?} (publish_timeout); the message for {subject} is not stored"),
         ),
-        PublishFault::Rejected(reason) | PublishFault::Unknown(reason) => {
+        PublishFault::Rejected(reason) | PublishFault::Busy(reason) | PublishFault::Unknown(reason) => {
             Error::new(ErrorKind::Rejected, format!("the server did not store the message for {subject}: {reason}"))
         }
         PublishFault::NoStream => not_stored(subject, 1, "no stream takes this subject"),

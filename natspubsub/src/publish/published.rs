@@ -1,6 +1,7 @@
 //! Where a message was stored, and who is told.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +43,13 @@ impl PublishListener {
     }
 
     pub(super) fn tell(&self, subject: &str, result: Result<&Published, &Error>, latency: Duration) {
-        (self.0)(subject, result, latency);
+        let told = catch_unwind(AssertUnwindSafe(|| (self.0)(subject, result, latency)));
+        if told.is_err() {
+            tracing::error!(
+                subject,
+                "the listener of publishes panicked; what became of the message stands all the same"
+            );
+        }
     }
 }
 

@@ -75,6 +75,8 @@ impl<'a> SubjectPublisher<'a> {
     /// [`ErrorKind::InvalidSubject`], [`ErrorKind::Encode`], [`ErrorKind::PayloadTooLarge`]; [`ErrorKind::Connect`]
     /// while there is no connection.
     pub async fn send_core<T: Encode + ?Sized>(&self, value: &T) -> Result<()> {
+        // What is handed over after the drain would never be written.
+        let _under_way = self.publisher.outlet().accept()?;
         let mut outbound = self.message(value).prepare()?.outbound;
         // Nobody looks for duplicates of what is not stored.
         outbound.headers = outbound.headers.without_control();

@@ -55,6 +55,8 @@ pub(crate) enum PublishFault {
     NoStream,
     /// The server refused the message. Not stored.
     Rejected(String),
+    /// The server takes no more messages for a moment. Not stored.
+    Busy(String),
     /// The account may not publish on this subject. Not stored.
     Denied(String),
     /// No connection within this time. Not stored.
@@ -169,7 +171,7 @@ pub(crate) trait Transport: Send + Sync + 'static {
     async fn denies(&self, trial: &Trial) -> Option<String>;
 
     /// Stores a message and waits for the confirmation. Messages of one lane are written in the order of the calls.
-    async fn publish(&self, lane: usize, message: Outbound, limit: Duration) -> Result<Stored, PublishFault>;
+    async fn publish(&self, lane: usize, message: &Outbound, limit: Duration) -> Result<Stored, PublishFault>;
 
     /// Stores all messages of one stream, or none.
     async fn publish_atomic(

@@ -73,8 +73,8 @@ impl Transport for MemoryTransport {
         true
     }
 
-    async fn publish(&self, _lane: usize, message: Outbound, _limit: Duration) -> Result<Stored, PublishFault> {
-        self.broker.publish(vec![message])
+    async fn publish(&self, _lane: usize, message: &Outbound, _limit: Duration) -> Result<Stored, PublishFault> {
+        self.broker.publish(vec![message.clone()])
     }
 
     async fn publish_atomic(

@@ -73,6 +73,9 @@ fn refusal(url: &ServerUrl, error: &ConnectError) -> Option<Error> {
         _ if text.contains("NotValidForName") || text.contains("not valid for name") => {
             tls(TlsFault::HostName, "its certificate is for another host name; connect by a name that it holds")
         }
+        _ if text.contains("Expired") => {
+            tls(TlsFault::Untrusted, "its certificate has expired; renew it on the server")
+        }
         _ if text.contains("invalid peer certificate") => {
             tls(TlsFault::Untrusted, "its certificate is not trusted; name the authority that signed it in tls_ca_file")
         }

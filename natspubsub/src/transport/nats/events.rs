@@ -26,6 +26,10 @@ pub(super) struct Events {
 pub(super) struct Refused(Arc<AtomicBool>);
 
 impl Refused {
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -67,7 +71,7 @@ impl Events {
                 tracing::warn!("disconnected; reconnecting");
                 self.replies.break_off();
             }
-            Event::LameDuckMode => tracing::warn!("the server is about to stop; moving to another one"),
+            Event::LameDuckMode => tracing::warn!("the server is about to stop, and will close this connection"),
             Event::SlowConsumer(subscription) => {
                 tracing::error!(subscription, "the client dropped deliveries; they come again after ack_wait")
             }
@@ -78,9 +82,9 @@ impl Events {
     }
 
     fn client_error(&self, text: &str) {
-        if text.contains("authorization") || text.contains("authentication") {
+        if text.contains("authorization") {
             tracing::error!(error = text, "the server refuses the login; trying again every 30 seconds");
-            self.refused.0.store(true, Ordering::Relaxed);
+            self.refused.set();
         } else {
             tracing::warn!(error = text, "the client reported an error");
         }

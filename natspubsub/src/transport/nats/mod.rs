@@ -103,7 +103,7 @@ impl Transport for NatsTransport {
         trial::denies(self.main(), trial).await
     }
 
-    async fn publish(&self, lane: usize, message: Outbound, limit: Duration) -> Result<Stored, PublishFault> {
+    async fn publish(&self, lane: usize, message: &Outbound, limit: Duration) -> Result<Stored, PublishFault> {
         publish::publish(self.lane(lane), message, limit).await
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::{Auth as Answer, AuthError, ConnectOptions};
 use secrecy::ExposeSecret;
 
-use super::events::Events;
+use super::events::{Events, Refused};
 use crate::clock::{SharedClock, unit};
 use crate::config::{Auth, Config, Credentials};
 
@@ -18,7 +18,7 @@ const REFUSED_DELAY: Duration = Duration::from_secs(30);
 
 pub(super) fn options(config: &Config, clock: &SharedClock, events: &Events) -> ConnectOptions {
     let (clock, refused, events) = (clock.clone(), events.refused(), events.clone());
-    let mut options = authenticated(config.auth.as_ref())
+    let mut options = authenticated(config.auth.as_ref(), &refused)
         .name(format!("{}.{}", config.env(), config.app()))
         .custom_inbox_prefix(&config.inbox_prefix)
         .ping_interval(config.ping_interval)
@@ -44,7 +44,7 @@ pub(super) fn options(config: &Config, clock: &SharedClock, events: &Events) -> 
 }
 
 /// Credentials are never part of the address: the client would write them to its log.
-fn authenticated(auth: Option<&Auth>) -> ConnectOptions {
+fn authenticated(auth: Option<&Auth>, refused: &Refused) -> ConnectOptions {
     match auth {
         None => ConnectOptions::new(),
         Some(Auth::Token(token)) => ConnectOptions::with_token(token.expose_secret().to_owned()),
@@ -53,16 +53,22 @@ fn authenticated(auth: Option<&Auth>) -> ConnectOptions {
         }
         Some(Auth::Nkey { seed }) => ConnectOptions::with_nkey(seed.expose_secret().to_owned()),
         Some(Auth::CredentialsFile { path }) => {
-            let path = path.clone();
+            let (path, refused) = (path.clone(), refused.clone());
             // The file is read at each connection, so that it can be replaced while the application runs.
-            ConnectOptions::with_auth_callback(move |nonce| std::future::ready(signed(&path, &nonce)))
+            ConnectOptions::with_auth_callback(move |nonce| {
+                let signed = signed(&path, &nonce).inspect_err(|fault| {
+                    tracing::error!(%fault, "the login cannot be signed; trying again every 30 seconds");
+                    refused.set();
+                });
+                std::future::ready(signed.map_err(AuthError::new))
+            })
         }
     }
 }
 
-fn signed(path: &Path, nonce: &[u8]) -> Result<Answer, AuthError> {
-    let credentials = Credentials::read(path).map_err(AuthError::new)?;
-    let signature = credentials.sign(nonce).map_err(AuthError::new)?;
+fn signed(path: &Path, nonce: &[u8]) -> Result<Answer, String> {
+    let credentials = Credentials::read(path)?;
+    let signature = credentials.sign(nonce)?;
     let mut answer = Answer::new();
     answer.jwt = Some(credentials.jwt().to_owned());
     answer.signature = Some(signature);

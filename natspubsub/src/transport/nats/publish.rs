@@ -17,6 +17,16 @@ const BATCH_ID: &str = "Nats-Batch-Id";
 const BATCH_SEQUENCE: &str = "Nats-Batch-Sequence";
 const BATCH_COMMIT: &str = "Nats-Batch-Commit";
 
+/// `err_code` while a message of the same id is being stored.
+const IN_PROCESS: u32 = 10158;
+
+/// `err_code` of a stream that could not store a message.
+const STORE_FAILED: u32 = 10077;
+
+/// `err_code` of a server or stream that takes no more messages for a moment: JetStream is not available (10008), its
+/// resources are used up (10023), too many messages wait in the stream (10167).
+const PASSING: [u32; 3] = [10008, 10023, 10167];
+
 /// What the server says about a message.
 #[derive(Deserialize)]
 struct Confirmation<'a> {
@@ -38,9 +48,10 @@ struct Refusal<'a> {
     description: Cow<'a, str>,
 }
 
-pub(super) async fn publish(link: &Link, message: Outbound, limit: Duration) -> Result<Stored, PublishFault> {
+pub(super) async fn publish(link: &Link, message: &Outbound, limit: Duration) -> Result<Stored, PublishFault> {
     let headers = header_map(&message.headers);
-    let reply = link.exchange(message.subject.into(), headers, message.body, limit).await.map_err(fault)?;
+    let (subject, body) = (message.subject.as_str().into(), message.body.clone());
+    let reply = link.exchange(subject, headers, body, limit).await.map_err(fault)?;
     read(&reply.payload)
 }
 
@@ -53,6 +64,7 @@ pub(super) async fn publish_atomic(
     limit: Duration,
 ) -> Result<Stored, PublishFault> {
     let count = messages.len();
+    let subjects: Vec<String> = messages.iter().map(|message| message.subject.clone()).collect();
     let mut stored = Err(PublishFault::Rejected("the batch has no message".to_owned()));
     for (number, message) in (1..).zip(messages) {
         let mut headers = header_map(&message.headers);
@@ -77,7 +89,9 @@ pub(super) async fn publish_atomic(
             sent.await.map_err(|error| PublishFault::Rejected(crate::error::chain(&error)))?;
         }
     }
-    stored
+    // A denied message in the middle has no reply of its own; the server then misses it in the batch.
+    let denied = || subjects.iter().find_map(|subject| link.denials.find(subject)).map(PublishFault::Denied);
+    stored.map_err(|fault| if matches!(fault, PublishFault::Rejected(_)) { denied().unwrap_or(fault) } else { fault })
 }
 
 /// Hands a message to the connection that nobody stores.
@@ -117,12 +131,25 @@ pub(super) fn read(reply: &[u8]) -> Result<Stored, PublishFault> {
     let confirmation: Confirmation<'_> = serde_json::from_slice(reply)
         .map_err(|error| PublishFault::Unknown(format!("the confirmation is not understood: {error}")))?;
     match confirmation {
-        Confirmation { error: Some(Refusal { err_code, description }), .. } => {
-            Err(PublishFault::Rejected(format!("{description} ({err_code})")))
-        }
+        Confirmation { error: Some(refusal), .. } => Err(refusal.fault()),
         Confirmation { seq: 0, .. } => Err(PublishFault::Unknown("the confirmation has no sequence".to_owned())),
         Confirmation { stream, seq: sequence, duplicate, .. } => {
             Ok(Stored { stream: stream.into_owned(), sequence, duplicate })
+        }
+    }
+}
+
+impl Refusal<'_> {
+    fn fault(&self) -> PublishFault {
+        let Self { err_code, description } = self;
+        let text = format!("{description} ({err_code})");
+        match *err_code {
+            // The same message is being stored right now: an earlier attempt has arrived.
+            IN_PROCESS => PublishFault::Unknown(text),
+            // Also what a full stream says, which is certain; anything else that the store says may not be the last word.
+            STORE_FAILED if !description.starts_with("maximum") => PublishFault::Unknown(text),
+            code if PASSING.contains(&code) => PublishFault::Busy(text),
+            _ => PublishFault::Rejected(text),
         }
     }
 }
@@ -170,6 +197,11 @@ mod tests {
         assert_eq!(read(br#"{"stream":"s","domain":"d","seq":7,"duplicate":true}"#), Ok(again));
         let full = br#"{"error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"},"stream":"s","seq":0}"#;
         assert_eq!(read(full), Err(PublishFault::Rejected("maximum messages exceeded (10077)".into())));
+        let code = |code: u32| read(format!(r#"{{"error":{{"err_code":{code},"description":"d"}}}}"#).as_bytes());
+        assert!(matches!(code(10158), Err(PublishFault::Unknown(_))), "another attempt is being stored");
+        assert!(matches!(code(10077), Err(PublishFault::Unknown(_))), "the store failed otherwise");
+        assert!(matches!(code(10167), Err(PublishFault::Busy(_))), "later it is stored");
+        assert!(matches!(code(10071), Err(PublishFault::Rejected(_))), "the wrong sequence stays wrong");
         for unclear in [&b""[..], b"{}", b"nonsense"] {
             assert!(matches!(read(unclear), Err(PublishFault::Unknown(_))), "{unclear:?}");
         }
