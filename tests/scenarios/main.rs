@@ -1,6 +1,6 @@
 //! The scenarios that a delivery engine must survive. The letter says what is at stake: A delivery, B the broker, C the
-//! worker, D retries and dead letters, G the shutdown, H breakers. Each test proves that its fault happened. Long ones
-//! are `#[ignore]`d and run with `scripts/test.sh --long`.
+//! worker, D retries and dead letters, G the shutdown, H breakers, S security. Each test proves that its fault happened.
+//! Long ones are `#[ignore]`d and run with `scripts/test.sh --long`.
 
 mod a1_round_trip_envelope;
 mod a2_competing_consumers;
@@ -38,3 +38,5 @@ mod g3_handlers_longer_than_the_grace;
 mod g6_shutdown_while_publishing;
 mod h2_dependency_is_a_blackhole;
 mod memory_stays_flat;
+mod s3_permission_denied;
+mod s3_permission_taken_away;

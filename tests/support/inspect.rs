@@ -17,7 +17,19 @@ impl Inspector {
     /// # Panics
     /// When the server does not answer.
     pub async fn connect(url: &str) -> Self {
-        let client = async_nats::connect(url).await.expect("the server answers");
+        Self::of(async_nats::connect(url).await.expect("the server answers"))
+    }
+
+    /// Connects to a server as the user of [`crate::users`] who may do everything.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn connect_as_admin(server: &crate::NatsServer) -> Self {
+        let options = async_nats::ConnectOptions::with_user_and_password("admin".into(), "admin".into());
+        Self::of(options.connect(server.url()).await.expect("the server answers"))
+    }
+
+    fn of(client: async_nats::Client) -> Self {
         Self { jetstream: jetstream::new(client.clone()), client }
     }
 

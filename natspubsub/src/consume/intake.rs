@@ -148,6 +148,10 @@ impl Intake {
             return None;
         }
         let mut credit = subscriber.load.credit(self.outstanding)?;
+        // What could not be answered would come again and again, until it has no attempt left.
+        if subscriber.denied().is_some() {
+            return None;
+        }
         match subscriber.breaker.pulls_again_in(subscriber.shared.clock.monotonic()) {
             None => {}
             Some(pause) if !pause.is_zero() => return Some(pause),

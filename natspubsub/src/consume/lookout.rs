@@ -82,15 +82,16 @@ impl Lookout {
     }
 
     /// While something is in hand or arrives, asks how far the consumer is, to know where it would go on if it vanished;
-    /// when nothing has arrived for a while though there is room, to know whether messages wait.
+    /// while something is denied, whether it still is; when nothing has arrived for a while though there is room, to know whether messages wait.
     fn look(&mut self, is_ready: bool) {
         self.look = next_look(&self.subscriber);
         let arrived = std::mem::take(&mut self.arrived);
         self.looks_without = if arrived { 0 } else { self.looks_without + 1 };
         let now = self.subscriber.shared.clock.monotonic();
         let waits_itself = self.subscriber.load.is_full() || self.subscriber.breaker.pulls_again_in(now).is_some();
-        let in_silence = self.looks_without >= LOOKS_WITHOUT_MAX && !waits_itself;
-        if is_ready && (in_silence || arrived || !self.subscriber.load.is_empty()) {
+        let is_denied = self.subscriber.denied().is_some();
+        let in_silence = self.looks_without >= LOOKS_WITHOUT_MAX && !waits_itself && !is_denied;
+        if is_denied || is_ready && (in_silence || arrived || !self.subscriber.load.is_empty()) {
             self.ask(in_silence);
         }
     }
@@ -103,7 +104,10 @@ impl Lookout {
         let subscriber = self.subscriber.clone();
         self.asked = Some(Box::pin(async move {
             let Subscriber { shared, stream, durable, .. } = &*subscriber;
-            let asked = position(stream, durable, shared.transport.as_ref());
+            let asked = async {
+                shared.transport.retry_denied(stream, durable).await;
+                position(stream, durable, shared.transport.as_ref()).await
+            };
             let (position, backlog) = timeout(&*shared.clock, ANSWER_LIMIT, asked).await?.ok()??;
             Some(Told { position, backlog, in_silence })
         }));

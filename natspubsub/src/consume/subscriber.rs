@@ -164,6 +164,11 @@ impl Subscriber {
         self.healing.store(healing, Ordering::Relaxed);
     }
 
+    /// What it needs and the account may not do.
+    pub(super) fn denied(&self) -> Option<String> {
+        self.shared.transport.denied(&self.stream, &self.durable)
+    }
+
     /// Notes how many messages wait while none arrives.
     pub(super) fn set_stalled(&self, backlog: u64) {
         self.stalled.store(backlog, Ordering::Relaxed);
@@ -213,7 +218,7 @@ impl Subscriber {
                 "the handler {handler} of {durable} is stuck with message {stuck}: it blocks its thread"
             ));
         }
-        if let Some(subject) = self.shared.transport.denied(&self.stream, &self.durable) {
+        if let Some(subject) = self.denied() {
             return Some(format!("permission denied for {subject}, which {} needs", self.durable));
         }
         let stalled = self.stalled.load(Ordering::Relaxed);

@@ -103,8 +103,23 @@ pub(crate) struct Progress {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trial {
     Publish(String),
-    Pull { stream: String, durable: String },
-    Answer { stream: String, durable: String },
+    Pull {
+        stream: String,
+        durable: String,
+    },
+    Answer {
+        stream: String,
+        durable: String,
+    },
+    /// Reading a stored message by its number.
+    Read {
+        stream: String,
+    },
+    /// Deleting the messages of a subject that has none.
+    Purge {
+        stream: String,
+        subject: String,
+    },
 }
 
 /// What the server is told about a delivery.
@@ -166,6 +181,9 @@ pub(crate) trait Transport: Send + Sync + 'static {
 
     /// The subject that the account may not use, out of what a consumer needs; seen since the connection was made.
     fn denied(&self, stream: &str, durable: &str) -> Option<String>;
+
+    /// Tries again what a consumer was denied, and forgets what is permitted by now.
+    async fn retry_denied(&self, stream: &str, durable: &str);
 
     /// The subject that the account may not use, for something that is tried without an effect.
     async fn denies(&self, trial: &Trial) -> Option<String>;

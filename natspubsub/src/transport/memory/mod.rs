@@ -65,6 +65,8 @@ impl Transport for MemoryTransport {
         None
     }
 
+    async fn retry_denied(&self, _stream: &str, _durable: &str) {}
+
     async fn denies(&self, _trial: &Trial) -> Option<String> {
         None
     }

@@ -1,7 +1,7 @@
 //! What the server does not permit. It says so in an error beside the request, which itself stays without an answer.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
@@ -49,7 +49,7 @@ impl Default for Denials {
 
 impl Denials {
     pub(super) fn note(&self, denial: &Denial) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last();
         if !last.contains(denial) {
             if last.len() == DENIALS_MAX {
                 last.pop_front();
@@ -62,7 +62,16 @@ impl Denials {
 
     /// A new connection may be permitted what the one before was not.
     pub(super) fn connected(&self) {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.last().clear();
+    }
+
+    /// What begins so is permitted now.
+    pub(super) fn forget(&self, start: &str) {
+        self.last().retain(|denial| !denial.subject().starts_with(start));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.last().is_empty()
     }
 
     /// Changes with each denial.
@@ -72,8 +81,11 @@ impl Denials {
 
     /// The last denied subject that begins so.
     pub(super) fn find(&self, start: &str) -> Option<String> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.iter().rev().map(Denial::subject).find(|subject| subject.starts_with(start)).map(str::to_owned)
+        self.last().iter().rev().map(Denial::subject).find(|subject| subject.starts_with(start)).map(str::to_owned)
+    }
+
+    fn last(&self) -> MutexGuard<'_, VecDeque<Denial>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -105,5 +117,8 @@ mod tests {
         assert_eq!(denials.last.lock().unwrap().len(), DENIALS_MAX);
         assert_eq!(denials.find("$JS.ACK.s.c."), Some(format!("$JS.ACK.s.c.{DENIALS_MAX}")));
         assert_eq!(denials.find("$JS.ACK.s.c.0"), None);
+        denials.note(&Denial::Publish("$JS.ACK.s.d.1".into()));
+        denials.forget("$JS.ACK.s.c.");
+        assert_eq!(denials.find("$JS.ACK."), Some("$JS.ACK.s.d.1".into()));
     }
 }

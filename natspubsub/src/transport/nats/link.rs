@@ -18,6 +18,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// How often a request that waits for the connection looks at it: the client can drop events.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How long a connection is kept whose replies cannot be heard.
+const DEAF_MAX: Duration = Duration::from_secs(5);
+
 /// A connection; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Link {
@@ -29,7 +32,8 @@ pub(super) struct Link {
     _router: Arc<Router>,
 }
 
-/// The task that hands replies to their requests; it ends with its connection.
+/// The task that hands replies to their requests, and makes the connection anew when none can be heard; it ends with its
+/// connection.
 struct Router(AbortHandle);
 
 impl Drop for Router {
@@ -81,10 +85,16 @@ impl Link {
         let inbox = client.new_inbox();
         let mut subscription = send("a subscription", client.subscribe(format!("{inbox}.*"))).await?;
         replies.listen(inbox);
-        let to = replies.clone();
+        let (to, connection) = (replies.clone(), client.clone());
         let router = tokio::spawn(async move {
-            while let Some(message) = subscription.next().await {
-                to.answer(message);
+            let route = async {
+                while let Some(message) = subscription.next().await {
+                    to.answer(message);
+                }
+            };
+            tokio::select! {
+                () = route => {}
+                () = listen_again(&connection, &to) => {}
             }
         });
         Ok(Self { client, connections, denials, replies, _router: Arc::new(Router(router.abort_handle())) })
@@ -92,6 +102,11 @@ impl Link {
 
     pub(super) fn is_connected(&self) -> bool {
         self.client.connection_state() == State::Connected
+    }
+
+    /// The inbox of the replies, while the server does not let us listen to it.
+    pub(super) fn denied_inbox(&self) -> Option<String> {
+        self.replies.denied_inbox()
     }
 
     /// Sends a message and waits for the reply to it.
@@ -135,6 +150,18 @@ impl Link {
     pub(super) async fn request(&self, what: &str, subject: &str, body: Bytes, limit: Duration) -> Result<Message> {
         let exchange = self.exchange(subject.into(), HeaderMap::new(), body, limit);
         exchange.await.map_err(|unanswered| unanswered.error(what))
+    }
+}
+
+/// The server ends a subscription that it does not permit any more, and never says that it would permit it again: only a
+/// new connection asks.
+async fn listen_again(client: &Client, replies: &Replies) {
+    loop {
+        replies.deafened().await;
+        tokio::time::sleep(DEAF_MAX).await;
+        if replies.denied_inbox().is_some() && client.force_reconnect().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -95,8 +95,17 @@ impl Transport for NatsTransport {
 
     fn denied(&self, stream: &str, durable: &str) -> Option<String> {
         let denials = &self.main().denials;
-        let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}");
-        denials.find(&next).or_else(|| denials.find(&format!("$JS.ACK.{stream}.{durable}.")))
+        // Asked before each pull.
+        if denials.is_empty() {
+            return None;
+        }
+        let pull = || denials.find(&trial::pull_subject(stream, durable));
+        let answer = || denials.find(&trial::answer_prefix(stream, durable));
+        self.main().denied_inbox().or_else(pull).or_else(answer)
+    }
+
+    async fn retry_denied(&self, stream: &str, durable: &str) {
+        trial::retry_denied(self.main(), stream, durable).await;
     }
 
     async fn denies(&self, trial: &Trial) -> Option<String> {

@@ -18,6 +18,7 @@ use super::link::Link;
 use super::publish::read_headers;
 use super::requests::Requests;
 use super::send;
+use super::trial::{answer_prefix, pull_subject};
 use crate::clock::SharedClock;
 use crate::error::Result;
 use crate::transport::ack_subject::AckSubject;
@@ -47,6 +48,7 @@ pub(super) struct NatsPull {
     inbox: String,
     next_subject: String,
     info_subject: String,
+    answer_prefix: String,
     requests: Requests,
     stopped: bool,
     /// A request has ended without a word, and nothing has been heard since.
@@ -62,7 +64,7 @@ impl NatsPull {
         let subscription = send("a subscription", link.client.subscribe(format!("{inbox}.*"))).await?;
         connections.mark_unchanged();
         let info_subject = format!("$JS.API.CONSUMER.INFO.{stream}.{durable}");
-        let next_subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}");
+        let next_subject = pull_subject(stream, durable);
         Ok(Self {
             link,
             clock,
@@ -76,6 +78,7 @@ impl NatsPull {
             silent: false,
             round_trip: None,
             info_subject,
+            answer_prefix: answer_prefix(stream, durable),
         })
     }
 
@@ -139,10 +142,11 @@ impl NatsPull {
         }
     }
 
-    /// What the pull needs and the server does not permit.
+    /// What the pull needs and the server does not permit. What cannot be answered is not to be delivered either.
     fn denied(&self) -> Option<String> {
         let denials = &self.link.denials;
-        denials.find(&self.next_subject).or_else(|| denials.find(&self.inbox))
+        let needed = [&self.next_subject, &self.inbox, &self.answer_prefix];
+        needed.into_iter().find_map(|start| denials.find(start))
     }
 
     /// A request that ended without a word counts as ended. A server that is frozen, with its connection up, would

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_nats::{Message, Subject};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::denial::Denial;
 
@@ -32,6 +32,7 @@ pub(super) struct Replies {
     next: AtomicU64,
     /// The inbox, while the server does not let us listen to it.
     deaf: Mutex<Option<String>>,
+    deafened: Notify,
 }
 
 #[derive(Debug)]
@@ -81,6 +82,7 @@ impl Replies {
             Denial::Publish(subject) => self.fail(&NoReply::Denied(subject.clone()), |asked| asked == subject),
             Denial::Subscribe(subject) if self.is_own(subject) => {
                 *self.deaf() = Some(subject.clone());
+                self.deafened.notify_one();
                 self.fail(&NoReply::Denied(subject.clone()), |_| true);
             }
             Denial::Subscribe(_) => {}
@@ -95,6 +97,16 @@ impl Replies {
     /// A new connection may permit what the one before did not.
     pub(super) fn connected(&self) {
         *self.deaf() = None;
+    }
+
+    /// The inbox, while the server does not let us listen to it.
+    pub(super) fn denied_inbox(&self) -> Option<String> {
+        self.deaf().clone()
+    }
+
+    /// Ends when the server has said that it does not let us listen.
+    pub(super) async fn deafened(&self) {
+        self.deafened.notified().await;
     }
 
     fn is_own(&self, subject: &str) -> bool {
