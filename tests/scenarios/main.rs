@@ -40,3 +40,4 @@ mod h2_dependency_is_a_blackhole;
 mod memory_stays_flat;
 mod s3_permission_denied;
 mod s3_permission_taken_away;
+mod s8_least_privilege;

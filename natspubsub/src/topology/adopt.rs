@@ -3,7 +3,7 @@
 use natspubsub_grammar::Pattern;
 use serde_json::json;
 
-use super::apply::subjects;
+use super::apply::{others_on, subjects};
 use super::plan::Plan;
 use crate::error::Result;
 use crate::transport::{AssetConfig, Transport, config_text};
@@ -13,8 +13,13 @@ use crate::transport::{AssetConfig, Transport, config_text};
 pub(crate) async fn adopt_advisories(plan: &mut Plan, transport: &dyn Transport) -> Result<()> {
     let Some(sweeper) = &mut plan.sweeper else { return Ok(()) };
     let subject = config_text(&sweeper.consumer, "filter_subject").to_owned();
-    let others = transport.streams_on(&subject).await?;
-    let Some(other) = others.into_iter().find(|other| *other != sweeper.stream) else { return Ok(()) };
+    // Where ours takes them nobody else's does, and a running application needs no list of all streams.
+    let own = transport.stream(&sweeper.stream).await?;
+    if own.is_some_and(|config| subjects(&config).any(|taken| taken == subject)) {
+        return Ok(());
+    }
+    let others = others_on(&subject, &sweeper.stream, transport).await?;
+    let Some(other) = others.into_iter().next() else { return Ok(()) };
     plan.streams.retain(|stream| config_text(stream, "name") != sweeper.stream);
     let keeps = transport.stream(&other).await?.is_some_and(|config| keeps_all(&config, &subject));
     if keeps {

@@ -86,8 +86,7 @@ async fn examine_stream(wanted: &AssetConfig, transport: &dyn Transport) -> Resu
 /// The server refuses overlapping streams with a number (10065); this says which stream and for which subject.
 async fn refuse_overlap(name: &str, wanted: &AssetConfig, transport: &dyn Transport) -> Result<()> {
     for subject in subjects(wanted) {
-        let others: Vec<String> =
-            transport.streams_on(subject).await?.into_iter().filter(|other| other != name).collect();
+        let others = others_on(subject, name, transport).await?;
         if !others.is_empty() {
             let text = format!(
                 "stream {name:?} cannot take {subject:?}: the stream(s) {} already take subjects that overlap it; change their subjects, or set another env or app",
@@ -97,6 +96,15 @@ async fn refuse_overlap(name: &str, wanted: &AssetConfig, transport: &dyn Transp
         }
     }
     Ok(())
+}
+
+/// The streams other than `name` whose subjects overlap `subject`.
+pub(super) async fn others_on(subject: &str, name: &str, transport: &dyn Transport) -> Result<Vec<String>> {
+    let found = transport.streams_on(subject).await.map_err(|error| {
+        let text = format!("it is not known whether stream {name:?} can be made: {}", crate::error::chain(&error));
+        Error::new(error.kind().clone(), text)
+    })?;
+    Ok(found.into_iter().filter(|other| other != name).collect())
 }
 
 /// How far a consumer was when it was last seen.
