@@ -32,6 +32,31 @@ os.replace(part, os.path.join(folder, "nats-server"))
 PY
 }
 
+# What the tests log at TRACE goes to this folder: one file for each process, their workers included.
+logs="$PWD/target/test-logs"
+record_logs() {
+    rm -rf "$logs"
+    mkdir -p "$logs"
+    export TEST_LOG_FOLDER="$logs"
+}
+
+# Every secret of the tests contains "hunter2"; a seed, which cannot, is known by its form.
+look_for_secrets() {
+    step "no secret is in the logs"
+    if ! grep -rqs -m 1 "TRACE async_nats" "$logs"; then
+        printf 'the tests have logged nothing at TRACE in %s\n' "$logs"
+        exit 1
+    fi
+    local found
+    found=$(grep -rEoa -m 1 '.{0,200}(hunter2|S[UAO][A-Z2-7]{56}|eyJ[A-Za-z0-9_-]+\.eyJ).{0,80}' "$logs" || true)
+    if [ -n "$found" ]; then
+        printf '%s\n' "$found"
+        exit 1
+    fi
+    du -sh "$logs"
+    rm -rf "$logs"
+}
+
 step "tools"
 # $NATS_SERVER and a nats-server on the PATH come first.
 if [ -z "${NATS_SERVER:-}" ] && ! command -v nats-server >/dev/null 2>&1; then install_nats_server "$NATS_VERSION"; fi
@@ -57,12 +82,17 @@ step "documentation tests"
 cargo test --quiet --workspace --doc
 
 step "tests"
+record_logs
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --workspace
 else
     cargo test --workspace --lib --bins --tests
 fi
+look_for_secrets
 if ! $long; then exit; fi
+
+# A million messages are a gigabyte of lines.
+unset TEST_LOG_FOLDER
 
 step "long scenarios"
 cargo nextest run --workspace --run-ignored only -E 'binary(scenarios)'

@@ -81,4 +81,4 @@ pub use publish::{
     PublishBatch, PublishResult, Published, Publisher, SubjectPublisher,
 };
 pub use registry::Subscribe;
-pub use subject::check_topic;
+pub use subject::{check_topic, decode_token, encode_token};

@@ -37,7 +37,25 @@ impl Namespace {
         }
         let prefix = format!("{env}.{app}.");
         natspubsub_grammar::check_subject(&format!("{prefix}x"))?;
-        Ok(Self { env, app, prefix })
+        let names = Self { env, app, prefix };
+        names.check_lengths()?;
+        Ok(names)
+    }
+
+    /// The server would refuse the streams, and only once the application starts.
+    fn check_lengths(&self) -> Result<()> {
+        for name in [self.stream(), self.dead_letter_stream(), self.release_stream(), self.advisory_stream()] {
+            if natspubsub_grammar::check_name(&name).is_err() {
+                let text = format!(
+                    "env {:?} and app {:?} are too long together: the stream {name:?} would have more than {} characters",
+                    self.env,
+                    self.app,
+                    natspubsub_grammar::NAME_LENGTH_MAX
+                );
+                return Err(Error::new(ErrorKind::Config, text));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn env(&self) -> &str {
@@ -155,6 +173,32 @@ pub fn check_topic(topic: &str) -> Result<()> {
     Ok(())
 }
 
+/// Writes any text as one token of a topic: a value with dots, wildcards or spaces neither changes where a message goes
+/// nor becomes the same as another value.
+///
+/// Every byte outside `[a-z0-9-]` becomes `_` and its two hexadecimal digits, and the empty text becomes `_`. A subject
+/// has at most 255 bytes, so a long text may give a topic that is refused.
+///
+/// ```
+/// let user = "bob.admin";
+/// let topic = format!("user.{}.renamed", natspubsub::encode_token(user));
+/// assert_eq!(topic, "user.bob_2eadmin.renamed");
+/// assert!(natspubsub::check_topic(&topic).is_ok());
+/// ```
+pub fn encode_token(text: &str) -> String {
+    natspubsub_grammar::encode_token(text)
+}
+
+/// The text of a token that [`encode_token`] wrote; `None` for any other, so that no two tokens have one text.
+///
+/// ```
+/// assert_eq!(natspubsub::decode_token("bob_2eadmin").as_deref(), Some("bob.admin"));
+/// assert_eq!(natspubsub::decode_token("Bob"), None);
+/// ```
+pub fn decode_token(token: &str) -> Option<String> {
+    natspubsub_grammar::decode_token(token)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,5 +228,12 @@ mod tests {
         for env in ["", " ", "a.b", "a b", "*", ">", "$sys"] {
             assert!(Namespace::new(env, "orders").is_err(), "{env:?}");
         }
+    }
+
+    #[test]
+    fn names_that_give_streams_too_long_a_name_are_refused() {
+        assert_eq!(Namespace::new("dev", &"a".repeat(112)).unwrap().release_stream().len(), 128);
+        let fault = Namespace::new("dev", &"a".repeat(113)).unwrap_err().to_string();
+        assert!(fault.contains("too long together") && fault.contains("128"), "{fault}");
     }
 }

@@ -44,13 +44,13 @@ async fn works(_job: u32, ctx: Context, State(scene): State<Scene>) -> Result<()
 /// Lines of the server's configuration: what the application may not publish.
 fn denied(subject: &str) -> String {
     format!(
-        "authorization {{ users: [{{ user: app, password: app, permissions: {{ publish: {{ deny: [\"{subject}\"] }} }} }}] }}"
+        "authorization {{ users: [{{ user: app, password: hunter2, permissions: {{ publish: {{ deny: [\"{subject}\"] }} }} }}] }}"
     )
 }
 
 async fn start(server: &NatsServer, scene: &Scene) -> natspubsub::RunningApp {
     let (host, port) = server.address();
-    let config = Config::builder().url(format!("nats://app:app@{host}:{port}")).env("test").app("uncounted");
+    let config = Config::builder().url(format!("nats://app:hunter2@{host}:{port}")).env("test").app("uncounted");
     let config = config.shutdown_timeout(Duration::from_millis(50)).build().unwrap();
     let app = App::builder().config(config).state(scene.clone()).subscriber(works {});
     app.build().unwrap().start().await.unwrap()

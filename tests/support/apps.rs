@@ -9,6 +9,7 @@ use natspubsub::Config;
 /// # Panics
 /// When the values are refused.
 pub fn config(url: &str, app: &str) -> Config {
+    crate::record_logs();
     Config::builder().url(url).env("test").app(app).build().expect("the configuration is valid")
 }
 

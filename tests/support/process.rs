@@ -5,9 +5,30 @@
 /// # Panics
 /// When the system does not tell (Linux does).
 pub fn resident_kib() -> u64 {
+    status_kib("VmRSS:")
+}
+
+/// The most memory of this process that lay in RAM since [`begin_peak`], in KiB.
+///
+/// # Panics
+/// When the system does not tell (Linux does).
+pub fn peak_resident_kib() -> u64 {
+    status_kib("VmHWM:")
+}
+
+/// Forgets the peak: it begins anew at what lies in RAM now, which is returned.
+///
+/// # Panics
+/// When the system does not allow it (Linux does).
+pub fn begin_peak() -> u64 {
+    std::fs::write("/proc/self/clear_refs", "5").expect("the peak can be forgotten");
+    peak_resident_kib()
+}
+
+fn status_kib(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("the process has a status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the status has VmRSS");
-    line.trim().trim_end_matches("kB").trim().parse().expect("VmRSS is a number of kB")
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the status has the field");
+    line.trim().trim_end_matches("kB").trim().parse().expect("a number of kB")
 }
 
 /// Whether no other test runs in this process: `cargo nextest` gives each its own, `cargo test` does not, and memory and

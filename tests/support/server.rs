@@ -48,14 +48,15 @@ impl NatsServer {
     /// When no binary is found or the server is not ready in time.
     pub async fn start_version(version: &str, extra: &str) -> Self {
         let mut server = Self::spawn_on(version, 0, extra);
-        let ports = server.folder.path().join(format!("nats-server_{}.ports", server.process_id()));
-        server.port = eventually("the server has written its port", READY_LIMIT, || async { read_port(&ports) }).await;
+        server.port =
+            eventually("the server has written its port", READY_LIMIT, || async { server.port_of("nats") }).await;
         server.wait_until_ready().await;
         server
     }
 
     /// Starts the process on a port (0 is a free one) and waits for nothing.
     pub(crate) fn spawn_on(version: &str, port: u16, extra: &str) -> Self {
+        crate::record_logs();
         let folder = tempfile::tempdir().expect("a folder for the server");
         let mut server = Self { folder, port, extra: extra.to_owned(), version: version.to_owned(), process: None };
         server.spawn();
@@ -87,6 +88,23 @@ impl NatsServer {
         self.signal(Signal::SIGTERM);
         let process = std::cell::RefCell::new(self.process.take().expect("the server runs"));
         eventually("the server ends", READY_LIMIT, || async { process.borrow_mut().try_wait().ok().flatten() }).await;
+    }
+
+    /// What the process says about its connections, one JSON object each; needs `http: "127.0.0.1:-1"` in its
+    /// configuration.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn connections(&self) -> Vec<serde_json::Value> {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let port = self.port_of("monitoring").expect("the server has a port for monitoring");
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("the port is open");
+        stream.write_all(b"GET /connz HTTP/1.0\r\n\r\n").await.expect("the question is sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("the answer is read");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("an answer of HTTP");
+        let answer: serde_json::Value = serde_json::from_str(body).expect("the answer is JSON");
+        answer["connections"].as_array().expect("a list of connections").clone()
     }
 
     /// `nats://127.0.0.1:port`.
@@ -153,6 +171,14 @@ impl NatsServer {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
+    /// The port that the process has written down for something.
+    fn port_of(&self, what: &str) -> Option<u16> {
+        let path = self.folder.path().join(format!("nats-server_{}.ports", self.process_id()));
+        let text = std::fs::read_to_string(path).ok()?;
+        let ports: serde_json::Value = serde_json::from_str(&text).ok()?;
+        ports[what][0].as_str()?.rsplit(':').next()?.parse().ok()
+    }
+
     fn reloads(&self) -> usize {
         self.log().matches("Reloaded server configuration").count()
     }
@@ -213,12 +239,6 @@ impl Drop for NatsServer {
             }
         }
     }
-}
-
-fn read_port(path: &Path) -> Option<u16> {
-    let text = std::fs::read_to_string(path).ok()?;
-    let ports: serde_json::Value = serde_json::from_str(&text).ok()?;
-    ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
 }
 
 /// For the version that is used when none is asked for: `NATS_SERVER`, else `nats-server` on the PATH, else what

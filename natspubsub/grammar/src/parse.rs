@@ -12,6 +12,9 @@ pub const SUBJECT_LENGTH_MAX: usize = 255;
 /// The most tokens a subject can have.
 pub const TOKENS_MAX: usize = 32;
 
+/// How the subjects of replies begin; also those that a server permits one user only, such as `_INBOX_orders`.
+const INBOX: &str = "_INBOX";
+
 /// Which characters a token may hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Alphabet {
@@ -150,7 +153,8 @@ fn check_shape(text: &str, alphabet: Alphabet) -> Result<(), Fault> {
         return Err(fault(text, FaultKind::TooLong, 0..text.len(), None));
     }
     let first = text.split('.').next().unwrap_or(text);
-    let reserved = (first.starts_with('$') && !first.starts_with("${")) || first.eq_ignore_ascii_case("_INBOX");
+    let is_inbox = first.get(..INBOX.len()).is_some_and(|start| start.eq_ignore_ascii_case(INBOX));
+    let reserved = (first.starts_with('$') && !first.starts_with("${")) || is_inbox;
     if reserved && alphabet != Alphabet::System {
         return Err(fault(text, FaultKind::Reserved, 0..first.len(), None));
     }

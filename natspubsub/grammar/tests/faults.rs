@@ -20,6 +20,7 @@ fn each_rule_has_its_own_fault() {
         ("a.b$", FaultKind::Character, 3..4),
         ("$js.api", FaultKind::Reserved, 0..3),
         ("_INBOX.a", FaultKind::Reserved, 0..6),
+        ("_inbox_orders.a", FaultKind::Reserved, 0..13),
         ("a.{b", FaultKind::Placeholder, 2..4),
         ("a.{1b}", FaultKind::Placeholder, 2..6),
         ("a.${b..}", FaultKind::Placeholder, 2..8),

@@ -1,7 +1,8 @@
 //! Goal: the grammar's relations are those of NATS. Method: compare with a slow, obvious model on random patterns.
 
 use natspubsub_grammar::{
-    Pattern, check_subject, delivers, encode_name, format_duration, normalize_topic, parse_duration,
+    Pattern, check_subject, decode_token, delivers, encode_name, encode_token, format_duration, normalize_topic,
+    parse_duration,
 };
 use proptest::prelude::*;
 
@@ -90,6 +91,28 @@ proptest! {
     #[test]
     fn two_texts_never_share_an_encoded_name(left in "[a-c._*-]{1,6}", right in "[a-c._*-]{1,6}") {
         prop_assert_eq!(encode_name(&left) == encode_name(&right), left == right);
+    }
+
+    #[test]
+    fn any_text_is_one_token_that_is_read_back(text in any::<String>()) {
+        let token = encode_token(&text);
+        if token.len() <= natspubsub_grammar::SUBJECT_LENGTH_MAX {
+            prop_assert_eq!(normalize_topic(&token).unwrap(), token.as_str(), "lower-casing changes nothing");
+            prop_assert!(!token.contains('.'));
+        }
+        prop_assert_eq!(decode_token(&token), Some(text));
+    }
+
+    #[test]
+    fn two_texts_never_share_a_token(left in "[aA2e._*-]{0,6}", right in "[aA2e._*-]{0,6}") {
+        prop_assert_eq!(encode_token(&left) == encode_token(&right), left == right);
+    }
+
+    #[test]
+    fn what_was_not_written_as_a_token_is_not_read(token in "[a-fA-F0-9_.\u{e9}-]{0,7}") {
+        if let Some(text) = decode_token(&token) {
+            prop_assert_eq!(encode_token(&text), token);
+        }
     }
 
     #[test]

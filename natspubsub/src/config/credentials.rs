@@ -26,7 +26,8 @@ impl Credentials {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let lines: Vec<&str> = text.lines().collect();
         let is_dashed = |line: &str| line.contains("---") && line.ends_with("---");
-        let between = |three: &&[&str]| is_dashed(three[0]) && !is_dashed(three[1]) && is_dashed(three[2]);
+        let is_value = |line: &str| !is_dashed(line) && !line.trim().is_empty();
+        let between = |three: &&[&str]| is_dashed(three[0]) && is_value(three[1]) && is_dashed(three[2]);
         let mut values = lines.windows(3).filter(between).map(|three| three[1]);
         let form = "write it anew with `nsc generate creds`";
         let Some(jwt) = values.next() else {

@@ -1,7 +1,7 @@
 //! From received bytes to a delivery: envelope, ids, context.
 
 use crate::handler::{Delivery, Failure, FailureClass};
-use crate::message::{Context, EnvelopeIn, Origin, headers};
+use crate::message::{Context, EnvelopeIn, Origin, check_event_id, headers};
 use crate::registry::Source;
 
 use super::in_hand::InHand;
@@ -70,7 +70,8 @@ fn fallback_id(subscriber: &Subscriber, hand: &InHand) -> String {
         _ => headers::MESSAGE_ID,
     };
     match received.headers.get(headers::replay::EVENT_ID).or_else(|| received.headers.get(header)) {
-        Some(id) if !id.is_empty() => id.to_owned(),
+        // It becomes a key, a header and a field of the log; what cannot be one is another program's business.
+        Some(id) if check_event_id(id).is_ok() => id.to_owned(),
         _ => format!("{}:{}", subscriber.stream, received.sequence),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::retry::delay;
-use crate::handler::{FailureClass, Outcome};
+use crate::handler::{FailureClass, Outcome, redact};
 use crate::topology::RetryPolicy;
 
 /// Why a message became a dead letter, as the header `x-dlq-reason` says it.
@@ -90,9 +90,9 @@ pub(super) fn crashed(facts: &Facts<'_>) -> Option<Settlement> {
 pub(super) fn decide(facts: &Facts<'_>, outcome: &Outcome) -> Settlement {
     let failure = match outcome {
         Outcome::Ack => return Settlement::Done,
-        Outcome::Discard { reason } => return Settlement::Discarded { reason: reason.clone() },
+        Outcome::Discard { reason } => return Settlement::Discarded { reason: redact(reason.clone()) },
         Outcome::DeadLetter { reason } => {
-            return Settlement::Dead { reason: DeadReason::Permanent, error: reason.clone() };
+            return Settlement::Dead { reason: DeadReason::Permanent, error: redact(reason.clone()) };
         }
         Outcome::Retry { after } => {
             return again(facts, *after, DeadReason::Exhausted, "the handler asked for another delivery".into());

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::redact::redact;
 use crate::error::{BoxError, chain};
 
 /// What a failure means for its message.
@@ -152,7 +153,7 @@ impl Failure {
 
     /// The cause with its own causes, in one text.
     pub(crate) fn describe(&self) -> String {
-        chain(self.error.as_ref())
+        redact(chain(self.error.as_ref()))
     }
 }
 

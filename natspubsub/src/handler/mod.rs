@@ -12,6 +12,7 @@ mod health;
 mod letter;
 mod outcome;
 mod payload;
+mod redact;
 pub(crate) mod returned;
 pub(crate) mod value;
 
@@ -29,5 +30,6 @@ pub use health::{CheckReturn, FromServices, HealthStatus};
 pub use letter::{DeadLetter, DeadLetterPayload};
 pub use outcome::{IntoOutcome, Outcome};
 pub use payload::Payload;
+pub(crate) use redact::redact;
 pub(crate) use value::EventFacts;
 pub(crate) use value::ReplyFuture;

@@ -11,7 +11,7 @@ use super::codec::{DecodeFault, is_json};
 use super::depth::{DEPTH_MAX, is_too_deep};
 use super::gzip::{GZIP, MAGIC, inflate};
 use super::headers::{self, Headers, bare};
-use super::metadata::Metadata;
+use super::metadata::{METADATA_BYTES_MAX, Metadata};
 
 /// A message that was read; its body is still text or bytes.
 #[derive(Debug, Default)]
@@ -153,7 +153,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                         "event_id" => once(&mut fields.event_id, "event_id", text(&mut map)?)?,
                         "occurred_at" => once(&mut fields.occurred_at, "occurred_at", text(&mut map)?)?,
                         "trace_id" => once(&mut fields.trace_id, "trace_id", text(&mut map)?)?,
-                        "metadata" => once(&mut fields.metadata, "metadata", map.next_value()?)?,
+                        "metadata" => once(&mut fields.metadata, "metadata", metadata(&mut map)?)?,
                         "message" => once(&mut fields.message, "message", Some(map.next_value()?))?,
                         "payload" => once(&mut fields.payload, "payload", Some(map.next_value()?))?,
                         "data" => once(&mut fields.data, "data", Some(map.next_value()?))?,
@@ -171,6 +171,18 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 
 fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
     Ok(map.next_value::<Option<Text<'de>>>()?.map(|text| text.0))
+}
+
+/// Metadata are kept as values, which take many times their text: the text is limited.
+fn metadata<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Metadata>, A::Error> {
+    let Some(text) = map.next_value::<Option<&RawValue>>()?.map(RawValue::get) else { return Ok(None) };
+    if text.len() > METADATA_BYTES_MAX {
+        let size = text.len();
+        return Err(serde::de::Error::custom(format!(
+            "its metadata have {size} bytes, more than {METADATA_BYTES_MAX}"
+        )));
+    }
+    serde_json::from_str(text).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// A field that stands twice is ambiguous: readers disagree on which one counts.
@@ -271,6 +283,20 @@ mod tests {
         let text = format!(r#"{{"message":"{}"}}"#, "[".repeat(1_000));
         assert!(read(&text).is_ok(), "brackets in a text do not nest");
         assert!(read(&format!(r#"{{"message":{}"#, "[".repeat(1_000_000))).is_err());
+    }
+
+    #[test]
+    fn metadata_are_limited_and_a_body_is_not() {
+        let filled = |field: &str, size: usize| {
+            let text = format!(r#"{{"x":"{}"}}"#, "a".repeat(size - r#"{"x":""}"#.len()));
+            let other = if field == "message" { "metadata" } else { "message" };
+            read(&format!(r#"{{"{field}":{text},"{other}":{{}}}}"#))
+        };
+        assert!(filled("metadata", METADATA_BYTES_MAX).is_ok());
+        let fault = filled("metadata", METADATA_BYTES_MAX + 1).unwrap_err().to_string();
+        assert!(fault.contains("metadata have 65537 bytes, more than 65536"), "{fault}");
+        assert!(filled("message", METADATA_BYTES_MAX + 1).is_ok());
+        assert_eq!(read(r#"{"message":1,"metadata":null}"#).unwrap().metadata, Metadata::default());
     }
 
     #[test]

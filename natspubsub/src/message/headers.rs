@@ -99,6 +99,9 @@ pub(crate) mod replay {
 /// Headers whose names start so are commands to the server (`Nats-Rollup` can wipe a stream).
 const CONTROL_PREFIX: &str = "nats-";
 
+/// What clients of other languages read the status of the server from, when a message has it as a header.
+const STATUS_NAMES: [&str; 2] = ["Status", "Description"];
+
 const HEADERS_MAX: usize = 64;
 const HEADER_BYTES_MAX: usize = 8 * 1024;
 const ALL_HEADERS_BYTES_MAX: usize = 32 * 1024;
@@ -190,6 +193,11 @@ impl Headers {
                     "header {name:?} starts with \"Nats-\", which commands the server; choose another name"
                 ));
             }
+            if STATUS_NAMES.iter().any(|status| name.eq_ignore_ascii_case(status)) {
+                return refuse(format!(
+                    "header {name:?} is where clients find the status of the server; choose another name"
+                ));
+            }
             if value.contains(['\r', '\n', '\0']) {
                 return refuse(format!("the value of header {name:?} contains a line break or NUL"));
             }
@@ -247,6 +255,8 @@ mod tests {
         for (name, value) in [
             ("Nats-Rollup", "all"),
             ("nAtS-x", "1"),
+            ("status", "503"),
+            ("Description", "No Responders"),
             ("a b", "1"),
             ("", "1"),
             ("a:b", "1"),

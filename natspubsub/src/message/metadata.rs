@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// What metadata may take as JSON.
+pub(super) const METADATA_BYTES_MAX: usize = 64 * 1024;
+
 /// Who and what caused a message; every field is optional.
 ///
 /// As an argument of a handler it receives the metadata of the message.

@@ -9,7 +9,7 @@ use super::codec::is_json;
 use super::encode::Encode;
 use super::gzip::{self, GZIP, INFLATE_MAX};
 use super::headers::{self, Headers, bare, header_safe};
-use super::metadata::Metadata;
+use super::metadata::{METADATA_BYTES_MAX, Metadata};
 
 /// The first size of the buffer that an envelope is written to.
 const ENVELOPE_CAPACITY: usize = 512;
@@ -147,7 +147,14 @@ fn write_head<T: Encode + ?Sized>(
 
 fn write_tail(into: &mut Vec<u8>, metadata: &Metadata) -> Result<(), WriteFault> {
     if !metadata.is_empty() {
+        let start = into.len();
         field(into, b",\"metadata\":", metadata)?;
+        let size = into.len() - start - b",\"metadata\":".len();
+        // No reader would take them.
+        if size > METADATA_BYTES_MAX {
+            let text = format!("its metadata have {size} bytes, more than {METADATA_BYTES_MAX}; move them to the body");
+            return Err(text.into());
+        }
     }
     into.push(b'}');
     Ok(())
@@ -253,6 +260,20 @@ mod tests {
                 .replace(r#""message_type":"OrderCreated","#, "")
                 .replace(r#","metadata":{"correlation_id":"c"}"#, "")
         );
+    }
+
+    #[test]
+    fn metadata_that_no_reader_would_take_are_not_written() {
+        for (size, is_written) in [(METADATA_BYTES_MAX, true), (METADATA_BYTES_MAX + 1, false)] {
+            let mut sheet = Sheet { metadata: Metadata::default(), ..sheet() };
+            let text = "a".repeat(size - r#"{"x":""}"#.len());
+            sheet.metadata.set("x".to_owned(), text.into());
+            let written = write(sheet, &1, &PLAIN, usize::MAX);
+            assert_eq!(written.is_ok(), is_written, "{size}");
+            if let Ok((headers, body)) = written {
+                assert!(EnvelopeIn::read(&body, &headers, 0).is_ok());
+            }
+        }
     }
 
     #[test]

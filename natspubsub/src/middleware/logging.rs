@@ -1,7 +1,7 @@
 //! One line in the log for every handling: what, which attempt, how long, with what outcome. Never the payload.
 
 use crate::clock::SharedClock;
-use crate::handler::{Delivery, Middleware, Next, Outcome};
+use crate::handler::{Delivery, Middleware, Next, Outcome, redact};
 
 /// Logs each handling through `tracing`: success at `INFO`, everything else at `WARN`.
 pub(crate) struct Logging {
@@ -39,8 +39,12 @@ impl Middleware for Logging {
         match &outcome {
             Outcome::Ack => log!(info, "{function} handled the message"),
             Outcome::Retry { .. } => log!(info, "{function} asked for another delivery"),
-            Outcome::DeadLetter { reason } => log!(warn, reason, "{function} rejected the message"),
-            Outcome::Discard { reason } => log!(info, reason, "{function} discarded the message"),
+            Outcome::DeadLetter { reason } => {
+                log!(warn, reason = redact(reason.clone()), "{function} rejected the message")
+            }
+            Outcome::Discard { reason } => {
+                log!(info, reason = redact(reason.clone()), "{function} discarded the message")
+            }
             Outcome::Failed(failure) => log!(warn, error = failure.describe(), "{function} failed"),
         }
         outcome

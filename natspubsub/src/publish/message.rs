@@ -84,14 +84,15 @@ impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T> {
         self
     }
 
-    /// Adds a value to the metadata; an id that has a method of its own here is set by either.
+    /// Adds a value to the metadata; an id that has a method of its own here is set by either. At most 64 KiB
+    /// of JSON in all.
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.draft.metadata.set(key.into(), value.into());
         self
     }
 
-    /// Adds a header. Names that start with `Nats-` are refused, because they command the server; at most 64 headers, 8 KiB
-    /// each, 32 KiB in all.
+    /// Adds a header. Names that start with `Nats-` are refused, because they command the server, and so are `Status` and
+    /// `Description`, where clients find what the server says; at most 64 headers, 8 KiB each, 32 KiB in all.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.draft.headers.push(name, value);
         self

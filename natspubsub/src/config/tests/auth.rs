@@ -78,8 +78,14 @@ fn a_credentials_file_holds_a_jwt_and_a_users_seed() {
     let (seed, account) = (user_seed(), nkeys::KeyPair::new_account().seed().unwrap());
     let whole = credentials(&seed);
     let windows = whole.replace('\n', "\r\n");
-    let (_folder, path) = file("user.creds", windows);
-    assert!(load(&[("credentials_file", &path)], &[]).is_ok());
+    // Between the two parts stands what people should read, or no more than an empty line.
+    let start = whole.find("*****").unwrap();
+    let short = format!("{}{}", &whole[..start], &whole[whole.find("-----BEGIN USER").unwrap()..]);
+    assert!(short.contains("JWT------\n\n-----BEGIN USER"), "{short}");
+    for content in [windows, short] {
+        let (_folder, path) = file("user.creds", content);
+        assert!(load(&[("credentials_file", &path)], &[]).is_ok());
+    }
     let (jwt, _) = whole.split_once("****").unwrap();
     for (content, fault) in [
         (String::new(), "holds no JWT between lines of dashes"),
