@@ -108,6 +108,9 @@ impl RunningApp {
         let mut problems = Vec::new();
         if !self.shared.transport.is_connected() {
             problems.push(format!("no connection to {}", self.config.url));
+        } else if self.shared.transport.connections_down() > 0 {
+            let (down, all) = (self.shared.transport.connections_down(), self.config.connections);
+            problems.push(format!("{down} of {all} connections to {} are down", self.config.url));
         }
         problems.extend(self.subscribers.iter().filter_map(|subscriber| subscriber.problem()));
         if !problems.is_empty() {

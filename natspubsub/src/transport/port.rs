@@ -173,8 +173,11 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// The most bytes of headers and body that a message can have.
     fn max_payload(&self) -> usize;
 
-    /// Whether the connection stands.
+    /// Whether the connection that consumes stands.
     fn is_connected(&self) -> bool;
+
+    /// How many of the connections that publishers share do not stand.
+    fn connections_down(&self) -> usize;
 
     /// How often a connection was made: what was written to an earlier one may not have been read.
     fn connections_made(&self) -> u64;

@@ -57,6 +57,10 @@ impl Transport for MemoryTransport {
         true
     }
 
+    fn connections_down(&self) -> usize {
+        0
+    }
+
     fn connections_made(&self) -> u64 {
         1
     }

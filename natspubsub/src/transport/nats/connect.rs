@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::{Client, ConnectError, ConnectErrorKind};
 
 use super::NatsTransport;
-use super::events::Events;
+use super::events::Watched;
 use super::link::Link;
 use super::options::options;
 use crate::clock::SharedClock;
@@ -36,9 +36,9 @@ pub(in crate::transport) async fn connect(
 
 /// One connection, tried again until the deadline.
 async fn link(config: &Config, clock: &SharedClock, deadline: Duration, note: fn(&str)) -> Result<Link> {
-    let (url, events) = (&config.url, Events::default());
+    let (url, watched) = (&config.url, Watched::new(clock.clone()));
     let client = loop {
-        let error = match attempt(config, clock, &events).await {
+        let error = match attempt(config, &watched).await {
             Ok(client) => break client,
             Err(error) => error,
         };
@@ -55,14 +55,14 @@ async fn link(config: &Config, clock: &SharedClock, deadline: Duration, note: fn
         note(&format!("no server at {url} yet ({error}); trying again each second until connect_timeout"));
         clock.sleep(ATTEMPT_PAUSE).await;
     };
-    events.link(client).await
+    Link::open(client, watched).await
 }
 
-async fn attempt(config: &Config, clock: &SharedClock, events: &Events) -> Result<Client, ConnectError> {
+async fn attempt(config: &Config, watched: &Watched) -> Result<Client, ConnectError> {
     let ServerUrl::Nats { servers, .. } = &config.url else {
         return Err(ConnectError::new(ConnectErrorKind::ServerParse));
     };
-    options(config, clock, events).connect(servers.as_slice()).await
+    options(config, watched).connect(servers.as_slice()).await
 }
 
 /// What trying again cannot mend, in words.

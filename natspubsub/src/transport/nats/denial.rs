@@ -28,6 +28,11 @@ impl Denial {
         }
     }
 
+    /// Names of consumers begin like each other, so a subject without a dot at its end is the whole one.
+    fn is_of(&self, subject: &str) -> bool {
+        if subject.ends_with('.') { self.subject().starts_with(subject) } else { self.subject() == subject }
+    }
+
     fn subject(&self) -> &str {
         let (Self::Publish(subject) | Self::Subscribe(subject)) = self;
         subject
@@ -65,9 +70,9 @@ impl Denials {
         self.last().clear();
     }
 
-    /// What begins so is permitted now.
-    pub(super) fn forget(&self, start: &str) {
-        self.last().retain(|denial| !denial.subject().starts_with(start));
+    /// A subject, or with a dot at its end everything below it, is permitted now.
+    pub(super) fn forget(&self, subject: &str) {
+        self.last().retain(|denial| !denial.is_of(subject));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -79,9 +84,9 @@ impl Denials {
         self.count.subscribe()
     }
 
-    /// The last denied subject that begins so.
-    pub(super) fn find(&self, start: &str) -> Option<String> {
-        self.last().iter().rev().map(Denial::subject).find(|subject| subject.starts_with(start)).map(str::to_owned)
+    /// The last denial of a subject, or with a dot at its end of anything below it.
+    pub(super) fn find(&self, subject: &str) -> Option<String> {
+        self.last().iter().rev().find(|denial| denial.is_of(subject)).map(|denial| denial.subject().to_owned())
     }
 
     fn last(&self) -> MutexGuard<'_, VecDeque<Denial>> {
@@ -116,7 +121,8 @@ mod tests {
         }
         assert_eq!(denials.last.lock().unwrap().len(), DENIALS_MAX);
         assert_eq!(denials.find("$JS.ACK.s.c."), Some(format!("$JS.ACK.s.c.{DENIALS_MAX}")));
-        assert_eq!(denials.find("$JS.ACK.s.c.0"), None);
+        assert_eq!(denials.find("$JS.ACK.s.c.0"), None, "the first one made way");
+        assert_eq!(denials.find("$JS.ACK.s.c"), None, "a name is no beginning of another");
         denials.note(&Denial::Publish("$JS.ACK.s.d.1".into()));
         denials.forget("$JS.ACK.s.c.");
         assert_eq!(denials.find("$JS.ACK."), Some("$JS.ACK.s.d.1".into()));

@@ -1,24 +1,27 @@
 //! What the client tells of its connection: a line in the log for each event, and word to those who wait for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use async_nats::{Client, Event};
+use async_nats::Event;
 use tokio::sync::watch;
 
 use super::denial::{Denial, Denials};
-use super::link::Link;
 use super::replies::Replies;
-use crate::error::Result;
+use crate::clock::SharedClock;
 
-/// Hears the events of one connection.
+/// What is known of one connection; cheap to clone.
 #[derive(Clone)]
-pub(super) struct Events {
+pub(super) struct Watched {
+    pub(super) clock: SharedClock,
     /// Counts the connections made.
-    made: Arc<watch::Sender<u64>>,
-    denials: Arc<Denials>,
-    replies: Arc<Replies>,
+    pub(super) made: Arc<watch::Sender<u64>>,
+    pub(super) denials: Arc<Denials>,
+    pub(super) replies: Arc<Replies>,
     refused: Refused,
+    /// Since when there is no connection, in nanoseconds of the monotonic clock; 0 while there is one.
+    down_since_ns: Arc<AtomicU64>,
 }
 
 /// Set while the server refuses the login.
@@ -35,21 +38,24 @@ impl Refused {
     }
 }
 
-impl Default for Events {
-    fn default() -> Self {
+impl Watched {
+    pub(super) fn new(clock: SharedClock) -> Self {
         Self {
+            clock,
             made: Arc::new(watch::channel(0).0),
             denials: Arc::default(),
             replies: Arc::default(),
             refused: Refused::default(),
+            down_since_ns: Arc::default(),
         }
     }
-}
 
-impl Events {
-    /// The link of the client whose events these are.
-    pub(super) async fn link(&self, client: Client) -> Result<Link> {
-        Link::open(client, self.made.subscribe(), self.denials.clone(), self.replies.clone()).await
+    /// Since when there is no connection, on the monotonic clock.
+    pub(super) fn down_since(&self) -> Option<Duration> {
+        match self.down_since_ns.load(Ordering::Relaxed) {
+            0 => None,
+            since => Some(Duration::from_nanos(since)),
+        }
     }
 
     /// Whether the server refuses the login.
@@ -63,12 +69,15 @@ impl Events {
             Event::Connected => {
                 tracing::info!("connected");
                 self.refused.0.store(false, Ordering::Relaxed);
+                self.down_since_ns.store(0, Ordering::Relaxed);
                 self.denials.connected();
                 self.replies.connected();
                 self.made.send_modify(|made| *made += 1);
             }
             Event::Disconnected => {
                 tracing::warn!("disconnected; reconnecting");
+                let since = u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX).max(1);
+                self.down_since_ns.store(since, Ordering::Relaxed);
                 self.replies.break_off();
             }
             Event::LameDuckMode => tracing::warn!("the server is about to stop, and will close this connection"),

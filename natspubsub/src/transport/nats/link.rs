@@ -1,21 +1,27 @@
 //! One connection with the requests on it.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::{Client, HeaderMap, Message, StatusCode, Subject};
 use bytes::Bytes;
 use futures::StreamExt;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
+use tokio::time::MissedTickBehavior;
 
 use super::denial::Denials;
-use super::replies::{NoReply, Replies};
+use super::events::Watched;
+use super::replies::{Awaited, NoReply, Replies};
 use super::send;
+use crate::clock::timeout;
 use crate::error::{Error, ErrorKind, Result};
 
-/// How often a request that waits for the connection looks at it: the client can drop events.
+/// How often a request that waits for the connection looks at it, as the client can drop events; and how often the time
+/// limits of requests are looked at, which costs less than a timer for each.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How long a connection is kept whose replies cannot be heard.
@@ -25,10 +31,9 @@ const DEAF_MAX: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Link {
     pub(super) client: Client,
-    /// Counts the connections made: a change voids every outstanding pull request.
-    pub(super) connections: watch::Receiver<u64>,
-    pub(super) denials: Arc<Denials>,
-    replies: Arc<Replies>,
+    watched: Watched,
+    /// Requests are written one after the other, in the order in which they came.
+    turn: Arc<Mutex<()>>,
     _router: Arc<Router>,
 }
 
@@ -53,6 +58,8 @@ pub(super) enum Unanswered {
     NoResponders,
     /// The server does not permit this subject.
     Denied(String),
+    /// The server does not permit the inbox of the reply any more. It may have seen the request.
+    Deaf(String),
     /// The connection broke after it was written. The server may have seen it.
     Broken,
     /// No answer in time. The server may have seen it.
@@ -62,7 +69,7 @@ pub(super) enum Unanswered {
 impl Unanswered {
     pub(super) fn error(self, what: &str) -> Error {
         match self {
-            Self::Denied(subject) => Error::denied(subject),
+            Self::Denied(subject) | Self::Deaf(subject) => Error::denied(subject),
             Self::NotConnected(limit) => {
                 Error::new(ErrorKind::Connect, format!("{what} could not be sent: no connection within {limit:?}"))
             }
@@ -76,37 +83,52 @@ impl Unanswered {
 
 impl Link {
     /// Begins to listen for replies on a connection that was just made.
-    pub(super) async fn open(
-        client: Client,
-        connections: watch::Receiver<u64>,
-        denials: Arc<Denials>,
-        replies: Arc<Replies>,
-    ) -> Result<Self> {
+    pub(super) async fn open(client: Client, watched: Watched) -> Result<Self> {
         let inbox = client.new_inbox();
+        watched.replies.listen(inbox.clone());
         let mut subscription = send("a subscription", client.subscribe(format!("{inbox}.*"))).await?;
-        replies.listen(inbox);
-        let (to, connection) = (replies.clone(), client.clone());
+        let (to, connection, clock) = (watched.replies.clone(), client.clone(), watched.clock.clone());
         let router = tokio::spawn(async move {
-            let route = async {
-                while let Some(message) = subscription.next().await {
-                    to.answer(message);
+            let mut listen_again = pin!(listen_again(&connection, &to));
+            let mut looks = tokio::time::interval(LOOK);
+            looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    biased;
+                    message = subscription.next() => match message {
+                        Some(message) => to.answer(message),
+                        None => break,
+                    },
+                    _ = looks.tick() => to.fail_late(clock.monotonic()),
+                    () = &mut listen_again => break,
                 }
-            };
-            tokio::select! {
-                () = route => {}
-                () = listen_again(&connection, &to) => {}
             }
+            to.end();
         });
-        Ok(Self { client, connections, denials, replies, _router: Arc::new(Router(router.abort_handle())) })
+        Ok(Self { client, watched, turn: Arc::default(), _router: Arc::new(Router(router.abort_handle())) })
     }
 
     pub(super) fn is_connected(&self) -> bool {
         self.client.connection_state() == State::Connected
     }
 
+    /// How often the connection was made. Counted by the client before anybody hears of it.
+    pub(super) fn connections_made(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+
+    /// Counts the connections made, a little later: a change voids every outstanding pull request.
+    pub(super) fn connections(&self) -> watch::Receiver<u64> {
+        self.watched.made.subscribe()
+    }
+
+    pub(super) fn denials(&self) -> &Denials {
+        &self.watched.denials
+    }
+
     /// The inbox of the replies, while the server does not let us listen to it.
     pub(super) fn denied_inbox(&self) -> Option<String> {
-        self.replies.denied_inbox()
+        self.watched.replies.denied_inbox()
     }
 
     /// Sends a message and waits for the reply to it.
@@ -117,39 +139,73 @@ impl Link {
         body: Bytes,
         limit: Duration,
     ) -> Result<Message, Unanswered> {
-        let mut sent = false;
-        let exchange = async {
-            self.connected().await;
-            let (reply, mut awaited) = self.replies.expect(subject.clone()).map_err(Unanswered::from)?;
-            let sending = match headers.is_empty() {
-                true => self.client.publish_with_reply(subject, reply, body).await,
-                false => self.client.publish_with_reply_and_headers(subject, reply, headers, body).await,
-            };
-            sending.map_err(|error| Unanswered::NotSent(crate::error::chain(&error)))?;
-            sent = true;
-            awaited.reply().await.map_err(Unanswered::from)
-        };
-        match tokio::time::timeout(limit, exchange).await {
-            Ok(Ok(message)) if message.status == Some(StatusCode::NO_RESPONDERS) => Err(Unanswered::NoResponders),
-            Ok(replied) => replied,
-            Err(_) if sent => Err(Unanswered::Late(limit)),
-            Err(_) => Err(Unanswered::NotConnected(limit)),
+        let mut awaited = self.hand_over(subject, headers, body, limit).await?;
+        match awaited.reply().await {
+            Ok(message) if message.status == Some(StatusCode::NO_RESPONDERS) => Err(Unanswered::NoResponders),
+            Ok(message) => Ok(message),
+            Err(none) => Err(Unanswered::of(none, limit)),
         }
     }
 
+    /// Hands a request to the client, once there is a connection, in the order of the calls.
+    async fn hand_over(
+        &self,
+        subject: Subject,
+        headers: HeaderMap,
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<Awaited<'_>, Unanswered> {
+        let clock = &*self.watched.clock;
+        let deadline = clock.monotonic() + limit;
+        let left = || deadline.saturating_sub(clock.monotonic());
+        let late = || Unanswered::NotConnected(limit);
+        // Fair, so that what waits for the connection keeps its order.
+        let _turn = timeout(clock, limit, self.turn.lock()).await.ok_or_else(late)?;
+        self.connected(deadline, limit).await?;
+        let expected = self.watched.replies.expect(subject.clone(), deadline);
+        let (reply, awaited) = expected.map_err(|none| Unanswered::of(none, limit))?;
+        let client = &self.client;
+        let sent = match headers.is_empty() {
+            true => timeout(clock, left(), client.publish_with_reply(subject, reply, body)).await,
+            false => timeout(clock, left(), client.publish_with_reply_and_headers(subject, reply, headers, body)).await,
+        };
+        sent.ok_or_else(late)?.map_err(|error| Unanswered::NotSent(crate::error::chain(&error)))?;
+        Ok(awaited)
+    }
+
     /// Waits for the connection: what is handed to the client before would be written much later, when nobody waits for
-    /// it any more.
-    async fn connected(&self) {
-        let mut connections = self.connections.clone();
-        while !self.is_connected() {
-            let _ = tokio::time::timeout(LOOK, connections.changed()).await;
+    /// it any more. One that has been down for as long as the limit is not waited for.
+    async fn connected(&self, deadline: Duration, limit: Duration) -> Result<(), Unanswered> {
+        if self.is_connected() {
+            return Ok(());
         }
+        let clock = &*self.watched.clock;
+        let given_up = self.watched.down_since().map_or(deadline, |since| deadline.min(since + limit));
+        let mut connections = self.connections();
+        while !self.is_connected() {
+            if clock.monotonic() >= given_up {
+                return Err(Unanswered::NotConnected(limit));
+            }
+            let _ = timeout(clock, LOOK, connections.changed()).await;
+        }
+        Ok(())
     }
 
     /// A request without headers, whose failure is told in words.
     pub(super) async fn request(&self, what: &str, subject: &str, body: Bytes, limit: Duration) -> Result<Message> {
         let exchange = self.exchange(subject.into(), HeaderMap::new(), body, limit);
         exchange.await.map_err(|unanswered| unanswered.error(what))
+    }
+}
+
+impl Unanswered {
+    fn of(none: NoReply, limit: Duration) -> Self {
+        match none {
+            NoReply::Denied(subject) => Self::Denied(subject),
+            NoReply::Deaf(inbox) => Self::Deaf(inbox),
+            NoReply::Broken => Self::Broken,
+            NoReply::Late => Self::Late(limit),
+        }
     }
 }
 
@@ -161,15 +217,6 @@ async fn listen_again(client: &Client, replies: &Replies) {
         tokio::time::sleep(DEAF_MAX).await;
         if replies.denied_inbox().is_some() && client.force_reconnect().await.is_err() {
             return;
-        }
-    }
-}
-
-impl From<NoReply> for Unanswered {
-    fn from(none: NoReply) -> Self {
-        match none {
-            NoReply::Denied(subject) => Self::Denied(subject),
-            NoReply::Broken => Self::Broken,
         }
     }
 }

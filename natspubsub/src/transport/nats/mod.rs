@@ -82,7 +82,8 @@ impl Transport for NatsTransport {
     }
 
     fn max_payload(&self) -> usize {
-        self.main().client.max_payload()
+        let limits = self.links.iter().map(|link| link.client.max_payload());
+        limits.min().unwrap_or_default()
     }
 
     fn is_connected(&self) -> bool {
@@ -90,11 +91,15 @@ impl Transport for NatsTransport {
     }
 
     fn connections_made(&self) -> u64 {
-        *self.main().connections.borrow()
+        self.main().connections_made()
+    }
+
+    fn connections_down(&self) -> usize {
+        self.links.iter().filter(|link| !link.is_connected()).count()
     }
 
     fn denied(&self, stream: &str, durable: &str) -> Option<String> {
-        let denials = &self.main().denials;
+        let denials = self.main().denials();
         // Asked before each pull.
         if denials.is_empty() {
             return None;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_nats::{Auth as Answer, AuthError, ConnectOptions};
 use secrecy::ExposeSecret;
 
-use super::events::{Events, Refused};
-use crate::clock::{SharedClock, unit};
+use super::events::{Refused, Watched};
+use crate::clock::unit;
 use crate::config::{Auth, Config, Credentials};
 
 /// Reconnect delays grow from the first to the second value, with jitter.
@@ -16,8 +16,8 @@ const RECONNECT_DELAYS: (Duration, Duration) = (Duration::from_millis(100), Dura
 /// The pause after the server refused the login: it will refuse it again, and counts it.
 const REFUSED_DELAY: Duration = Duration::from_secs(30);
 
-pub(super) fn options(config: &Config, clock: &SharedClock, events: &Events) -> ConnectOptions {
-    let (clock, refused, events) = (clock.clone(), events.refused(), events.clone());
+pub(super) fn options(config: &Config, watched: &Watched) -> ConnectOptions {
+    let (clock, refused, watched) = (watched.clock.clone(), watched.refused(), watched.clone());
     let mut options = authenticated(config.auth.as_ref(), &refused)
         .name(format!("{}.{}", config.env(), config.app()))
         .custom_inbox_prefix(&config.inbox_prefix)
@@ -27,8 +27,8 @@ pub(super) fn options(config: &Config, clock: &SharedClock, events: &Events) -> 
             if refused.is_set() && attempt > 1 { delay.max(REFUSED_DELAY) } else { delay }
         })
         .event_callback(move |event| {
-            let events = events.clone();
-            async move { events.hear(&event) }
+            let watched = watched.clone();
+            async move { watched.hear(&event) }
         });
     let tls = &config.tls;
     if tls.required {

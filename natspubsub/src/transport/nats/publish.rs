@@ -90,7 +90,7 @@ pub(super) async fn publish_atomic(
         }
     }
     // A denied message in the middle has no reply of its own; the server then misses it in the batch.
-    let denied = || subjects.iter().find_map(|subject| link.denials.find(subject)).map(PublishFault::Denied);
+    let denied = || subjects.iter().find_map(|subject| link.denials().find(subject)).map(PublishFault::Denied);
     stored.map_err(|fault| if matches!(fault, PublishFault::Rejected(_)) { denied().unwrap_or(fault) } else { fault })
 }
 
@@ -160,6 +160,9 @@ pub(super) fn fault(unanswered: Unanswered) -> PublishFault {
         Unanswered::NotSent(reason) => PublishFault::Rejected(reason),
         Unanswered::NoResponders => PublishFault::NoStream,
         Unanswered::Denied(subject) => PublishFault::Denied(subject),
+        Unanswered::Deaf(inbox) => {
+            PublishFault::Unknown(format!("permission denied for {inbox}, where the confirmation would come"))
+        }
         Unanswered::Broken => PublishFault::Unknown("the connection broke before the confirmation came".to_owned()),
         Unanswered::Late(limit) => PublishFault::Unknown(format!("no confirmation within {limit:?}")),
     }

@@ -46,6 +46,7 @@ pub(super) struct NatsPull {
     denials: watch::Receiver<u64>,
     subscription: Subscriber,
     inbox: String,
+    inbox_below: String,
     next_subject: String,
     info_subject: String,
     answer_prefix: String,
@@ -59,7 +60,7 @@ pub(super) struct NatsPull {
 
 impl NatsPull {
     pub(super) async fn open(link: Link, clock: SharedClock, stream: &str, durable: &str) -> Result<Self> {
-        let (mut connections, denials) = (link.connections.clone(), link.denials.changes());
+        let (mut connections, denials) = (link.connections(), link.denials().changes());
         let inbox = link.client.new_inbox();
         let subscription = send("a subscription", link.client.subscribe(format!("{inbox}.*"))).await?;
         connections.mark_unchanged();
@@ -71,6 +72,7 @@ impl NatsPull {
             connections,
             denials,
             subscription,
+            inbox_below: format!("{inbox}."),
             inbox,
             next_subject,
             requests: Requests::default(),
@@ -144,9 +146,9 @@ impl NatsPull {
 
     /// What the pull needs and the server does not permit. What cannot be answered is not to be delivered either.
     fn denied(&self) -> Option<String> {
-        let denials = &self.link.denials;
-        let needed = [&self.next_subject, &self.inbox, &self.answer_prefix];
-        needed.into_iter().find_map(|start| denials.find(start))
+        let denials = self.link.denials();
+        let needed = [&self.next_subject, &self.inbox_below, &self.answer_prefix];
+        needed.into_iter().find_map(|subject| denials.find(subject))
     }
 
     /// A request that ended without a word counts as ended. A server that is frozen, with its connection up, would

@@ -4,40 +4,54 @@
 //! cost more than the rest of a publish, and know nothing of a subject that the server does not permit.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use async_nats::{Message, Subject};
 use tokio::sync::{Notify, oneshot};
 
 use super::denial::Denial;
 
+/// Tables side by side: those who send and the one who hands out replies run on different threads.
+const SHARDS: usize = 16;
+
 /// Why no reply comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NoReply {
-    /// The server does not permit this subject.
+    /// The server does not permit this subject, and has not seen the request.
     Denied(String),
+    /// The server does not permit this inbox any more, and may have seen the request.
+    Deaf(String),
     /// The connection broke after the request was written.
     Broken,
+    /// The time is over.
+    Late,
 }
 
 type Reply = Result<Message, NoReply>;
+type Shard = HashMap<u64, Waiter>;
 
 /// The requests of one connection that wait.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
     /// The subject of replies without its last token; set once, when the connection is made.
     inbox: OnceLock<String>,
-    waiting: Mutex<HashMap<u64, Waiter>>,
+    shards: [Mutex<Shard>; SHARDS],
     next: AtomicU64,
-    /// The inbox, while the server does not let us listen to it.
-    deaf: Mutex<Option<String>>,
+    /// Whether the server does not let us listen, and to what.
+    is_deaf: AtomicBool,
+    deaf: Mutex<String>,
     deafened: Notify,
+    /// Set when nobody hands out replies any more.
+    ended: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Waiter {
     subject: Subject,
+    /// On the monotonic clock.
+    deadline: Duration,
     reply: oneshot::Sender<Reply>,
 }
 
@@ -56,13 +70,17 @@ impl Replies {
     }
 
     /// Notes a request, and returns the subject of its reply.
-    pub(super) fn expect(&self, subject: Subject) -> Result<(String, Awaited<'_>), NoReply> {
-        if let Some(inbox) = &*self.deaf() {
-            return Err(NoReply::Denied(inbox.clone()));
+    pub(super) fn expect(&self, subject: Subject, deadline: Duration) -> Result<(String, Awaited<'_>), NoReply> {
+        if let Some(inbox) = self.denied_inbox() {
+            return Err(NoReply::Denied(inbox));
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, reply) = oneshot::channel();
-        self.waiting().insert(id, Waiter { subject, reply: sender });
+        self.shard(id).insert(id, Waiter { subject, deadline, reply: sender });
+        // Looked at after the request is noted: one of the two sees the other.
+        if self.ended.load(Ordering::SeqCst) {
+            self.fail(&NoReply::Broken, |_| true);
+        }
         let inbox = self.inbox.get().map_or("", String::as_str);
         Ok((format!("{inbox}.{id}"), Awaited { replies: self, id, reply }))
     }
@@ -71,7 +89,7 @@ impl Replies {
     pub(super) fn answer(&self, message: Message) {
         let id = message.subject.rsplit('.').next().and_then(|id| id.parse().ok());
         // One that waits no more has had its time.
-        if let Some(waiter) = id.and_then(|id: u64| self.waiting().remove(&id)) {
+        if let Some(waiter) = id.and_then(|id: u64| self.shard(id).remove(&id)) {
             let _ = waiter.reply.send(Ok(message));
         }
     }
@@ -79,11 +97,14 @@ impl Replies {
     /// Fails what the server does not permit: requests on a subject, or all, when it is the one of the replies.
     pub(super) fn deny(&self, denial: &Denial) {
         match denial {
-            Denial::Publish(subject) => self.fail(&NoReply::Denied(subject.clone()), |asked| asked == subject),
+            Denial::Publish(subject) => {
+                self.fail(&NoReply::Denied(subject.clone()), |waiter| &*waiter.subject == subject.as_str());
+            }
             Denial::Subscribe(subject) if self.is_own(subject) => {
-                *self.deaf() = Some(subject.clone());
+                subject.clone_into(&mut self.deaf.lock().unwrap_or_else(PoisonError::into_inner));
+                self.is_deaf.store(true, Ordering::SeqCst);
                 self.deafened.notify_one();
-                self.fail(&NoReply::Denied(subject.clone()), |_| true);
+                self.fail(&NoReply::Deaf(subject.clone()), |_| true);
             }
             Denial::Subscribe(_) => {}
         }
@@ -94,14 +115,26 @@ impl Replies {
         self.fail(&NoReply::Broken, |_| true);
     }
 
+    /// Fails what has waited long enough.
+    pub(super) fn fail_late(&self, now: Duration) {
+        self.fail(&NoReply::Late, |waiter| waiter.deadline <= now);
+    }
+
+    /// Nobody hands out replies any more.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.break_off();
+    }
+
     /// A new connection may permit what the one before did not.
     pub(super) fn connected(&self) {
-        *self.deaf() = None;
+        self.is_deaf.store(false, Ordering::SeqCst);
     }
 
     /// The inbox, while the server does not let us listen to it.
     pub(super) fn denied_inbox(&self) -> Option<String> {
-        self.deaf().clone()
+        let is_deaf = self.is_deaf.load(Ordering::SeqCst);
+        is_deaf.then(|| self.deaf.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// Ends when the server has said that it does not let us listen.
@@ -113,20 +146,20 @@ impl Replies {
         self.inbox.get().is_some_and(|inbox| subject.strip_suffix(".*") == Some(inbox))
     }
 
-    fn fail(&self, why: &NoReply, which: impl Fn(&str) -> bool) {
-        let failed: Vec<Waiter> =
-            self.waiting().extract_if(|_, waiter| which(&waiter.subject)).map(|(_, waiter)| waiter).collect();
-        for waiter in failed {
-            let _ = waiter.reply.send(Err(why.clone()));
+    fn fail(&self, why: &NoReply, which: impl Fn(&Waiter) -> bool) {
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let failed: Vec<Waiter> = shard.extract_if(|_, waiter| which(waiter)).map(|(_, waiter)| waiter).collect();
+            drop(shard);
+            for waiter in failed {
+                let _ = waiter.reply.send(Err(why.clone()));
+            }
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, Waiter>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn deaf(&self) -> MutexGuard<'_, Option<String>> {
-        self.deaf.lock().unwrap_or_else(PoisonError::into_inner)
+    #[expect(clippy::cast_possible_truncation, reason = "the remainder is below the number of shards")]
+    fn shard(&self, id: u64) -> MutexGuard<'_, Shard> {
+        self.shards[(id % SHARDS as u64) as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -139,13 +172,15 @@ impl Awaited<'_> {
 
 impl Drop for Awaited<'_> {
     fn drop(&mut self) {
-        self.replies.waiting().remove(&self.id);
+        self.replies.shard(self.id).remove(&self.id);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
 
     fn listening() -> Replies {
         let replies = Replies::default();
@@ -156,8 +191,8 @@ mod tests {
     #[tokio::test]
     async fn a_denied_subject_fails_its_own_requests_only() {
         let replies = listening();
-        let (_, mut denied) = replies.expect("a.b".into()).unwrap();
-        let (_, mut other) = replies.expect("a.c".into()).unwrap();
+        let (_, mut denied) = replies.expect("a.b".into(), LONG).unwrap();
+        let (_, mut other) = replies.expect("a.c".into(), LONG).unwrap();
         replies.deny(&Denial::Publish("a.b".into()));
         assert_eq!(denied.reply().await.unwrap_err(), NoReply::Denied("a.b".into()));
         assert!(futures::poll!(std::pin::pin!(other.reply())).is_pending());
@@ -168,21 +203,36 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_asked_while_no_reply_could_be_heard() {
         let replies = listening();
-        let (_, mut waiting) = replies.expect("a.b".into()).unwrap();
+        let (_, mut waiting) = replies.expect("a.b".into(), LONG).unwrap();
         replies.deny(&Denial::Subscribe("_INBOX.other.*".into()));
         assert!(futures::poll!(std::pin::pin!(waiting.reply())).is_pending());
-        let deaf = NoReply::Denied("_INBOX.a.1.*".into());
         replies.deny(&Denial::Subscribe("_INBOX.a.1.*".into()));
-        assert_eq!(waiting.reply().await.unwrap_err(), deaf);
-        assert_eq!(replies.expect("a.c".into()).unwrap_err(), deaf);
+        // The server may have stored what was written before it said so.
+        assert_eq!(waiting.reply().await.unwrap_err(), NoReply::Deaf("_INBOX.a.1.*".into()));
+        let denied = NoReply::Denied("_INBOX.a.1.*".into());
+        assert_eq!(replies.expect("a.c".into(), LONG).unwrap_err(), denied);
         replies.connected();
-        assert!(replies.expect("a.c".into()).is_ok());
+        assert!(replies.expect("a.c".into(), LONG).is_ok());
     }
 
     #[test]
     fn a_request_that_is_given_up_leaves_nothing_behind() {
         let replies = listening();
-        drop(replies.expect("a.b".into()).unwrap());
-        assert!(replies.waiting().is_empty());
+        drop(replies.expect("a.b".into(), LONG).unwrap());
+        assert!(replies.shards.iter().all(|shard| shard.lock().unwrap().is_empty()));
+    }
+
+    #[tokio::test]
+    async fn a_request_ends_with_its_time_or_with_the_connection() {
+        let replies = listening();
+        let (_, mut short) = replies.expect("a.b".into(), Duration::from_secs(1)).unwrap();
+        let (_, mut long) = replies.expect("a.b".into(), LONG).unwrap();
+        replies.fail_late(Duration::from_secs(1));
+        assert_eq!(short.reply().await.unwrap_err(), NoReply::Late);
+        assert!(futures::poll!(std::pin::pin!(long.reply())).is_pending());
+        replies.end();
+        assert_eq!(long.reply().await.unwrap_err(), NoReply::Broken);
+        let (_, mut after) = replies.expect("a.b".into(), LONG).unwrap();
+        assert_eq!(after.reply().await.unwrap_err(), NoReply::Broken);
     }
 }

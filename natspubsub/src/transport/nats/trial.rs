@@ -44,13 +44,13 @@ pub(super) async fn retry_denied(link: &Link, stream: &str, durable: &str) {
         (answer_prefix(stream, durable), Trial::Answer { stream: stream.to_owned(), durable: durable.to_owned() }),
     ];
     for (start, trial) in trials {
-        if link.denials.find(&start).is_none() {
+        if link.denials().find(&start).is_none() {
             continue;
         }
         // Without an answer it is not known.
         if matches!(attempt(link, &trial).await, Ok(_) | Err(Unanswered::NoResponders)) {
             tracing::info!(subject = start, "what was denied is permitted again");
-            link.denials.forget(&start);
+            link.denials().forget(&start);
         }
     }
 }
