@@ -5,10 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::batch::{Entry, store_all};
 use super::draft::{Destination, Draft, Prepared};
 use super::feature::Feature;
 use super::published::Published;
 use super::publisher::Publisher;
+use super::report::MultiPublished;
+use crate::clock::event_id;
 use crate::error::Result;
 use crate::message::Encode;
 
@@ -112,7 +115,8 @@ impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T> {
     }
 
     /// How long the stream keeps the message; whole seconds, at least one. Needs nats-server 2.11. The stream is allowed
-    /// lifetimes of single messages when the first one asks for it, which the server does not take back.
+    /// lifetimes of single messages when the first one asks for it, which the server does not take back; the stream of a
+    /// raw subject must allow them already (`allow_msg_ttl`).
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.draft.ttl = Some(ttl);
         self
@@ -137,13 +141,38 @@ impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T> {
         self.publisher.store(prepared).await
     }
 
+    /// Publishes the message to several topics, at the same time, as [`Publisher::publish_to`] does: under one event id,
+    /// and message ids `{event_id}:{topic}`. Repeated with the same [`event_id`](Self::event_id), it is stored once.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) {
+    /// let message = publisher.message("Ann").event_id("user-created-1");
+    /// let published = message.publish_to(["notification.email", "audit.user-created"]).await;
+    /// assert!(published.is_ok());
+    /// # }
+    /// ```
+    pub async fn publish_to(self, topics: impl IntoIterator<Item = impl Into<String>>) -> MultiPublished {
+        let Self { publisher, value, draft } = self;
+        let clock = &*publisher.outlet().clock;
+        let id = draft.event_id.clone().unwrap_or_else(|| event_id(clock, clock.now()).to_string());
+        let entries = topics.into_iter().map(|topic| {
+            let destination = Destination::Topic(topic.into());
+            let draft = Draft { destination, event_id: Some(id.clone()), is_one_of_many: true, ..draft.clone() };
+            Entry::of(&MessageBuilder::new(publisher, value, draft))
+        });
+        MultiPublished::new(store_all(publisher, entries.collect(), false).await)
+    }
+
     pub(super) fn prepare(&self) -> Result<Prepared> {
         self.draft.prepare(self.publisher, self.value)
     }
 
     /// What the stream must allow for this message.
     pub(super) fn features(&self) -> impl Iterator<Item = Feature> + use<'a, T> {
-        let ttl = self.draft.ttl.map(|_| Feature::MessageTtl);
+        // The stream of a raw subject is not the application's to change.
+        let is_ours = matches!(self.draft.destination, Destination::Topic(_));
+        let ttl = self.draft.ttl.filter(|_| is_ours).map(|_| Feature::MessageTtl);
         let delay = self.draft.delay.map(|_| Feature::Schedules);
         ttl.into_iter().chain(delay)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::batch::{Entry, PublishBatch, store_all};
+use super::batch::PublishBatch;
 use super::buffered::BufferedPublisher;
 use super::dead_letters::DeadLetters;
 use super::draft::{Destination, Draft, Prepared};
@@ -17,7 +17,7 @@ use super::outlet::Outlet;
 use super::published::{PublishListener, Published};
 use super::report::MultiPublished;
 use super::subject::SubjectPublisher;
-use crate::clock::{SharedClock, SystemClock, event_id};
+use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Delivery, Failure, FromDelivery, FromServices, Requirement, Services};
@@ -137,7 +137,8 @@ impl Publisher {
     /// Publishes one event to several topics, at the same time, and waits until each has its result.
     ///
     /// Every message carries the same event id; the server's message id also names the topic, so that the topics of one
-    /// stream are not taken for duplicates of each other.
+    /// stream are not taken for duplicates of each other. [`MessageBuilder::publish_to`] takes an event id of the
+    /// caller's, so that it can be repeated.
     ///
     /// ```
     /// # use natspubsub::prelude::*;
@@ -153,12 +154,7 @@ impl Publisher {
         topics: impl IntoIterator<Item = impl Into<String>>,
         value: &T,
     ) -> MultiPublished {
-        let id = event_id(&*self.outlet.clock, self.outlet.clock.now()).to_string();
-        let messages = topics.into_iter().map(|topic| {
-            let draft = Draft { event_id: Some(id.clone()), is_one_of_many: true, ..Draft::topic(topic) };
-            Entry::of(&MessageBuilder::new(self, value, draft))
-        });
-        MultiPublished::new(store_all(self, messages.collect(), false).await)
+        self.message(value).publish_to(topics).await
     }
 
     /// Publishes under the topic `{domain}.{resource}.{action}` and waits until the message is stored.
