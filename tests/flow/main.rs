@@ -17,6 +17,7 @@ mod omitted_bodies;
 mod ordered;
 mod outage;
 mod outcomes;
+mod publish_batch;
 mod publish_to;
 mod publishes;
 mod publishing;

@@ -94,12 +94,14 @@ impl AtomicBatch {
             let text = format!("{} messages are more than an atomic batch holds ({MESSAGES_MAX})", entries.len());
             return Err(Error::new(ErrorKind::Rejected, text));
         }
-        let prepared: Vec<Prepared> = entries.into_iter().map(Entry::into_message).collect::<Result<_>>()?;
+        let written: Vec<(Prepared, Vec<Feature>)> =
+            entries.into_iter().map(Entry::into_message).collect::<Result<_>>()?;
+        let (prepared, features): (Vec<Prepared>, Vec<Vec<Feature>>) = written.into_iter().unzip();
         let began = outlet.clock.monotonic();
         if prepared.is_empty() {
             return Ok(BatchReport::new(Vec::new(), std::time::Duration::ZERO));
         }
-        outlet.ensure(Feature::AtomicBatches).await?;
+        self.publisher.ensure(features.into_iter().flatten().chain([Feature::AtomicBatches])).await?;
         let id = Uuid::from_u64_pair(outlet.clock.random(), outlet.clock.random()).simple().to_string();
         let messages: Vec<Outbound> = prepared.iter().map(|prepared| prepared.outbound.clone()).collect();
         let last = outlet.store_atomic(self.publisher.lane(), &id, messages).await?;

@@ -1,5 +1,7 @@
 //! Many messages on their way at once.
 
+use std::collections::BTreeSet;
+
 use futures::StreamExt;
 
 use super::atomic::AtomicBatch;
@@ -66,8 +68,9 @@ impl Entry {
         Ok(Self { topic, event_id, message: Ok(message?), features })
     }
 
-    pub(super) fn into_message(self) -> Result<Prepared, Error> {
-        self.message
+    /// The message, with what its stream must allow for it.
+    pub(super) fn into_message(self) -> Result<(Prepared, Vec<Feature>), Error> {
+        Ok((self.message?, self.features))
     }
 
     async fn store(self, publisher: &Publisher, is_accepted: bool) -> PublishResult {
@@ -84,6 +87,9 @@ impl Entry {
 /// Publishes messages, as many at once as the window allows; the results in the order of the messages.
 /// `are_accepted`: the application knows that it has to wait for them.
 pub(super) async fn store_all(publisher: &Publisher, entries: Vec<Entry>, are_accepted: bool) -> Vec<PublishResult> {
+    // Before the first: one that had to wait for this would be overtaken. What fails, fails again for its own message.
+    let features: BTreeSet<Feature> = entries.iter().flat_map(|entry| entry.features.iter().copied()).collect();
+    let _ = publisher.ensure(features.into_iter()).await;
     let window = publisher.outlet().config.publish_window as usize;
     let stores = entries.into_iter().map(|entry| entry.store(publisher, are_accepted));
     futures::stream::iter(stores).buffered(window).collect().await

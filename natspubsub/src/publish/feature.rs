@@ -3,21 +3,30 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use super::outlet::Outlet;
+use crate::clock::timeout;
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::AssetConfig;
 
 /// Something that a stream can be allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Feature {
     MessageTtl,
     Schedules,
     AtomicBatches,
 }
 
+/// How often a change is tried that another process may have crossed.
+const ATTEMPTS: u32 = 3;
+
 /// The features that were seen to be allowed.
 #[derive(Debug, Default)]
-pub(super) struct Allowed([AtomicBool; 3]);
+pub(super) struct Allowed {
+    features: [AtomicBool; 3],
+    turn: Mutex<()>,
+}
 
 impl Feature {
     fn field(self) -> &'static str {
@@ -40,10 +49,32 @@ impl Feature {
 impl Outlet {
     /// Sees to it that the application's stream allows a feature.
     pub(super) async fn ensure(&self, feature: Feature) -> Result<()> {
-        let allowed = &self.allowed.0[feature as usize];
+        let allowed = &self.allowed.features[feature as usize];
         if allowed.load(Ordering::Relaxed) {
             return Ok(());
         }
+        let limit = self.config.publish_timeout;
+        let allow = async {
+            // One after the other: each writes the whole configuration of the stream.
+            let _turn = self.allowed.turn.lock().await;
+            self.allow(feature).await
+        };
+        match timeout(&*self.clock, limit, allow).await {
+            Some(done) => done?,
+            None => {
+                let kind = if self.transport.is_connected() { ErrorKind::Rejected } else { ErrorKind::Connect };
+                let (stream, field) = (self.config.namespace.stream(), feature.field());
+                let text = format!(
+                    "no answer about {field} of stream {stream:?} within {limit:?} (publish_timeout); the message is not stored"
+                );
+                return Err(Error::new(kind, text));
+            }
+        }
+        allowed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn allow(&self, feature: Feature) -> Result<()> {
         let (stream, field) = (self.config.namespace.stream(), feature.field());
         let refuse = |text: String| Err(Error::new(ErrorKind::Rejected, text));
         let (major, minor) = feature.version_min();
@@ -53,12 +84,29 @@ impl Outlet {
                 self.transport.describe()
             ));
         }
-        let Some(mut config) = self.transport.stream(&stream).await? else {
-            return refuse(format!("stream {stream:?} does not exist"));
-        };
-        let schedules = self.config.namespace.schedule_subjects();
+        let mut attempt = 1;
+        loop {
+            let Some(mut config) = self.transport.stream(&stream).await? else {
+                return refuse(format!("stream {stream:?} does not exist"));
+            };
+            if !self.change(feature, &mut config) {
+                return Ok(());
+            }
+            tracing::info!(stream, field, "the stream is allowed what a message asks for");
+            match self.transport.update_stream(&config).await {
+                // Another process may have allowed something since it was read, which cannot be taken back.
+                Err(_) if attempt < ATTEMPTS => attempt += 1,
+                updated => return updated,
+            }
+        }
+    }
+
+    /// Whether the configuration of the stream is another now.
+    fn change(&self, feature: Feature, config: &mut AssetConfig) -> bool {
+        let field = feature.field();
         let mut is_changed = config.get(field) != Some(&Value::Bool(true));
         config.insert(field.to_owned(), json!(true));
+        let schedules = self.config.namespace.schedule_subjects();
         if feature == Feature::Schedules
             && let Some(Value::Array(subjects)) = config.get_mut("subjects")
             && !subjects.contains(&json!(schedules))
@@ -66,11 +114,6 @@ impl Outlet {
             subjects.push(json!(schedules));
             is_changed = true;
         }
-        if is_changed {
-            tracing::info!(stream, field, "the stream is allowed what a message asks for");
-            self.transport.update_stream(&config).await?;
-        }
-        allowed.store(true, Ordering::Relaxed);
-        Ok(())
+        is_changed
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio::task::coop::{consume_budget, unconstrained};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -101,11 +102,18 @@ impl Outlet {
 
     /// Stores a message that was taken on before.
     pub(super) async fn store_accepted(&self, lane: usize, outbound: &Outbound) -> Result<Stored> {
-        // Both are fair: messages leave in the order in which they came.
-        let _place = self.window.acquire().await;
-        let kib = u32::try_from(outbound.size() / 1024 + 1).unwrap_or(u32::MAX).min(IN_FLIGHT_KIB_MAX);
-        let _room = self.room.acquire_many(kib).await;
-        self.store_in_turn(lane, outbound).await
+        let in_turn = async {
+            // Both are fair: messages leave in the order in which they came.
+            let _place = self.window.acquire().await;
+            let kib = u32::try_from(outbound.size() / 1024 + 1).unwrap_or(u32::MAX).min(IN_FLIGHT_KIB_MAX);
+            let _room = self.room.acquire_many(kib).await;
+            self.store_in_turn(lane, outbound).await
+        };
+        // Tokio makes a task wait that did much in one go, and wakes what waited in another order. So the message leaves
+        // first, and the task waits for others after it.
+        let stored = unconstrained(in_turn).await;
+        consume_budget().await;
+        stored
     }
 
     /// Stores all messages or none.
