@@ -1,5 +1,6 @@
 //! Flows through real parts: each file is one promise.
 
+mod atomic;
 mod bad_input;
 mod batches;
 mod blocking_handler;

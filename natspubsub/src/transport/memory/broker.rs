@@ -1,6 +1,6 @@
 //! The broker: its streams behind one lock, and a bell that rings on every change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use natspubsub_grammar::Pattern;
 use tokio::sync::Notify;
 
 use super::consumer::Taken;
-use super::stream::Stream;
+use super::stream::{Stream, message_id};
 use crate::clock::SharedClock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::message::headers::EXPECTED_LAST_SEQUENCE;
 use crate::transport::ack_subject::AckSubject;
 use crate::transport::port::{Answer, AssetConfig, Outbound, Progress, PublishFault, Received, Stored, config_text};
 
@@ -35,14 +36,42 @@ impl Broker {
         &self.changed
     }
 
+    pub(super) fn publish(&self, message: Outbound) -> Result<Stored, PublishFault> {
+        self.store(vec![message], Stream::check)
+    }
+
     /// Stores all messages or none; where the last one is.
-    pub(super) fn publish(&self, messages: Vec<Outbound>) -> Result<Stored, PublishFault> {
+    pub(super) fn publish_atomic(&self, messages: Vec<Outbound>) -> Result<Stored, PublishFault> {
+        let mut ids = HashSet::new();
+        for (index, message) in messages.iter().enumerate() {
+            if index > 0 && message.headers.get(EXPECTED_LAST_SEQUENCE).is_some() {
+                return Err(PublishFault::Rejected(
+                    "only the first message of a batch can expect a sequence".to_owned(),
+                ));
+            }
+            if message_id(message).is_some_and(|id| !ids.insert(id.to_owned())) {
+                return Err(repeated());
+            }
+        }
+        let now = self.clock.monotonic();
+        let check = |stream: &Stream, message: &Outbound| match stream.knows(message, now) {
+            true => Err(repeated()),
+            false => stream.check(message),
+        };
+        self.store(messages, check)
+    }
+
+    fn store(
+        &self,
+        messages: Vec<Outbound>,
+        check: impl Fn(&Stream, &Outbound) -> Result<(), PublishFault>,
+    ) -> Result<Stored, PublishFault> {
         let (now, stored_at) = (self.clock.monotonic(), self.clock.now());
         let mut streams = self.streams();
         let takes_all = |stream: &&mut Stream| messages.iter().all(|message| stream.takes(&message.subject));
         let stream = streams.values_mut().find(takes_all).ok_or(PublishFault::NoStream)?;
         for message in &messages {
-            stream.check(message)?;
+            check(stream, message)?;
         }
         let mut stored = Err(PublishFault::Rejected("the batch has no message".to_owned()));
         for message in messages {
@@ -202,6 +231,10 @@ impl Broker {
     }
 }
 
+fn repeated() -> PublishFault {
+    PublishFault::Rejected("the batch contains a duplicate message id (10201)".to_owned())
+}
+
 pub(super) fn refuse<T>(text: String) -> Result<T> {
     Err(Error::new(ErrorKind::Server, text))
 }
@@ -233,7 +266,7 @@ mod tests {
         broker.create_consumer("S", &object(json!({ "name": "c", "max_deliver": 2 }))).unwrap();
         broker.create_consumer("A", &object(json!({ "name": "sweeper", "filter_subject": advisories }))).unwrap();
         let message = Outbound { subject: "a.b".into(), headers: Headers::default(), body: "x".into() };
-        broker.publish(vec![message]).unwrap();
+        broker.publish(message).unwrap();
         for delivery in 1..=2 {
             assert_eq!(answered(&broker, broker.take("S", "c"), &Answer::Nak(Duration::ZERO)), delivery);
         }

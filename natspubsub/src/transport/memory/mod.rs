@@ -80,7 +80,7 @@ impl Transport for MemoryTransport {
     }
 
     async fn publish(&self, _lane: usize, message: &Outbound, _limit: Duration) -> Result<Stored, PublishFault> {
-        self.broker.publish(vec![message.clone()])
+        self.broker.publish(message.clone())
     }
 
     async fn publish_atomic(
@@ -90,7 +90,7 @@ impl Transport for MemoryTransport {
         messages: Vec<Outbound>,
         _limit: Duration,
     ) -> Result<Stored, PublishFault> {
-        self.broker.publish(messages)
+        self.broker.publish_atomic(messages)
     }
 
     async fn publish_core(&self, _lane: usize, _message: Outbound) -> Result<()> {

@@ -110,8 +110,7 @@ impl Stream {
 
     pub(super) fn store(&mut self, message: Outbound, now: Duration, stored_at: Timestamp) -> Stored {
         self.expire(now);
-        // The server reads the header in this exact case only.
-        let id = message.headers.iter().find(|(name, _)| *name == MESSAGE_ID).map(|(_, id)| id.to_owned());
+        let id = message_id(&message).map(str::to_owned);
         if let Some((sequence, _)) = id.as_ref().and_then(|id| self.ids.get(id)) {
             return Stored { stream: self.name.clone(), sequence: *sequence, duplicate: true };
         }
@@ -121,6 +120,12 @@ impl Stream {
         }
         self.messages.insert(self.last, Kept { message, stored_at, since: now });
         Stored { stream: self.name.clone(), sequence: self.last, duplicate: false }
+    }
+
+    /// Whether a message of this id was stored inside the duplicate window.
+    pub(super) fn knows(&self, message: &Outbound, now: Duration) -> bool {
+        let known = message_id(message).and_then(|id| self.ids.get(id));
+        known.is_some_and(|(_, since)| *since + self.duplicate_window > now)
     }
 
     fn expire(&mut self, now: Duration) {
@@ -192,6 +197,11 @@ impl Stream {
             None => Taken::Gone,
         }
     }
+}
+
+/// The server reads the header in this exact case only.
+pub(super) fn message_id(message: &Outbound) -> Option<&str> {
+    message.headers.iter().find(|(name, _)| *name == MESSAGE_ID).map(|(_, id)| id)
 }
 
 pub(super) fn nanos(config: &AssetConfig, key: &str) -> Duration {
