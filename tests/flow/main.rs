@@ -19,6 +19,7 @@ mod ordered;
 mod outage;
 mod outcomes;
 mod publish_batch;
+mod publish_outage;
 mod publish_to;
 mod publishes;
 mod publishing;
