@@ -20,6 +20,7 @@ mod outage;
 mod outcomes;
 mod publish_batch;
 mod publish_outage;
+mod publish_times;
 mod publish_to;
 mod publishes;
 mod publishing;

@@ -11,6 +11,7 @@ fn sheet(event_id: &str, occurred_at: Timestamp) -> Sheet<'_> {
     Sheet {
         event_id,
         message_id: "other than the event's",
+        loses_message_id: false,
         schema_version: 1,
         topic: "order.created",
         message_type: Some("OrderCreated"),

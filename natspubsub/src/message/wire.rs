@@ -36,6 +36,8 @@ pub(crate) struct Sheet<'a> {
     pub(crate) event_id: &'a str,
     /// What the stream knows the message by; another than the event's id where one event goes to several topics.
     pub(crate) message_id: &'a str,
+    /// Whether the message arrives without it: the server takes it off what it publishes at a later time.
+    pub(crate) loses_message_id: bool,
     pub(crate) schema_version: u32,
     pub(crate) topic: &'a str,
     pub(crate) message_type: Option<&'a str>,
@@ -175,7 +177,7 @@ fn write_headers(sheet: &mut Sheet<'_>, media_type: Option<&str>, full: bool) ->
             written.push_own(headers::CONTENT_TYPE, header_safe(media_type, LABEL_BYTES_MAX));
         }
         written.remove(bare::EVENT_ID);
-        if sheet.message_id != sheet.event_id {
+        if sheet.loses_message_id || sheet.message_id != sheet.event_id {
             written.push_own(bare::EVENT_ID, sheet.event_id);
         }
         written.remove(bare::OCCURRED_AT);
@@ -227,6 +229,7 @@ mod tests {
         Sheet {
             event_id: "e-1",
             message_id: "e-1",
+            loses_message_id: false,
             schema_version: 1,
             topic: "order.created",
             message_type: Some("OrderCreated"),

@@ -111,6 +111,7 @@ impl Draft {
         let sheet = Sheet {
             event_id: &event_id,
             message_id: message_id.as_deref().unwrap_or(&event_id),
+            loses_message_id: self.delay.is_some(),
             schema_version: self.version,
             topic: &topic,
             message_type: self.message_type,
