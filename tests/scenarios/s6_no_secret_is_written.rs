@@ -36,6 +36,8 @@ async fn fails(number: u32, context: Context, publisher: Publisher) -> Result<Ou
 }
 
 const NUMBERS: u32 = 8;
+/// So many of them end as dead letters.
+const LETTERS: u32 = 6;
 
 /// Ways to log in.
 const WAYS: usize = 6;
@@ -146,10 +148,12 @@ async fn run(way: &Way) -> String {
     let error = running.publisher().publish("order.*", &1).await.unwrap_err();
     write!(printed, "{error} {error:?}").unwrap();
     running.wait_until(|stats| stats.settled() == u64::from(NUMBERS), LIMIT).await.unwrap();
-    for sequence in 1..=6 {
-        let replayed = running.publisher().dead_letters().replay(sequence).await;
+    for sequence in 1..=u64::from(LETTERS) {
+        let replayed = running.publisher().dead_letters().replay(sequence).await.unwrap();
         write!(printed, "{replayed:?}").unwrap();
     }
+    let all = u64::from(NUMBERS + LETTERS);
+    running.wait_until(|stats| stats.settled() == all, LIMIT).await.unwrap();
     print_running(&mut printed, &running);
 
     shut_out(&mut server, &running, &mut printed).await;
@@ -249,7 +253,7 @@ async fn s6_dead_letters_hold_no_password_of_an_address() {
     let letters = Inspector::connect(&server.url()).await.messages("test-s6-dlq").await;
     let errors: Vec<String> =
         letters.iter().map(|letter| letter.headers.get("x-dlq-error").unwrap().to_string()).collect();
-    assert_eq!(errors.len(), 6, "{errors:?}");
+    assert_eq!(errors.len(), LETTERS as usize, "{errors:?}");
     assert!(!errors.iter().any(|error| error.contains(SECRET_MARK)), "{errors:?}");
     let masked = errors.iter().filter(|error| error.contains("postgres://me:***@db.example:5432/orders")).count();
     assert_eq!(masked, 4, "the rest of the address is there: {errors:?}");

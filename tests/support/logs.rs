@@ -16,6 +16,9 @@ const FOLDER: &str = "TEST_LOG_FOLDER";
 /// What every secret of the tests contains, if its form allows it.
 pub const SECRET_MARK: &str = "hunter2";
 
+/// Lines are cut here in the folder of a run.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+
 /// Where the lines go.
 #[derive(Default)]
 struct Sink {
@@ -95,7 +98,11 @@ impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let Some(sink) = SINK.get() else { return Ok(bytes.len()) };
         if let Some(mut file) = sink.file.as_ref() {
-            file.write_all(bytes)?;
+            // The client writes whole messages, of many megabytes in some tests.
+            file.write_all(&bytes[..bytes.len().min(LINE_BYTES_MAX)])?;
+            if bytes.len() > LINE_BYTES_MAX {
+                file.write_all(b"\n")?;
+            }
         }
         if let Some(kept) = &mut *sink.kept.lock().unwrap_or_else(PoisonError::into_inner) {
             kept.extend_from_slice(bytes);
