@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::batch::Entry;
+use super::batch::{Entry, tell_topics_apart};
 use super::draft::Prepared;
 use super::feature::Feature;
 use super::message::MessageBuilder;
@@ -89,7 +89,8 @@ impl AtomicBatch {
     /// with the same event ids (10201) if they are.
     pub async fn publish(&mut self) -> Result<BatchReport> {
         let outlet = self.publisher.outlet().clone();
-        let entries = std::mem::take(&mut self.entries);
+        let mut entries = std::mem::take(&mut self.entries);
+        tell_topics_apart(&mut entries, &outlet.config.namespace);
         if entries.len() > MESSAGES_MAX {
             let text = format!("{} messages are more than an atomic batch holds ({MESSAGES_MAX})", entries.len());
             return Err(Error::new(ErrorKind::Rejected, text));
@@ -104,8 +105,17 @@ impl AtomicBatch {
         self.publisher.ensure(features.into_iter().flatten().chain([Feature::AtomicBatches])).await?;
         let id = Uuid::from_u64_pair(outlet.clock.random(), outlet.clock.random()).simple().to_string();
         let messages: Vec<Outbound> = prepared.iter().map(|prepared| prepared.outbound.clone()).collect();
-        let last = outlet.store_atomic(self.publisher.lane(), &id, messages).await?;
-        Ok(BatchReport::new(results(prepared, &last), outlet.clock.monotonic().saturating_sub(began)))
+        let stored = outlet.store_atomic(self.publisher.lane(), &id, messages).await;
+        let duration = outlet.clock.monotonic().saturating_sub(began);
+        let last = stored.inspect_err(|error| {
+            outlet.doubt_features();
+            prepared.iter().for_each(|message| self.publisher.tell(&message.subject, Err(error), duration));
+        })?;
+        let results = results(prepared, &last);
+        for published in results.iter().filter_map(|result| result.result.as_ref().ok()) {
+            self.publisher.tell(&published.subject, Ok(published), duration);
+        }
+        Ok(BatchReport::new(results, duration))
     }
 }
 

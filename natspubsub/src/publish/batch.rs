@@ -1,6 +1,7 @@
 //! Many messages on their way at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt;
 
@@ -10,8 +11,9 @@ use super::feature::Feature;
 use super::message::MessageBuilder;
 use super::publisher::Publisher;
 use super::report::{BatchReport, PublishResult};
-use crate::error::Error;
-use crate::message::Encode;
+use crate::error::{Error, ErrorKind};
+use crate::message::{Encode, headers};
+use crate::subject::Namespace;
 
 /// Messages that are gathered and published together, made by [`Publisher::batch`].
 ///
@@ -73,14 +75,64 @@ impl Entry {
         Ok((self.message?, self.features))
     }
 
-    async fn store(self, publisher: &Publisher, is_accepted: bool) -> PublishResult {
+    /// `down` is set by the first message that waited for a connection in vain: those behind it do not wait once more.
+    async fn store(self, publisher: &Publisher, is_accepted: bool, down: &AtomicBool) -> PublishResult {
         let Self { topic, event_id, message, features } = self;
+        let outlet = publisher.outlet();
         let store = async {
             let prepared = message?;
-            publisher.ensure(features.into_iter()).await?;
+            if down.load(Ordering::Relaxed) && !outlet.transport.is_connected() {
+                let text = format!("no connection; the message for {} is not stored", prepared.subject);
+                return Err(Error::new(ErrorKind::Connect, text));
+            }
+            publisher.ensure(features.iter().copied()).await?;
             publisher.store_noting(prepared, is_accepted).await
         };
-        PublishResult { topic, event_id, result: store.await }
+        let result = store.await;
+        match result.as_ref().map_err(Error::kind) {
+            Err(ErrorKind::Connect) => down.store(true, Ordering::Relaxed),
+            Err(_) if !features.is_empty() => outlet.doubt_features(),
+            _ => {}
+        }
+        PublishResult { topic, event_id, result }
+    }
+
+    /// What the stream would know the message by, unless its id names its topic already.
+    fn id_of_event(&self) -> Option<(&str, &str)> {
+        let prepared = self.message.as_ref().ok()?;
+        let is_plain = prepared.outbound.headers.get(headers::MESSAGE_ID) == Some(&self.event_id);
+        is_plain.then_some((self.event_id.as_str(), prepared.subject.as_str()))
+    }
+
+    /// Names the topic in the message id too.
+    fn tell_apart(&mut self, namespace: &Namespace) {
+        let Ok(prepared) = &mut self.message else { return };
+        let written = &mut prepared.outbound.headers;
+        written.remove(headers::MESSAGE_ID);
+        written.push_own(headers::MESSAGE_ID, format!("{}:{}", self.event_id, namespace.topic(&prepared.subject)));
+        // Without an envelope, nothing else says the id of the event.
+        if written.get(headers::CONTENT_TYPE).is_some() && written.get(headers::bare::EVENT_ID).is_none() {
+            written.push_own(headers::bare::EVENT_ID, self.event_id.as_str());
+        }
+    }
+}
+
+/// One event under one id for several topics: a stream that takes them would keep the first and drop the others.
+pub(super) fn tell_topics_apart(entries: &mut [Entry], namespace: &Namespace) {
+    let mut topics: HashMap<&str, &str> = HashMap::new();
+    let mut shared: HashSet<String> = HashSet::new();
+    for (id, subject) in entries.iter().filter_map(Entry::id_of_event) {
+        if *topics.entry(id).or_insert(subject) != subject {
+            shared.insert(id.to_owned());
+        }
+    }
+    if shared.is_empty() {
+        return;
+    }
+    for entry in entries.iter_mut().filter(|entry| shared.contains(&entry.event_id)) {
+        if entry.id_of_event().is_some() {
+            entry.tell_apart(namespace);
+        }
     }
 }
 
@@ -91,7 +143,8 @@ pub(super) async fn store_all(publisher: &Publisher, entries: Vec<Entry>, are_ac
     let features: BTreeSet<Feature> = entries.iter().flat_map(|entry| entry.features.iter().copied()).collect();
     let _ = publisher.ensure(features.into_iter()).await;
     let window = publisher.outlet().config.publish_window as usize;
-    let stores = entries.into_iter().map(|entry| entry.store(publisher, are_accepted));
+    let down = AtomicBool::new(false);
+    let stores = entries.into_iter().map(|entry| entry.store(publisher, are_accepted, &down));
     futures::stream::iter(stores).buffered(window).collect().await
 }
 
@@ -177,7 +230,8 @@ impl PublishBatch {
     pub async fn publish(&mut self) -> BatchReport {
         let clock = &self.publisher.outlet().clock;
         let began = clock.monotonic();
-        let entries = std::mem::take(&mut self.entries);
+        let mut entries = std::mem::take(&mut self.entries);
+        tell_topics_apart(&mut entries, &self.publisher.outlet().config.namespace);
         let results = store_all(&self.publisher, entries, false).await;
         BatchReport::new(results, clock.monotonic().saturating_sub(began))
     }

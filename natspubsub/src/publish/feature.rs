@@ -28,6 +28,13 @@ pub(super) struct Allowed {
     turn: Mutex<()>,
 }
 
+impl Allowed {
+    /// Looks again before the next message that asks for something.
+    pub(super) fn forget(&self) {
+        self.features.iter().for_each(|allowed| allowed.store(false, Ordering::Relaxed));
+    }
+}
+
 impl Feature {
     fn field(self) -> &'static str {
         match self {

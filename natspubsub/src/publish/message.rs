@@ -138,7 +138,11 @@ impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T> {
     pub async fn publish(self) -> Result<Published> {
         let prepared = self.prepare()?;
         self.publisher.ensure(self.features()).await?;
-        self.publisher.store(prepared).await
+        let stored = self.publisher.store(prepared).await;
+        if stored.is_err() && self.features().next().is_some() {
+            self.publisher.outlet().doubt_features();
+        }
+        stored
     }
 
     /// Publishes the message to several topics, at the same time, as [`Publisher::publish_to`] does: under one event id,

@@ -1,10 +1,11 @@
 //! The last step of every publish: the size is checked, and the store is confirmed.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::coop::{consume_budget, unconstrained};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -22,6 +23,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(250);
 /// The most bytes of messages that wait for their confirmation, in KiB.
 const IN_FLIGHT_KIB_MAX: u32 = 64 * 1024;
 
+/// Messages up to this size need no room of their own: a full window of them has no more than [`IN_FLIGHT_KIB_MAX`].
+const SMALL_BYTES_MAX: usize = 4 * 1024;
+
 /// The connection that messages leave by, and how.
 pub(super) struct Outlet {
     pub(super) transport: SharedTransport,
@@ -33,7 +37,7 @@ pub(super) struct Outlet {
     pub(super) under_way: TaskTracker,
     /// Messages that may still be sent without a confirmation.
     window: Semaphore,
-    /// The same in KiB.
+    /// The same of larger ones, in KiB.
     room: Semaphore,
     next_lane: AtomicUsize,
 }
@@ -104,9 +108,11 @@ impl Outlet {
     pub(super) async fn store_accepted(&self, lane: usize, outbound: &Outbound) -> Result<Stored> {
         let in_turn = async {
             // Both are fair: messages leave in the order in which they came.
-            let _place = self.window.acquire().await;
-            let kib = u32::try_from(outbound.size() / 1024 + 1).unwrap_or(u32::MAX).min(IN_FLIGHT_KIB_MAX);
-            let _room = self.room.acquire_many(kib).await;
+            let _place = self.place(&outbound.subject).await?;
+            let _room = match outbound.size() {
+                small if small <= SMALL_BYTES_MAX => None,
+                size => Some(self.room.acquire_many(kib(size)).await),
+            };
             self.store_in_turn(lane, outbound).await
         };
         // Tokio makes a task wait that did much in one go, and wakes what waited in another order. So the message leaves
@@ -116,9 +122,29 @@ impl Outlet {
         stored
     }
 
+    /// A place in the window. While there is no connection nobody waits longer for it than for the connection itself.
+    async fn place(&self, subject: &str) -> Result<Option<SemaphorePermit<'_>>> {
+        let limit = self.config.publish_timeout;
+        let place = self.window.acquire();
+        let mut place = pin!(place);
+        loop {
+            match timeout(&*self.clock, limit, &mut place).await {
+                Some(place) => return Ok(place.ok()),
+                None if self.transport.is_connected() => {}
+                None => return Err(refused(subject, PublishFault::NotConnected(limit))),
+            }
+        }
+    }
+
+    /// What the stream allows may have changed: it was made again, or somebody else wrote it.
+    pub(super) fn doubt_features(&self) {
+        self.allowed.forget();
+    }
+
     /// Stores all messages or none.
     pub(super) async fn store_atomic(&self, lane: usize, id: &str, messages: Vec<Outbound>) -> Result<Stored> {
         let _under_way = self.accept()?;
+        let _place = self.place("an atomic batch").await?;
         let subject = messages.first().map(|message| message.subject.clone()).unwrap_or_default();
         let limit = self.config.publish_timeout;
         self.transport.publish_atomic(lane, id, messages, limit).await.map_err(|fault| match fault {
@@ -167,6 +193,10 @@ impl Outlet {
             attempt += 1;
         }
     }
+}
+
+fn kib(bytes: usize) -> u32 {
+    u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(IN_FLIGHT_KIB_MAX)
 }
 
 /// A fault that is certain: trying again would not help.

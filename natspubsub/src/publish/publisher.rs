@@ -357,11 +357,18 @@ impl Publisher {
             sequence,
             duplicate,
         });
-        if let (Some(listener), Some(began)) = (&self.listener, began) {
+        if let Some(began) = began {
             let latency = self.outlet.clock.monotonic().saturating_sub(began);
-            listener.tell(&outbound.subject, result.as_ref(), latency);
+            self.tell(&outbound.subject, result.as_ref(), latency);
         }
         result
+    }
+
+    /// Tells the listener what became of a message.
+    pub(super) fn tell(&self, subject: &str, result: Result<&Published, &Error>, latency: Duration) {
+        if let Some(listener) = &self.listener {
+            listener.tell(subject, result, latency);
+        }
     }
 
     /// What a message published here says about its cause: correlation is kept, causation is the handled event.

@@ -1,8 +1,7 @@
 //! What the client tells of its connection: a line in the log for each event, and word to those who wait for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_nats::Event;
 use tokio::sync::watch;
@@ -20,8 +19,6 @@ pub(super) struct Watched {
     pub(super) denials: Arc<Denials>,
     pub(super) replies: Arc<Replies>,
     refused: Refused,
-    /// Since when there is no connection, in nanoseconds of the monotonic clock; 0 while there is one.
-    down_since_ns: Arc<AtomicU64>,
 }
 
 /// Set while the server refuses the login.
@@ -46,15 +43,6 @@ impl Watched {
             denials: Arc::default(),
             replies: Arc::default(),
             refused: Refused::default(),
-            down_since_ns: Arc::default(),
-        }
-    }
-
-    /// Since when there is no connection, on the monotonic clock.
-    pub(super) fn down_since(&self) -> Option<Duration> {
-        match self.down_since_ns.load(Ordering::Relaxed) {
-            0 => None,
-            since => Some(Duration::from_nanos(since)),
         }
     }
 
@@ -69,15 +57,12 @@ impl Watched {
             Event::Connected => {
                 tracing::info!("connected");
                 self.refused.0.store(false, Ordering::Relaxed);
-                self.down_since_ns.store(0, Ordering::Relaxed);
                 self.denials.connected();
                 self.replies.connected();
                 self.made.send_modify(|made| *made += 1);
             }
             Event::Disconnected => {
                 tracing::warn!("disconnected; reconnecting");
-                let since = u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX).max(1);
-                self.down_since_ns.store(since, Ordering::Relaxed);
                 self.replies.break_off();
             }
             Event::LameDuckMode => tracing::warn!("the server is about to stop, and will close this connection"),

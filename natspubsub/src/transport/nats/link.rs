@@ -161,7 +161,7 @@ impl Link {
         let late = || Unanswered::NotConnected(limit);
         // Fair, so that what waits for the connection keeps its order.
         let _turn = timeout(clock, limit, self.turn.lock()).await.ok_or_else(late)?;
-        self.connected(deadline, limit).await?;
+        self.connected(deadline).await.ok_or_else(late)?;
         let expected = self.watched.replies.expect(subject.clone(), deadline);
         let (reply, awaited) = expected.map_err(|none| Unanswered::of(none, limit))?;
         let client = &self.client;
@@ -174,21 +174,20 @@ impl Link {
     }
 
     /// Waits for the connection: what is handed to the client before would be written much later, when nobody waits for
-    /// it any more. One that has been down for as long as the limit is not waited for.
-    async fn connected(&self, deadline: Duration, limit: Duration) -> Result<(), Unanswered> {
+    /// it any more. `None` when the deadline came first.
+    async fn connected(&self, deadline: Duration) -> Option<()> {
         if self.is_connected() {
-            return Ok(());
+            return Some(());
         }
         let clock = &*self.watched.clock;
-        let given_up = self.watched.down_since().map_or(deadline, |since| deadline.min(since + limit));
         let mut connections = self.connections();
         while !self.is_connected() {
-            if clock.monotonic() >= given_up {
-                return Err(Unanswered::NotConnected(limit));
+            if clock.monotonic() >= deadline {
+                return None;
             }
             let _ = timeout(clock, LOOK, connections.changed()).await;
         }
-        Ok(())
+        Some(())
     }
 
     /// A request without headers, whose failure is told in words.
