@@ -68,8 +68,10 @@ fn limit_memory(megabytes: &str) {
 async fn main() -> Result<()> {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     limit_memory(&variable("WORKER_MEMORY_MB"));
-    let printed = if variable("WORKER_QUIET").is_empty() { variable("WORKER_LOG") } else { "off".to_owned() };
-    print_and_record_logs(if printed.is_empty() { "info" } else { &printed });
+    let printed = variable("WORKER_LOG");
+    if variable("WORKER_QUIET").is_empty() {
+        print_and_record_logs(if printed.is_empty() { "info" } else { &printed });
+    }
     let pace = Duration::from_millis(variable("WORKER_PACE_MS").parse().unwrap_or(5));
     let journal = Journal::at(variable("WORKER_JOURNAL")).by(variable("WORKER_NAME"));
     let app = App::builder().state(journal).state(pace);
