@@ -24,11 +24,7 @@ impl Credentials {
 
     /// A credentials file holds a JWT and a seed, in this order, each between two lines of dashes.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let lines: Vec<&str> = text.lines().collect();
-        let is_dashed = |line: &str| line.contains("---") && line.ends_with("---");
-        let is_value = |line: &str| !is_dashed(line) && !line.trim().is_empty();
-        let between = |three: &&[&str]| is_dashed(three[0]) && is_value(three[1]) && is_dashed(three[2]);
-        let mut values = lines.windows(3).filter(between).map(|three| three[1]);
+        let mut values = between_dashes(text).into_iter();
         let form = "write it anew with `nsc generate creds`";
         let Some(jwt) = values.next() else {
             return Err(format!("holds no JWT between lines of dashes; {form}"));
@@ -55,4 +51,23 @@ impl Credentials {
         let pair = KeyPair::from_seed(self.seed.expose_secret()).map_err(|_| "the seed is no seed".to_owned())?;
         pair.sign(nonce).map_err(|_| "the seed cannot sign".to_owned())
     }
+}
+
+/// Each line that stands alone between two lines of dashes. What ends one begins no other: whatever stands between the
+/// two parts of the file is no value.
+fn between_dashes(text: &str) -> Vec<&str> {
+    let is_dashed = |line: &str| line.contains("---") && line.ends_with("---");
+    let is_value = |line: &str| !is_dashed(line) && !line.is_empty();
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let (mut values, mut rest) = (Vec::new(), lines.as_slice());
+    while let [first, tail @ ..] = rest {
+        rest = match tail {
+            [value, last, behind @ ..] if is_dashed(first) && is_value(value) && is_dashed(last) => {
+                values.push(*value);
+                behind
+            }
+            _ => tail,
+        };
+    }
+    values
 }

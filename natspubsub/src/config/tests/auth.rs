@@ -78,11 +78,14 @@ fn a_credentials_file_holds_a_jwt_and_a_users_seed() {
     let (seed, account) = (user_seed(), nkeys::KeyPair::new_account().seed().unwrap());
     let whole = credentials(&seed);
     let windows = whole.replace('\n', "\r\n");
-    // Between the two parts stands what people should read, or no more than an empty line.
+    let spaced = whole.replace('\n', " \n");
+    // Between the two parts stands what people should read, or no more than one line.
     let start = whole.find("*****").unwrap();
     let short = format!("{}{}", &whole[..start], &whole[whole.find("-----BEGIN USER").unwrap()..]);
     assert!(short.contains("JWT------\n\n-----BEGIN USER"), "{short}");
-    for content in [windows, short] {
+    let worded = short.replace("JWT------\n\n", "JWT------\nkeep this secret\n");
+    assert_ne!(short, worded);
+    for content in [windows, spaced, short, worded] {
         let (_folder, path) = file("user.creds", content);
         assert!(load(&[("credentials_file", &path)], &[]).is_ok());
     }
