@@ -9,9 +9,10 @@ use super::NatsTransport;
 use super::events::Watched;
 use super::link::Link;
 use super::options::options;
+use super::refusal::refusal;
 use crate::clock::SharedClock;
 use crate::config::{Config, ServerUrl};
-use crate::error::{Error, ErrorKind, Result, TlsFault, chain};
+use crate::error::{Error, ErrorKind, Result};
 use crate::transport::port::SharedTransport;
 
 /// The pause between attempts at start.
@@ -63,43 +64,6 @@ async fn attempt(config: &Config, watched: &Watched) -> Result<Client, ConnectEr
         return Err(ConnectError::new(ConnectErrorKind::ServerParse));
     };
     options(config, watched).connect(servers.as_slice()).await
-}
-
-/// What trying again cannot mend, in words.
-fn refusal(url: &ServerUrl, error: &ConnectError) -> Option<Error> {
-    let text = chain(error);
-    let tls = |fault, hint: &str| Some(Error::new(ErrorKind::Tls(fault), format!("no TLS with {url}: {hint}")));
-    match error.kind() {
-        _ if text.contains("NotValidForName") || text.contains("not valid for name") => {
-            tls(TlsFault::HostName, "its certificate is for another host name; connect by a name that it holds")
-        }
-        _ if text.contains("Expired") => {
-            tls(TlsFault::Untrusted, "its certificate has expired; renew it on the server")
-        }
-        _ if text.contains("invalid peer certificate") => {
-            tls(TlsFault::Untrusted, "its certificate is not trusted; name the authority that signed it in tls_ca_file")
-        }
-        // What a server without TLS sends is no TLS record.
-        _ if text.contains("corrupt message") => tls(
-            TlsFault::Handshake,
-            "the server does not speak TLS; TLS is required by tls_ca_file, tls_cert_file, credentials_file, tls:// or tls = \"required\"",
-        ),
-        _ if text.contains("CertificateRequired") || text.contains("BadCertificate") || text.contains("UnknownCA") => {
-            tls(
-                TlsFault::ClientCertificate,
-                "the server does not accept this client's certificate; set tls_cert_file and tls_key_file",
-            )
-        }
-        ConnectErrorKind::Tls => tls(TlsFault::Handshake, "the handshake failed"),
-        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => Some(Error::new(
-            ErrorKind::Connect,
-            format!("{url} refused the connection; check user, password, token, nkey_seed or credentials_file"),
-        )),
-        ConnectErrorKind::ServerParse => {
-            Some(Error::new(ErrorKind::Connect, format!("{url} is no address of a server")))
-        }
-        _ => None,
-    }
 }
 
 fn warn_of_old_server(client: &Client) {

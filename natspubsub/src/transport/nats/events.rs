@@ -26,10 +26,6 @@ pub(super) struct Watched {
 pub(super) struct Refused(Arc<AtomicBool>);
 
 impl Refused {
-    pub(super) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
     pub(super) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -78,7 +74,7 @@ impl Watched {
     fn client_error(&self, text: &str) {
         if text.contains("authorization") {
             tracing::error!(error = text, "the server refuses the login; trying again every 30 seconds");
-            self.refused.set();
+            self.refused.0.store(true, Ordering::Relaxed);
         } else {
             tracing::warn!(error = text, "the client reported an error");
         }

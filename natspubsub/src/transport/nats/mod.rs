@@ -8,6 +8,7 @@ mod link;
 mod options;
 mod publish;
 mod pull;
+mod refusal;
 mod replies;
 mod requests;
 mod trial;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::{Auth as Answer, AuthError, ConnectOptions};
 use secrecy::ExposeSecret;
 
-use super::events::{Refused, Watched};
+use super::events::Watched;
 use crate::clock::unit;
 use crate::config::{Auth, Config, Credentials};
 
@@ -18,7 +18,7 @@ const REFUSED_DELAY: Duration = Duration::from_secs(30);
 
 pub(super) fn options(config: &Config, watched: &Watched) -> ConnectOptions {
     let (clock, refused, watched) = (watched.clock.clone(), watched.refused(), watched.clone());
-    let mut options = authenticated(config.auth.as_ref(), &refused)
+    let mut options = authenticated(config.auth.as_ref())
         .name(format!("{}.{}", config.env(), config.app()))
         .custom_inbox_prefix(&config.inbox_prefix)
         .ping_interval(config.ping_interval)
@@ -44,7 +44,7 @@ pub(super) fn options(config: &Config, watched: &Watched) -> ConnectOptions {
 }
 
 /// Credentials are never part of the address: the client would write them to its log.
-fn authenticated(auth: Option<&Auth>, refused: &Refused) -> ConnectOptions {
+fn authenticated(auth: Option<&Auth>) -> ConnectOptions {
     match auth {
         None => ConnectOptions::new(),
         Some(Auth::Token(token)) => ConnectOptions::with_token(token.expose_secret().to_owned()),
@@ -53,12 +53,12 @@ fn authenticated(auth: Option<&Auth>, refused: &Refused) -> ConnectOptions {
         }
         Some(Auth::Nkey { seed }) => ConnectOptions::with_nkey(seed.expose_secret().to_owned()),
         Some(Auth::CredentialsFile { path }) => {
-            let (path, refused) = (path.clone(), refused.clone());
+            let path = path.clone();
             // The file is read at each connection, so that it can be replaced while the application runs.
             ConnectOptions::with_auth_callback(move |nonce| {
+                // The server counts none of this, and a file that is being replaced is whole in a moment: no long pause.
                 let signed = signed(&path, &nonce).inspect_err(|fault| {
-                    tracing::error!(%fault, "the login cannot be signed; trying again every 30 seconds");
-                    refused.set();
+                    tracing::error!(%fault, "the login cannot be signed; trying again within seconds");
                 });
                 std::future::ready(signed.map_err(AuthError::new))
             })
