@@ -44,4 +44,5 @@ mod s3_permission_denied;
 mod s3_permission_taken_away;
 mod s5_hostile_json;
 mod s6_no_secret_is_written;
+mod s7_tls_and_login;
 mod s8_least_privilege;

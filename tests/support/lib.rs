@@ -2,6 +2,7 @@
 //! a deadline.
 
 mod apps;
+mod authority;
 mod checker;
 mod cluster;
 mod eventually;
@@ -9,14 +10,17 @@ mod inspect;
 mod job;
 mod journal;
 mod logs;
+mod operator;
 mod permissions;
 mod process;
 mod proxy;
+mod recorder;
 mod server;
 mod worker;
 mod workers;
 
 pub use apps::{config, unique};
+pub use authority::{Authority, Certificate};
 pub use checker::{Observed, Verdict, inversions};
 pub use cluster::NatsCluster;
 pub use eventually::eventually;
@@ -24,9 +28,11 @@ pub use inspect::Inspector;
 pub use job::{Deed, Job};
 pub use journal::{Entry, Journal};
 pub use logs::{SECRET_MARK, keep_logs, kept_logs, print_and_record_logs, record_logs};
+pub use operator::{Operator, User};
 pub use permissions::{app_config, url_of, users};
 pub use process::{begin_peak, is_alone, mixed, peak_resident_kib, resident_kib};
 pub use proxy::{Mode, Proxy};
+pub use recorder::Recorder;
 pub use server::NatsServer;
 pub use worker::WorkerProcess;
 pub use workers::Workers;

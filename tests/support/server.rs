@@ -148,6 +148,12 @@ impl NatsServer {
         self.wait_until_ready().await;
     }
 
+    /// As [`NatsServer::restart`], with other lines in the configuration file.
+    pub async fn restart_with(&mut self, extra: &str) {
+        extra.clone_into(&mut self.extra);
+        self.restart().await;
+    }
+
     /// As [`NatsServer::restart`], with another version on the same store.
     pub async fn restart_as(&mut self, version: &str) {
         version.clone_into(&mut self.version);
