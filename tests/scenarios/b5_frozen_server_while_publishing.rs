@@ -1,7 +1,7 @@
 //! Goal: a server that is frozen for 20 s never makes a publish "fail": each one without an answer is `Unknown`, each
-//! one that was never sent is known not to be stored, the automatic retries and those of the caller have the same id, nothing is lost and each event is stored once; the
-//! application says within three pings that it is not connected. Method: SIGSTOP for 20 s while 100 events a second are
-//! published, each whatever became of those before it.
+//! one that was never sent is known not to be stored, the automatic retries and those of the caller have the same id,
+//! nothing is lost and each event is stored once; the application says within three pings that it is not connected.
+//! Method: SIGSTOP for 20 s while 100 events a second are published, each whatever became of those before it.
 
 use std::collections::BTreeSet;
 use std::future::ready;
