@@ -162,6 +162,17 @@ pub(crate) async fn run(pairs: usize, messages: usize) -> Outcome {
     Ok(())
 }
 
+/// Our side alone.
+pub(crate) async fn batch_only(rounds: usize, messages: usize) -> Outcome {
+    let server = Server::start()?;
+    let sides = Sides::new(&server).await?;
+    for _ in 0..rounds {
+        sides.empty().await?;
+        sides.ours_batch(messages).await?;
+    }
+    Ok(())
+}
+
 /// What a publisher that outruns the server holds: a batch's own messages are its user's.
 pub(crate) async fn memory(messages: usize) -> Outcome {
     let server = Server::start()?;
