@@ -61,7 +61,7 @@ impl Sides {
         Ok(())
     }
 
-    async fn raw(&self) -> Outcome<jetstream::context::PublishAckFuture> {
+    fn raw_message(&self) -> Outcome<jetstream::message::PublishMessage> {
         let id = Uuid::now_v7().to_string();
         let envelope = Envelope {
             event_id: &id,
@@ -72,8 +72,11 @@ impl Sides {
             message: &self.body,
         };
         let body = serde_json::to_vec(&envelope)?;
-        let message = jetstream::message::PublishMessage::build().message_id(id).payload(body.into());
-        Ok(self.context.send_publish(self.subject.clone(), message).await?)
+        Ok(jetstream::message::PublishMessage::build().message_id(id).payload(body.into()))
+    }
+
+    async fn raw(&self) -> Outcome<jetstream::context::PublishAckFuture> {
+        Ok(self.context.send_publish(self.subject.clone(), self.raw_message()?).await?)
     }
 
     async fn raw_windowed(&self, messages: usize) -> Outcome {
@@ -106,6 +109,30 @@ impl Sides {
         Ok(())
     }
 
+    /// All messages are written before the first is sent, as a batch does.
+    async fn raw_batch(&self, messages: usize) -> Outcome {
+        let written: Vec<_> = (0..messages).map(|_| self.raw_message()).collect::<Outcome<_>>()?;
+        let mut window = VecDeque::with_capacity(WINDOW);
+        for message in written {
+            if window.len() == WINDOW
+                && let Some(oldest) = window.pop_front()
+            {
+                jetstream::context::PublishAckFuture::into_future(oldest).await?;
+            }
+            window.push_back(self.context.send_publish(self.subject.clone(), message).await?);
+        }
+        for rest in window {
+            rest.await?;
+        }
+        Ok(())
+    }
+
+    async fn ours_windowed(&self, messages: usize) -> Outcome {
+        let all = futures::stream::iter(0..messages).map(|_| self.publisher.publish(TOPIC, &self.body));
+        all.buffered(WINDOW).try_collect::<Vec<_>>().await?;
+        Ok(())
+    }
+
     async fn ours_batch(&self, messages: usize) -> Outcome {
         let mut batch = self.publisher.batch();
         for _ in 0..messages {
@@ -135,12 +162,17 @@ pub(crate) async fn run(pairs: usize, messages: usize) -> Outcome {
     let server = Server::start()?;
     let sides = Sides::new(&server).await?;
     let few = messages / 20;
-    let (mut windowed, mut concurrent, mut single) = (Pairs::default(), Pairs::default(), Pairs::default());
+    let (mut batch, mut windowed) = (Pairs::default(), Pairs::default());
+    let (mut concurrent, mut single) = (Pairs::default(), Pairs::default());
     // The first pair warms up and does not count.
     for round in 0..=pairs {
         sides.empty().await?;
         let (raw, raw_cost) = cost(sides.raw_windowed(messages)).await;
-        let (ours, ours_cost) = cost(sides.ours_batch(messages)).await;
+        let (ours, ours_cost) = cost(sides.ours_windowed(messages)).await;
+        raw.and(ours)?;
+        sides.empty().await?;
+        let (raw, raw_together) = cost(sides.raw_batch(messages)).await;
+        let (ours, ours_together) = cost(sides.ours_batch(messages)).await;
         raw.and(ours)?;
         sides.empty().await?;
         let (raw, raw_tasks) = cost(sides.raw_concurrent(messages)).await;
@@ -151,12 +183,14 @@ pub(crate) async fn run(pairs: usize, messages: usize) -> Outcome {
         raw.and(ours)?;
         if round > 0 {
             windowed.add(raw_cost, ours_cost);
+            batch.add(raw_together, ours_together);
             concurrent.add(raw_tasks, ours_tasks);
             single.add(raw_single, ours_single);
         }
     }
     println!("{pairs} pairs of {messages} messages ({few} one by one); ratios: natspubsub to raw async-nats");
-    println!("{}", windowed.report("windowed (1,024), batch()", messages));
+    println!("{}", windowed.report("1,024 publishes at once", messages));
+    println!("{}", batch.report("batch(), written before", messages));
     println!("{}", concurrent.report("256 publishes at once", messages));
     println!("{}", single.report("one by one", few));
     Ok(())

@@ -162,7 +162,7 @@ impl Link {
         // Fair, so that what waits for the connection keeps its order.
         let _turn = timeout(clock, limit, self.turn.lock()).await.ok_or_else(late)?;
         self.connected(deadline).await.ok_or_else(late)?;
-        let expected = self.watched.replies.expect(subject.clone(), deadline);
+        let expected = self.watched.replies.expect(&subject, deadline);
         let (reply, awaited) = expected.map_err(|none| Unanswered::of(none, limit))?;
         let client = &self.client;
         let sent = match headers.is_empty() {

@@ -4,11 +4,12 @@
 //! cost more than the rest of a publish, and know nothing of a subject that the server does not permit.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use async_nats::{Message, Subject};
+use async_nats::Message;
 use tokio::sync::{Notify, oneshot};
 
 use super::denial::Denial;
@@ -49,7 +50,8 @@ pub(super) struct Replies {
 
 #[derive(Debug)]
 struct Waiter {
-    subject: Subject,
+    /// The hash of the subject: it is looked for only when the server denies one.
+    subject: u64,
     /// On the monotonic clock.
     deadline: Duration,
     reply: oneshot::Sender<Reply>,
@@ -70,13 +72,13 @@ impl Replies {
     }
 
     /// Notes a request, and returns the subject of its reply.
-    pub(super) fn expect(&self, subject: Subject, deadline: Duration) -> Result<(String, Awaited<'_>), NoReply> {
+    pub(super) fn expect(&self, subject: &str, deadline: Duration) -> Result<(String, Awaited<'_>), NoReply> {
         if let Some(inbox) = self.denied_inbox() {
             return Err(NoReply::Denied(inbox));
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, reply) = oneshot::channel();
-        self.shard(id).insert(id, Waiter { subject, deadline, reply: sender });
+        self.shard(id).insert(id, Waiter { subject: hash(subject), deadline, reply: sender });
         // Looked at after the request is noted: one of the two sees the other.
         if self.ended.load(Ordering::SeqCst) {
             self.fail(&NoReply::Broken, |_| true);
@@ -98,7 +100,8 @@ impl Replies {
     pub(super) fn deny(&self, denial: &Denial) {
         match denial {
             Denial::Publish(subject) => {
-                self.fail(&NoReply::Denied(subject.clone()), |waiter| &*waiter.subject == subject.as_str());
+                let denied = hash(subject);
+                self.fail(&NoReply::Denied(subject.clone()), |waiter| waiter.subject == denied);
             }
             Denial::Subscribe(subject) if self.is_own(subject) => {
                 subject.clone_into(&mut self.deaf.lock().unwrap_or_else(PoisonError::into_inner));
@@ -163,6 +166,12 @@ impl Replies {
     }
 }
 
+fn hash(subject: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    subject.hash(&mut hasher);
+    hasher.finish()
+}
+
 impl Awaited<'_> {
     /// The reply, or why none comes.
     pub(super) async fn reply(&mut self) -> Reply {
@@ -191,8 +200,8 @@ mod tests {
     #[tokio::test]
     async fn a_denied_subject_fails_its_own_requests_only() {
         let replies = listening();
-        let (_, mut denied) = replies.expect("a.b".into(), LONG).unwrap();
-        let (_, mut other) = replies.expect("a.c".into(), LONG).unwrap();
+        let (_, mut denied) = replies.expect("a.b", LONG).unwrap();
+        let (_, mut other) = replies.expect("a.c", LONG).unwrap();
         replies.deny(&Denial::Publish("a.b".into()));
         assert_eq!(denied.reply().await.unwrap_err(), NoReply::Denied("a.b".into()));
         assert!(futures::poll!(std::pin::pin!(other.reply())).is_pending());
@@ -203,36 +212,36 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_asked_while_no_reply_could_be_heard() {
         let replies = listening();
-        let (_, mut waiting) = replies.expect("a.b".into(), LONG).unwrap();
+        let (_, mut waiting) = replies.expect("a.b", LONG).unwrap();
         replies.deny(&Denial::Subscribe("_INBOX.other.*".into()));
         assert!(futures::poll!(std::pin::pin!(waiting.reply())).is_pending());
         replies.deny(&Denial::Subscribe("_INBOX.a.1.*".into()));
         // The server may have stored what was written before it said so.
         assert_eq!(waiting.reply().await.unwrap_err(), NoReply::Deaf("_INBOX.a.1.*".into()));
         let denied = NoReply::Denied("_INBOX.a.1.*".into());
-        assert_eq!(replies.expect("a.c".into(), LONG).unwrap_err(), denied);
+        assert_eq!(replies.expect("a.c", LONG).unwrap_err(), denied);
         replies.connected();
-        assert!(replies.expect("a.c".into(), LONG).is_ok());
+        assert!(replies.expect("a.c", LONG).is_ok());
     }
 
     #[test]
     fn a_request_that_is_given_up_leaves_nothing_behind() {
         let replies = listening();
-        drop(replies.expect("a.b".into(), LONG).unwrap());
+        drop(replies.expect("a.b", LONG).unwrap());
         assert!(replies.shards.iter().all(|shard| shard.lock().unwrap().is_empty()));
     }
 
     #[tokio::test]
     async fn a_request_ends_with_its_time_or_with_the_connection() {
         let replies = listening();
-        let (_, mut short) = replies.expect("a.b".into(), Duration::from_secs(1)).unwrap();
-        let (_, mut long) = replies.expect("a.b".into(), LONG).unwrap();
+        let (_, mut short) = replies.expect("a.b", Duration::from_secs(1)).unwrap();
+        let (_, mut long) = replies.expect("a.b", LONG).unwrap();
         replies.fail_late(Duration::from_secs(1));
         assert_eq!(short.reply().await.unwrap_err(), NoReply::Late);
         assert!(futures::poll!(std::pin::pin!(long.reply())).is_pending());
         replies.end();
         assert_eq!(long.reply().await.unwrap_err(), NoReply::Broken);
-        let (_, mut after) = replies.expect("a.b".into(), LONG).unwrap();
+        let (_, mut after) = replies.expect("a.b", LONG).unwrap();
         assert_eq!(after.reply().await.unwrap_err(), NoReply::Broken);
     }
 }
