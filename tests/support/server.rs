@@ -127,6 +127,19 @@ impl NatsServer {
         process.wait().expect("the server ends");
     }
 
+    /// Stops the process (SIGSTOP) and waits until it stands still; SIGCONT lets it go on.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub async fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+        let status = format!("/proc/{}/status", self.process_id());
+        eventually("the server stands still", READY_LIMIT, || async {
+            std::fs::read_to_string(&status).ok()?.contains("State:\tT").then_some(())
+        })
+        .await;
+    }
+
     /// Stops the process (SIGSTOP) for a while and lets it go on: connections stay up, and nothing answers.
     ///
     /// # Panics

@@ -2,14 +2,14 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::{Client, HeaderMap, Message, StatusCode, Subject};
 use bytes::Bytes;
 use futures::StreamExt;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
 
@@ -24,6 +24,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// limits of requests are looked at, which costs less than a timer for each.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// After as many looks at which nothing moved, the one whose turn it is counts as left alone.
+const STUCK_LOOKS: u32 = 2;
+
 /// How long a connection is kept whose replies cannot be heard.
 const DEAF_MAX: Duration = Duration::from_secs(5);
 
@@ -34,6 +37,8 @@ pub(super) struct Link {
     watched: Watched,
     /// Requests are written one after the other, in the order in which they came.
     turn: Arc<Mutex<()>>,
+    /// How many were.
+    handed_over: Arc<AtomicU64>,
     _router: Arc<Router>,
 }
 
@@ -105,7 +110,13 @@ impl Link {
             }
             to.end();
         });
-        Ok(Self { client, watched, turn: Arc::default(), _router: Arc::new(Router(router.abort_handle())) })
+        Ok(Self {
+            client,
+            watched,
+            turn: Arc::default(),
+            handed_over: Arc::default(),
+            _router: Arc::new(Router(router.abort_handle())),
+        })
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -159,8 +170,7 @@ impl Link {
         let deadline = clock.monotonic() + limit;
         let left = || deadline.saturating_sub(clock.monotonic());
         let late = || Unanswered::NotConnected(limit);
-        // Fair, so that what waits for the connection keeps its order.
-        let _turn = timeout(clock, limit, self.turn.lock()).await.ok_or_else(late)?;
+        let _turn = self.turn(deadline, limit).await?;
         self.connected(deadline).await.ok_or_else(late)?;
         let expected = self.watched.replies.expect(&subject, deadline);
         let (reply, awaited) = expected.map_err(|none| Unanswered::of(none, limit))?;
@@ -170,7 +180,27 @@ impl Link {
             false => timeout(clock, left(), client.publish_with_reply_and_headers(subject, reply, headers, body)).await,
         };
         sent.ok_or_else(late)?.map_err(|error| Unanswered::NotSent(crate::error::chain(&error)))?;
+        self.handed_over.fetch_add(1, Ordering::Relaxed);
         Ok(awaited)
+    }
+
+    /// Fair, so that what waits for the connection keeps its order. The turn can fall to a request that its caller polls
+    /// no more, as after a `select!`: when nothing moves though there is a connection, the others go on without it.
+    async fn turn(&self, deadline: Duration, limit: Duration) -> Result<Option<MutexGuard<'_, ()>>, Unanswered> {
+        let clock = &*self.watched.clock;
+        let mut turn = pin!(self.turn.lock());
+        let (mut looks, mut before) = (0, None);
+        loop {
+            match timeout(clock, LOOK, &mut turn).await {
+                Some(turn) => return Ok(Some(turn)),
+                None if clock.monotonic() >= deadline => return Err(Unanswered::NotConnected(limit)),
+                None if looks == STUCK_LOOKS => return Ok(None),
+                None => {}
+            }
+            let now = self.is_connected().then(|| self.handed_over.load(Ordering::Relaxed));
+            looks = if now.is_some() && now == before { looks + 1 } else { 0 };
+            before = now;
+        }
     }
 
     /// Waits for the connection: what is handed to the client before would be written much later, when nobody waits for
