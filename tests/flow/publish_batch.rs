@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::StreamExt;
 use natspubsub::ErrorKind;
 use natspubsub::prelude::*;
 use natspubsub_tests::{Inspector, NatsServer, config, unique};
@@ -102,13 +103,18 @@ async fn places(publisher: &Publisher, numbers: std::ops::Range<u64>) -> Vec<u64
     report.results.iter().map(|result| result.result.as_ref().unwrap().sequence).collect()
 }
 
-/// Both from a task of its own, as a handler runs, and twice with the same publisher.
+/// In batches, also from a task of its own as a handler runs, and one by one, many at once.
 async fn messages_of_one_subject_keep_their_order(url: &str) {
-    let publisher = publisher(url, "order").await;
-    let first = places(&publisher, 0..ORDERED).await;
+    let publisher = &publisher(url, "order").await;
+    let first = places(publisher, 0..ORDERED).await;
     assert!(first.iter().copied().eq(1..=ORDERED), "out of order: {:?}", first_out_of_order(&first));
-    let second = tokio::spawn(async move { places(&publisher, ORDERED..2 * ORDERED).await }).await.unwrap();
+    let own = publisher.clone();
+    let second = tokio::spawn(async move { places(&own, ORDERED..2 * ORDERED).await }).await.unwrap();
     assert!(second.iter().copied().eq(ORDERED + 1..=2 * ORDERED), "out of order: {:?}", first_out_of_order(&second));
+    let single = |number: u64| async move { publisher.publish("reading.taken", &number).await.unwrap().sequence };
+    let single = futures::stream::iter((2 * ORDERED..3 * ORDERED).map(single)).buffered(1_000);
+    let third: Vec<u64> = single.collect().await;
+    assert!(third.iter().copied().eq(2 * ORDERED + 1..=3 * ORDERED), "out of order: {:?}", first_out_of_order(&third));
 }
 
 fn first_out_of_order(places: &[u64]) -> Option<&[u64]> {
@@ -139,7 +145,7 @@ async fn on_nats_messages_of_one_subject_keep_their_order() {
     messages_of_one_subject_keep_their_order(&server.url()).await;
     let stored = Inspector::connect(&server.url()).await.messages("test-order-stream").await;
     let number = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).unwrap()["message"].as_u64().unwrap();
-    assert!(stored.iter().map(|message| number(&message.payload)).eq(0..2 * ORDERED), "read back");
+    assert!(stored.iter().map(|message| number(&message.payload)).eq(0..3 * ORDERED), "read back");
 }
 
 #[tokio::test]

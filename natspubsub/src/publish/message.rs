@@ -136,9 +136,12 @@ impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T> {
     /// event id that breaks the rules; [`ErrorKind::Rejected`](crate::ErrorKind::Rejected) for a lifetime or a delay that
     /// the server is too old for.
     pub async fn publish(self) -> Result<Published> {
+        let began = self.publisher.begin();
+        // Written when its turn has come: what waits before holds no bytes.
+        let place = self.publisher.outlet().reserve(self.draft.name()).await;
         let prepared = self.prepare()?;
         self.publisher.ensure(self.features()).await?;
-        let stored = self.publisher.store(prepared).await;
+        let stored = self.publisher.store(prepared, place, began).await;
         if stored.is_err() && self.features().next().is_some() {
             self.publisher.outlet().doubt_features();
         }

@@ -42,6 +42,12 @@ pub(super) struct Outlet {
     next_lane: AtomicUsize,
 }
 
+/// The place of a message that the application has taken on.
+pub(super) struct Reserved<'a> {
+    _place: Option<SemaphorePermit<'a>>,
+    _under_way: TaskTrackerToken,
+}
+
 impl Outlet {
     pub(super) fn new(transport: SharedTransport, clock: SharedClock, config: Config) -> Self {
         Self {
@@ -107,17 +113,26 @@ impl Outlet {
     /// Stores a message that was taken on before.
     pub(super) async fn store_accepted(&self, lane: usize, outbound: &Outbound) -> Result<Stored> {
         let in_turn = async {
-            // Both are fair: messages leave in the order in which they came.
             let _place = self.place(&outbound.subject).await?;
-            let _room = match outbound.size() {
-                small if small <= SMALL_BYTES_MAX => None,
-                size => Some(self.room.acquire_many(kib(size)).await),
-            };
             self.store_in_turn(lane, outbound).await
         };
         // Tokio makes a task wait that did much in one go, and wakes what waited in another order. So the message leaves
         // first, and the task waits for others after it.
         let stored = unconstrained(in_turn).await;
+        consume_budget().await;
+        stored
+    }
+
+    /// Takes on a message that is not written yet, and waits for its place: what waits holds no bytes.
+    pub(super) async fn reserve(&self, subject: &str) -> Result<Reserved<'_>> {
+        let under_way = self.accept()?;
+        Ok(Reserved { _place: unconstrained(self.place(subject)).await?, _under_way: under_way })
+    }
+
+    /// Stores a message that has its place.
+    pub(super) async fn store_reserved(&self, lane: usize, outbound: &Outbound, place: Reserved<'_>) -> Result<Stored> {
+        let stored = unconstrained(self.store_in_turn(lane, outbound)).await;
+        drop(place);
         consume_budget().await;
         stored
     }
@@ -159,6 +174,10 @@ impl Outlet {
     }
 
     async fn store_in_turn(&self, lane: usize, outbound: &Outbound) -> Result<Stored> {
+        let _room = match outbound.size() {
+            small if small <= SMALL_BYTES_MAX => None,
+            size => Some(self.room.acquire_many(kib(size)).await),
+        };
         let (subject, attempts) = (&outbound.subject, self.config.publish_attempts);
         let mut attempt = 1;
         let mut doubt = None;

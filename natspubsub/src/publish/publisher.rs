@@ -13,7 +13,7 @@ use super::dead_letters::DeadLetters;
 use super::draft::{Destination, Draft, Prepared};
 use super::feature::Feature;
 use super::message::MessageBuilder;
-use super::outlet::Outlet;
+use super::outlet::{Outlet, Reserved};
 use super::published::{PublishListener, Published};
 use super::report::MultiPublished;
 use super::subject::SubjectPublisher;
@@ -337,31 +337,50 @@ impl Publisher {
         Ok(())
     }
 
-    /// Sends a message until it is stored, and tells the listener.
-    pub(super) async fn store(&self, prepared: Prepared) -> Result<Published> {
-        self.store_noting(prepared, false).await
+    /// When a publish begins, if anybody wants to know.
+    pub(super) fn begin(&self) -> Option<Duration> {
+        self.listener.as_ref().map(|_| self.outlet.clock.monotonic())
     }
 
-    /// `is_accepted`: the application knows that it has to wait for this message.
-    pub(super) async fn store_noting(&self, prepared: Prepared, is_accepted: bool) -> Result<Published> {
-        let began = self.listener.as_ref().map(|_| self.outlet.clock.monotonic());
-        let Prepared { event_id, subject, outbound, .. } = prepared;
-        let stored = match is_accepted {
-            true => self.outlet.store_accepted(self.lane, &outbound).await,
-            false => self.outlet.store(self.lane, &outbound).await,
+    /// Sends a message that has its place, or was refused one, and tells the listener.
+    pub(super) async fn store(
+        &self,
+        prepared: Prepared,
+        place: Result<Reserved<'_>>,
+        began: Option<Duration>,
+    ) -> Result<Published> {
+        let stored = match place {
+            Ok(place) => self.outlet.store_reserved(self.lane, &prepared.outbound, place).await,
+            Err(refused) => Err(refused),
         };
-        let result = stored.map(|Stored { stream, sequence, duplicate }| Published {
-            event_id,
-            subject,
-            stream,
-            sequence,
-            duplicate,
-        });
-        if let Some(began) = began {
-            let latency = self.outlet.clock.monotonic().saturating_sub(began);
-            self.tell(&outbound.subject, result.as_ref(), latency);
+        self.told(prepared, stored, began)
+    }
+
+    /// Sends one of several messages. `is_accepted`: the application knows that it has to wait for it.
+    pub(super) async fn store_noting(&self, prepared: Prepared, is_accepted: bool) -> Result<Published> {
+        let began = self.begin();
+        let stored = match is_accepted {
+            true => self.outlet.store_accepted(self.lane, &prepared.outbound).await,
+            false => self.outlet.store(self.lane, &prepared.outbound).await,
+        };
+        self.told(prepared, stored, began)
+    }
+
+    /// What became of a message, once the listener knows it.
+    fn told(&self, prepared: Prepared, stored: Result<Stored>, began: Option<Duration>) -> Result<Published> {
+        let Prepared { event_id, subject, .. } = prepared;
+        let latency = began.map(|began| self.outlet.clock.monotonic().saturating_sub(began)).unwrap_or_default();
+        match stored {
+            Ok(Stored { stream, sequence, duplicate }) => {
+                let published = Published { event_id, subject, stream, sequence, duplicate };
+                self.tell(&published.subject, Ok(&published), latency);
+                Ok(published)
+            }
+            Err(error) => {
+                self.tell(&subject, Err(&error), latency);
+                Err(error)
+            }
         }
-        result
     }
 
     /// Tells the listener what became of a message.
