@@ -33,6 +33,14 @@ impl Inspector {
         Self { jetstream: jetstream::new(client.clone()), client }
     }
 
+    /// Waits until the server has read what this client wrote, such as a subscription.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn round_trip(&self) {
+        self.jetstream.query_account().await.expect("the server answers");
+    }
+
     /// Every message that a stream holds, in order.
     ///
     /// # Panics
