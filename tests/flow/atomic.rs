@@ -157,6 +157,7 @@ async fn on_nats_an_atomic_batch_can_hold_messages_with_a_lifetime() {
 
 /// It would store the messages one by one.
 #[tokio::test]
+#[ignore = "long"]
 async fn on_nats_a_server_that_is_too_old_is_named_and_stores_nothing() {
     let server = NatsServer::start_version(OLD, "").await;
     let publisher = publisher(&server.url()).await;

@@ -77,6 +77,7 @@ async fn a_message_with_a_lifetime_is_gone_after_it() {
 }
 
 #[tokio::test]
+#[ignore = "long"]
 async fn a_lifetime_needs_no_newer_server_than_2_11() {
     a_message_is_gone_after_its_lifetime(&NatsServer::start_version(OLD, "").await).await;
 }
@@ -177,6 +178,7 @@ async fn what_the_stream_was_allowed_is_no_drift_at_the_next_start() {
 }
 
 #[tokio::test]
+#[ignore = "long"]
 async fn a_server_that_is_too_old_for_a_delay_is_named_and_stores_nothing() {
     let server = NatsServer::start_version(OLD, "").await;
     let publisher = Publisher::connect(config(&server.url(), "times")).await.unwrap();

@@ -59,6 +59,8 @@ async fn listen(mut sent: async_nats::Subscriber, answers: Arc<Mutex<Answers>>) 
         let sequence: Option<u64> = message.subject.split('.').nth(5).and_then(|token| token.parse().ok());
         let mut answers = answers.lock().unwrap();
         match (&message.payload[..], sequence) {
+            // At its start the application tries whether it may answer, for a message that no stream has.
+            (b"+WPI", Some(sequence)) if sequence > JOBS => {}
             (b"+WPI", Some(sequence)) => *answers.in_progress.entry(sequence).or_default() += 1,
             (b"+ACK", Some(sequence)) => *answers.acknowledged.entry(sequence).or_default() += 1,
             _ => answers.others.push(format!("{:?} to {}", message.payload, message.subject)),
