@@ -20,11 +20,11 @@ use crate::transport::{Outbound, PublishFault, SharedTransport, Stored};
 /// The pause before a publish is tried again; it covers the election of a stream's leader.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
-/// The most bytes of messages that wait for their confirmation, in KiB.
+/// The most bytes of larger messages that wait for their confirmation, in KiB.
 const IN_FLIGHT_KIB_MAX: u32 = 64 * 1024;
 
-/// Messages up to this size need no room of their own: a full window of them has no more than [`IN_FLIGHT_KIB_MAX`].
-const SMALL_BYTES_MAX: usize = 4 * 1024;
+/// Messages up to this size need no room of their own: the largest window of them, 65,536, has 64 MiB.
+const SMALL_BYTES_MAX: usize = 1024;
 
 /// The connection that messages leave by, and how.
 pub(super) struct Outlet {
