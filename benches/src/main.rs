@@ -1,6 +1,7 @@
 //! What natspubsub costs beside raw async-nats: the same work with both, alternating in one run on one server.
 //!
-//! `cargo run --release -p natspubsub-bench -- publish [pairs] [messages]`; `batch` is one side alone, for a profiler.
+//! `cargo run --release -p natspubsub-bench -- publish [pairs] [messages]`; `batch` and `windowed` are
+//! one side alone, for a profiler.
 
 // The output is the purpose.
 #![allow(clippy::print_stdout)]
@@ -15,8 +16,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let number = |at: usize, default: usize| arguments.get(at).map_or(Ok(default), |text| text.parse());
     match arguments.first().map(String::as_str) {
         Some("publish") => publish::run(number(1, 7)?, number(2, 100_000)?).await,
-        Some("batch") => publish::batch_only(number(1, 7)?, number(2, 100_000)?).await,
+        Some(side @ ("batch" | "windowed")) => {
+            publish::one_side(side == "batch", number(1, 7)?, number(2, 100_000)?).await
+        }
         Some("memory") => publish::memory(number(1, 200_000)?).await,
-        _ => Err("name a case: publish [pairs] [messages], batch [rounds] [messages], memory [messages]".into()),
+        _ => Err("name a case: publish [pairs] [messages], batch [rounds] [messages], windowed [rounds] [messages], memory [messages]".into()),
     }
 }

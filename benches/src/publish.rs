@@ -196,13 +196,16 @@ pub(crate) async fn run(pairs: usize, messages: usize) -> Outcome {
     Ok(())
 }
 
-/// Our side alone.
-pub(crate) async fn batch_only(rounds: usize, messages: usize) -> Outcome {
+/// Our side alone: a batch, or many publishes at once.
+pub(crate) async fn one_side(is_batch: bool, rounds: usize, messages: usize) -> Outcome {
     let server = Server::start()?;
     let sides = Sides::new(&server).await?;
     for _ in 0..rounds {
         sides.empty().await?;
-        sides.ours_batch(messages).await?;
+        match is_batch {
+            true => sides.ours_batch(messages).await?,
+            false => sides.ours_windowed(messages).await?,
+        }
     }
     Ok(())
 }
@@ -211,6 +214,7 @@ pub(crate) async fn batch_only(rounds: usize, messages: usize) -> Outcome {
 pub(crate) async fn memory(messages: usize) -> Outcome {
     let server = Server::start()?;
     let sides = Sides::new(&server).await?;
+    println!("one publish: {} bytes", size_of_val(&sides.publisher.publish(TOPIC, &sides.body)));
     let before = resident_kib()?;
     let mut most = before;
     let all = futures::stream::iter(0..messages).map(|_| sides.publisher.publish(TOPIC, &sides.body));

@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::batch::{Entry, tell_topics_apart};
 use super::draft::Prepared;
+use super::entry::{Entry, tell_topics_apart};
 use super::feature::Feature;
 use super::message::MessageBuilder;
 use super::published::Published;
@@ -52,7 +52,7 @@ impl AtomicBatch {
     /// # }
     /// ```
     pub fn add<T: Encode + ?Sized>(&mut self, topic: impl Into<String>, value: &T) -> &mut Self {
-        let entry = Entry::of(&self.publisher.message(value).topic(topic));
+        let entry = Entry::of(self.publisher.message(value).topic(topic));
         self.entries.push(entry);
         self
     }
@@ -68,7 +68,7 @@ impl AtomicBatch {
     /// # }
     /// ```
     pub fn add_message<T: Encode + ?Sized>(&mut self, message: MessageBuilder<'_, T>) -> &mut Self {
-        self.entries.push(Entry::of(&message));
+        self.entries.push(Entry::of(message));
         self
     }
 
@@ -95,23 +95,23 @@ impl AtomicBatch {
             let text = format!("{} messages are more than an atomic batch holds ({MESSAGES_MAX})", entries.len());
             return Err(Error::new(ErrorKind::Rejected, text));
         }
-        let written: Vec<(Prepared, Vec<Feature>)> =
-            entries.into_iter().map(Entry::into_message).collect::<Result<_>>()?;
-        let (prepared, features): (Vec<Prepared>, Vec<Vec<Feature>>) = written.into_iter().unzip();
+        let features: Vec<Feature> = entries.iter().flat_map(|entry| entry.features.iter().copied()).collect();
+        let written: Vec<(String, Prepared)> = entries.into_iter().map(Entry::into_message).collect::<Result<_>>()?;
+        let (topics, prepared): (Vec<String>, Vec<Prepared>) = written.into_iter().unzip();
         let began = outlet.clock.monotonic();
         if prepared.is_empty() {
             return Ok(BatchReport::new(Vec::new(), std::time::Duration::ZERO));
         }
-        self.publisher.ensure(features.into_iter().flatten().chain([Feature::AtomicBatches])).await?;
+        self.publisher.ensure(features.into_iter().chain([Feature::AtomicBatches])).await?;
         let id = Uuid::from_u64_pair(outlet.clock.random(), outlet.clock.random()).simple().to_string();
         let messages: Vec<Outbound> = prepared.iter().map(|prepared| prepared.outbound.clone()).collect();
         let stored = outlet.store_atomic(self.publisher.lane(), &id, messages).await;
         let duration = outlet.clock.monotonic().saturating_sub(began);
         let last = stored.inspect_err(|error| {
             outlet.doubt_features();
-            prepared.iter().for_each(|message| self.publisher.tell(&message.subject, Err(error), duration));
+            prepared.iter().for_each(|message| self.publisher.tell(message.subject(), Err(error), duration));
         })?;
-        let results = results(prepared, &last);
+        let results = results(topics, prepared, &last);
         for published in results.iter().filter_map(|result| result.result.as_ref().ok()) {
             self.publisher.tell(&published.subject, Ok(published), duration);
         }
@@ -120,18 +120,13 @@ impl AtomicBatch {
 }
 
 /// The messages stand behind each other in the stream; the confirmation is the one of the last.
-fn results(prepared: Vec<Prepared>, last: &Stored) -> Vec<PublishResult> {
+fn results(topics: Vec<String>, prepared: Vec<Prepared>, last: &Stored) -> Vec<PublishResult> {
     let first = (last.sequence + 1).saturating_sub(prepared.len() as u64);
-    let result = |(index, Prepared { topic, event_id, subject, .. }): (u64, Prepared)| PublishResult {
-        topic,
-        event_id: event_id.clone(),
-        result: Ok(Published {
-            event_id,
-            subject,
-            stream: last.stream.clone(),
-            sequence: first + index,
-            duplicate: last.duplicate,
-        }),
+    let result = |(sequence, (topic, prepared)): (u64, (String, Prepared))| {
+        let (event_id, subject) = prepared.into_names();
+        let (stream, duplicate) = (last.stream.clone(), last.duplicate);
+        let published = Published { event_id: event_id.clone(), subject, stream, sequence, duplicate };
+        PublishResult { topic, event_id, result: Ok(published) }
     };
-    (0..).zip(prepared).map(result).collect()
+    (first..).zip(topics.into_iter().zip(prepared)).map(result).collect()
 }

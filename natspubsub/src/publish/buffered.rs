@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::batch::{Entry, store_all};
+use super::entry::Entry;
+use super::pipeline::store_all;
 use super::publisher::Publisher;
 use super::report::PublishResult;
 use crate::error::{Error, ErrorKind, Result};
@@ -118,7 +119,7 @@ impl BufferedPublisher {
     /// [`ErrorKind::InvalidSubject`], [`ErrorKind::Encode`] and [`ErrorKind::PayloadTooLarge`] at once, and
     /// [`ErrorKind::ShuttingDown`]; nothing was added. What the server says comes with the flush.
     pub async fn add<T: Encode + ?Sized>(&self, topic: impl Into<String>, value: &T) -> Result<()> {
-        let entry = Entry::of(&self.publisher.message(value).topic(topic)).checked()?;
+        let entry = Entry::of(self.publisher.message(value).topic(topic)).checked()?;
         let token = self.publisher.outlet().accept()?;
         self.waiting.fetch_add(1, Ordering::Relaxed);
         self.to_gatherer.send(Order::Publish(Box::new(entry), token)).await.map_err(|_| {

@@ -48,12 +48,22 @@ pub(super) struct Draft {
 /// A message as it is sent.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    /// The topic or raw subject, as it was given.
-    pub(super) topic: String,
     pub(super) event_id: String,
-    /// Where it is stored in the end; a delayed message waits elsewhere.
-    pub(super) subject: String,
+    /// Where it is stored in the end, if it waits elsewhere before.
+    target: Option<String>,
     pub(super) outbound: Outbound,
+}
+
+impl Prepared {
+    /// Where it is stored in the end.
+    pub(super) fn subject(&self) -> &str {
+        self.target.as_deref().unwrap_or(&self.outbound.subject)
+    }
+
+    /// The event's id, and where it is stored in the end.
+    pub(super) fn into_names(self) -> (String, String) {
+        (self.event_id, self.target.unwrap_or(self.outbound.subject))
+    }
 }
 
 impl Draft {
@@ -80,6 +90,12 @@ impl Draft {
     /// What the caller calls the destination.
     pub(super) fn name(&self) -> &str {
         let (Destination::Topic(name) | Destination::Subject(name)) = &self.destination;
+        name
+    }
+
+    /// The same, without the rest.
+    pub(super) fn into_name(self) -> String {
+        let (Destination::Topic(name) | Destination::Subject(name)) = self.destination;
         name
     }
 
@@ -129,8 +145,11 @@ impl Draft {
                 Error::new(ErrorKind::Encode, text).with_source(error)
             }
         })?;
-        let outbound = Outbound { subject: waits_on.unwrap_or_else(|| subject.clone()), headers, body };
-        Ok(Prepared { topic: self.name().to_owned(), event_id, subject, outbound })
+        let (subject, target) = match waits_on {
+            Some(waits_on) => (waits_on, Some(subject)),
+            None => (subject, None),
+        };
+        Ok(Prepared { event_id, target, outbound: Outbound { subject, headers, body } })
     }
 
     fn check(&self) -> Result<()> {

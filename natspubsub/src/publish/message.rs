@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
+use futures::future::Either;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::batch::{Entry, store_all};
 use super::draft::{Destination, Draft, Prepared};
+use super::entry::Entry;
 use super::feature::Feature;
+use super::outlet::Reserved;
+use super::pipeline::store_all;
 use super::published::Published;
 use super::publisher::Publisher;
 use super::report::MultiPublished;
+use super::under_way::UnderWay;
 use crate::clock::event_id;
 use crate::error::Result;
 use crate::message::Encode;
@@ -252,9 +256,33 @@ impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T> {
     /// event id that breaks the rules; [`ErrorKind::Rejected`](crate::ErrorKind::Rejected) for a lifetime or a delay that
     /// the server is too old for.
     pub async fn publish(self) -> Result<Published> {
-        let began = self.publisher.begin();
-        // Written when its turn has come: what waits before holds no bytes.
+        self.begin()?.await
+    }
+
+    /// The first step of a publish, which waits for nothing, and the rest. What has to wait before it is sent is put aside:
+    /// the others are small.
+    pub(super) fn begin(self) -> Result<impl Future<Output = Result<Published>> + use<'a, T>> {
+        let (publisher, began) = (self.publisher, self.publisher.begin());
+        // Written when it has a place: what waits before holds no bytes.
+        let place = match publisher.outlet().try_reserve(false) {
+            Some(place) if self.features().next().is_none() => place,
+            _ => return Ok(Either::Right(Either::Left(Box::pin(self.publish_in_turn(began))))),
+        };
+        Ok(match UnderWay::begin(publisher, self.prepare()?, place, began) {
+            Ok(under_way) => Either::Left(under_way.end()),
+            Err((prepared, place)) => {
+                Either::Right(Either::Right(Box::pin(publisher.store(prepared, Ok(place), began))))
+            }
+        })
+    }
+
+    async fn publish_in_turn(self, began: Option<Duration>) -> Result<Published> {
         let place = self.publisher.outlet().reserve(self.draft.name()).await;
+        // Made when it has its place: thousands may wait for theirs.
+        Box::pin(self.publish_in_place(place, began)).await
+    }
+
+    async fn publish_in_place(self, place: Result<Reserved<'a>>, began: Option<Duration>) -> Result<Published> {
         let prepared = self.prepare()?;
         self.publisher.ensure(self.features()).await?;
         let stored = self.publisher.store(prepared, place, began).await;
@@ -282,7 +310,7 @@ impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T> {
         let entries = topics.into_iter().map(|topic| {
             let destination = Destination::Topic(topic.into());
             let draft = Draft { destination, event_id: Some(id.clone()), is_one_of_many: true, ..draft.clone() };
-            Entry::of(&MessageBuilder::new(publisher, value, draft))
+            Entry::of(MessageBuilder::new(publisher, value, draft))
         });
         MultiPublished::new(store_all(publisher, entries.collect(), false).await)
     }

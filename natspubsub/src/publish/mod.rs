@@ -5,14 +5,17 @@ mod batch;
 mod buffered;
 mod dead_letters;
 mod draft;
+mod entry;
 mod feature;
 mod message;
 mod outlet;
+mod pipeline;
 mod published;
 mod publisher;
 mod report;
 mod returned;
 mod subject;
+mod under_way;
 
 pub use atomic::AtomicBatch;
 pub use batch::PublishBatch;

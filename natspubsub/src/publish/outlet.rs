@@ -15,7 +15,7 @@ use crate::clock::{SharedClock, timeout};
 use crate::config::{Config, WireHeaders};
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::WireRules;
-use crate::transport::{Outbound, PublishFault, SharedTransport, Stored};
+use crate::transport::{Confirmation, Outbound, PublishFault, SharedTransport, Stored};
 
 /// The pause before a publish is tried again; it covers the election of a stream's leader.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
@@ -45,7 +45,19 @@ pub(super) struct Outlet {
 /// The place of a message that the application has taken on.
 pub(super) struct Reserved<'a> {
     _place: Option<SemaphorePermit<'a>>,
-    _under_way: TaskTrackerToken,
+    _under_way: Option<TaskTrackerToken>,
+}
+
+/// The place of a message that the connection has taken.
+pub(super) struct Place<'a> {
+    _reserved: Reserved<'a>,
+    _room: Option<SemaphorePermit<'a>>,
+}
+
+/// A message that the connection has taken.
+pub(super) struct HandedOver<'a> {
+    pub(super) confirmation: Confirmation<'a>,
+    pub(super) place: Place<'a>,
 }
 
 impl Outlet {
@@ -126,7 +138,7 @@ impl Outlet {
     /// Takes on a message that is not written yet, and waits for its place: what waits holds no bytes.
     pub(super) async fn reserve(&self, subject: &str) -> Result<Reserved<'_>> {
         let under_way = self.accept()?;
-        Ok(Reserved { _place: unconstrained(self.place(subject)).await?, _under_way: under_way })
+        Ok(Reserved { _place: unconstrained(self.place(subject)).await?, _under_way: Some(under_way) })
     }
 
     /// Stores a message that has its place.
@@ -135,6 +147,33 @@ impl Outlet {
         drop(place);
         consume_budget().await;
         stored
+    }
+
+    /// The place of a message, if one is free and nobody waits for it. `is_accepted`: the application knows that it has to
+    /// wait for the message.
+    pub(super) fn try_reserve(&self, is_accepted: bool) -> Option<Reserved<'_>> {
+        let under_way = if is_accepted { None } else { Some(self.accept().ok()?) };
+        Some(Reserved { _place: Some(self.window.try_acquire().ok()?), _under_way: under_way })
+    }
+
+    /// Hands over a message that has its place, if nothing else has to be waited for; the place comes back otherwise.
+    pub(super) fn hand_over<'a>(
+        &'a self,
+        lane: usize,
+        outbound: &Outbound,
+        place: Reserved<'a>,
+    ) -> Result<HandedOver<'a>, Reserved<'a>> {
+        let room = match needed_room(outbound) {
+            0 => None,
+            kib => match self.room.try_acquire_many(kib) {
+                Ok(room) => Some(room),
+                Err(_) => return Err(place),
+            },
+        };
+        match self.transport.hand_over(lane, outbound, self.config.publish_timeout) {
+            Some(confirmation) => Ok(HandedOver { confirmation, place: Place { _reserved: place, _room: room } }),
+            None => Err(place),
+        }
     }
 
     /// A place in the window. While there is no connection nobody waits longer for it than for the connection itself.
@@ -174,18 +213,27 @@ impl Outlet {
     }
 
     async fn store_in_turn(&self, lane: usize, outbound: &Outbound) -> Result<Stored> {
-        let _room = match outbound.size() {
-            small if small <= SMALL_BYTES_MAX => None,
-            size => Some(self.room.acquire_many(kib(size)).await),
+        let _room = match needed_room(outbound) {
+            0 => None,
+            kib => Some(self.room.acquire_many(kib).await),
         };
+        match self.transport.publish(lane, outbound, self.config.publish_timeout).await {
+            Ok(stored) => Ok(stored),
+            Err(fault) => self.store_after(lane, outbound, fault).await,
+        }
+    }
+
+    /// What became of a message whose first attempt failed.
+    pub(super) async fn store_after(
+        &self,
+        lane: usize,
+        outbound: &Outbound,
+        mut fault: PublishFault,
+    ) -> Result<Stored> {
         let (subject, attempts) = (&outbound.subject, self.config.publish_attempts);
         let mut attempt = 1;
         let mut doubt = None;
         loop {
-            let fault = match self.transport.publish(lane, outbound, self.config.publish_timeout).await {
-                Ok(stored) => return Ok(stored),
-                Err(fault) => fault,
-            };
             let reason = match (fault, &doubt) {
                 (PublishFault::Unknown(reason), _) => {
                     doubt = Some(reason.clone());
@@ -210,12 +258,20 @@ impl Outlet {
             tracing::warn!(subject, attempt, reason, "no confirmation; publishing again with the same id");
             self.clock.sleep(RETRY_PAUSE).await;
             attempt += 1;
+            fault = match self.transport.publish(lane, outbound, self.config.publish_timeout).await {
+                Ok(stored) => return Ok(stored),
+                Err(fault) => fault,
+            };
         }
     }
 }
 
-fn kib(bytes: usize) -> u32 {
-    u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(IN_FLIGHT_KIB_MAX)
+/// The room of a message in KiB.
+fn needed_room(outbound: &Outbound) -> u32 {
+    match outbound.size() {
+        small if small <= SMALL_BYTES_MAX => 0,
+        size => u32::try_from(size / 1024 + 1).unwrap_or(u32::MAX).min(IN_FLIGHT_KIB_MAX),
+    }
 }
 
 /// A fault that is certain: trying again would not help.

@@ -109,7 +109,7 @@ impl Publisher {
     /// sent; [`ErrorKind::Rejected`] when the message is certainly not stored; [`ErrorKind::Unknown`] when it may be;
     /// [`ErrorKind::ShuttingDown`] when the application has drained: it is not stored.
     pub async fn publish<T: Encode + ?Sized>(&self, topic: &str, value: &T) -> Result<Published> {
-        self.message(value).topic(topic).publish().await
+        self.message(value).topic(topic).begin()?.await
     }
 
     /// Publishes an event under the topic that its type declares and waits until it is stored.
@@ -131,7 +131,7 @@ impl Publisher {
     /// # Errors
     /// As [`Publisher::publish`].
     pub async fn send<E: Event + Encode>(&self, event: &E) -> Result<Published> {
-        self.event_message(event).publish().await
+        self.event_message(event).begin()?.await
     }
 
     /// Publishes one event to several topics, at the same time, and waits until each has its result.
@@ -367,8 +367,13 @@ impl Publisher {
     }
 
     /// What became of a message, once the listener knows it.
-    fn told(&self, prepared: Prepared, stored: Result<Stored>, began: Option<Duration>) -> Result<Published> {
-        let Prepared { event_id, subject, .. } = prepared;
+    pub(super) fn told(
+        &self,
+        prepared: Prepared,
+        stored: Result<Stored>,
+        began: Option<Duration>,
+    ) -> Result<Published> {
+        let (event_id, subject) = prepared.into_names();
         let latency = began.map(|began| self.outlet.clock.monotonic().saturating_sub(began)).unwrap_or_default();
         match stored {
             Ok(Stored { stream, sequence, duplicate }) => {

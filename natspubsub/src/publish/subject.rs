@@ -44,7 +44,7 @@ impl<'a> SubjectPublisher<'a> {
     /// # Errors
     /// As [`Publisher::publish`]; [`ErrorKind::Rejected`] when no stream takes the subject.
     pub async fn send<T: Encode + ?Sized>(&self, value: &T) -> Result<Published> {
-        self.message(value).publish().await
+        self.message(value).begin()?.await
     }
 
     /// Starts a stored message with an event id, metadata or headers of the caller's.

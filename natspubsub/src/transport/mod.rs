@@ -9,8 +9,8 @@ use crate::clock::SharedClock;
 use crate::config::{Config, ServerUrl};
 use crate::error::Result;
 pub(crate) use port::{
-    Answer, AssetConfig, CONSUMING_LANE, Outbound, Progress, PublishFault, Pull, PullEvent, Received, SharedTransport,
-    Stored, Transport, Trial, config_text,
+    Answer, AssetConfig, CONSUMING_LANE, Confirmation, Outbound, Progress, PublishFault, Pull, PullEvent, Received,
+    SharedTransport, Stored, Transport, Trial, config_text,
 };
 
 /// Connects to what the configuration names; `note` is told of every attempt that failed.

@@ -1,5 +1,6 @@
 //! What the engine needs from JetStream, and nothing of any client library.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,9 @@ pub(crate) struct Stored {
     pub(crate) sequence: u64,
     pub(crate) duplicate: bool,
 }
+
+/// What becomes of a message that was handed over.
+pub(crate) type Confirmation<'a> = Pin<Box<dyn Future<Output = Result<Stored, PublishFault>> + Send + 'a>>;
 
 /// Why a publish has no confirmation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,6 +197,10 @@ pub(crate) trait Transport: Send + Sync + 'static {
 
     /// Stores a message and waits for the confirmation. Messages of one lane are written in the order of the calls.
     async fn publish(&self, lane: usize, message: &Outbound, limit: Duration) -> Result<Stored, PublishFault>;
+
+    /// Hands a message over as [`Transport::publish`] does, if nothing has to be waited for: the connection stands, no
+    /// other message waits before it, and there is room. Otherwise nothing was sent.
+    fn hand_over(&self, lane: usize, message: &Outbound, limit: Duration) -> Option<Confirmation<'_>>;
 
     /// Stores all messages of one stream, or none.
     async fn publish_atomic(

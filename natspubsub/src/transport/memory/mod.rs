@@ -8,6 +8,7 @@ mod pull;
 mod stream;
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ use self::broker::Broker;
 use self::pull::MemoryPull;
 use super::ack_subject::AckSubject;
 use super::port::{
-    Answer, AssetConfig, Outbound, Progress, PublishFault, Pull, Received, SharedTransport, Stored, Transport, Trial,
+    Answer, AssetConfig, Confirmation, Outbound, Progress, PublishFault, Pull, Received, SharedTransport, Stored,
+    Transport, Trial,
 };
 use crate::clock::SharedClock;
 use crate::error::{Error, ErrorKind, Result};
@@ -81,6 +83,10 @@ impl Transport for MemoryTransport {
 
     async fn publish(&self, _lane: usize, message: &Outbound, _limit: Duration) -> Result<Stored, PublishFault> {
         self.broker.publish(message.clone())
+    }
+
+    fn hand_over(&self, _lane: usize, message: &Outbound, _limit: Duration) -> Option<Confirmation<'_>> {
+        Some(Box::pin(ready(self.broker.publish(message.clone()))))
     }
 
     async fn publish_atomic(

@@ -8,14 +8,15 @@ use std::time::Duration;
 use async_nats::connection::State;
 use async_nats::{Client, HeaderMap, Message, StatusCode, Subject};
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::task::AbortHandle;
+use tokio::task::coop::unconstrained;
 use tokio::time::MissedTickBehavior;
 
 use super::denial::Denials;
 use super::events::Watched;
-use super::replies::{Awaited, NoReply, Replies};
+use super::replies::{Awaited, NoReply, Replies, Reply};
 use super::send;
 use crate::clock::timeout;
 use crate::error::{Error, ErrorKind, Result};
@@ -151,11 +152,24 @@ impl Link {
         limit: Duration,
     ) -> Result<Message, Unanswered> {
         let mut awaited = self.hand_over(subject, headers, body, limit).await?;
-        match awaited.reply().await {
-            Ok(message) if message.status == Some(StatusCode::NO_RESPONDERS) => Err(Unanswered::NoResponders),
-            Ok(message) => Ok(message),
-            Err(none) => Err(Unanswered::of(none, limit)),
-        }
+        answered(awaited.reply().await, limit)
+    }
+
+    /// Hands a request to the client if nothing has to be waited for, and nobody waits.
+    pub(super) fn try_hand_over(
+        &self,
+        request: impl FnOnce() -> (Subject, HeaderMap, Bytes),
+        limit: Duration,
+    ) -> Option<Awaited<'_>> {
+        let _turn = self.turn.try_lock().ok().filter(|_| self.is_connected())?;
+        let (subject, headers, body) = request();
+        let deadline = self.watched.clock.monotonic() + limit;
+        let (reply, awaited) = self.watched.replies.expect(&subject, deadline).ok()?;
+        // Dropped before the client has taken it, it was not sent.
+        let sent = self.client.publish_with_reply_and_headers(subject, reply, headers, body);
+        unconstrained(sent).now_or_never()?.ok()?;
+        self.handed_over.fetch_add(1, Ordering::Relaxed);
+        Some(awaited)
     }
 
     /// Hands a request to the client, once there is a connection, in the order of the calls.
@@ -235,6 +249,15 @@ impl Unanswered {
             NoReply::Broken => Self::Broken,
             NoReply::Late => Self::Late(limit),
         }
+    }
+}
+
+/// What a reply says about its request.
+pub(super) fn answered(reply: Reply, limit: Duration) -> Result<Message, Unanswered> {
+    match reply {
+        Ok(message) if message.status == Some(StatusCode::NO_RESPONDERS) => Err(Unanswered::NoResponders),
+        Ok(message) => Ok(message),
+        Err(none) => Err(Unanswered::of(none, limit)),
     }
 }
 

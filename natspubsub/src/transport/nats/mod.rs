@@ -24,7 +24,9 @@ use self::api::Pending;
 pub(super) use self::connect::connect;
 use self::link::Link;
 use self::pull::NatsPull;
-use super::port::{Answer, AssetConfig, Outbound, Progress, PublishFault, Pull, Received, Stored, Transport, Trial};
+use super::port::{
+    Answer, AssetConfig, Confirmation, Outbound, Progress, PublishFault, Pull, Received, Stored, Transport, Trial,
+};
 use crate::clock::SharedClock;
 use crate::config::ServerUrl;
 use crate::error::{Error, ErrorKind, Result};
@@ -120,6 +122,10 @@ impl Transport for NatsTransport {
 
     async fn publish(&self, lane: usize, message: &Outbound, limit: Duration) -> Result<Stored, PublishFault> {
         publish::publish(self.lane(lane), message, limit).await
+    }
+
+    fn hand_over(&self, lane: usize, message: &Outbound, limit: Duration) -> Option<Confirmation<'_>> {
+        publish::hand_over(self.lane(lane), message, limit)
     }
 
     async fn publish_atomic(

@@ -7,11 +7,11 @@ use async_nats::header::{HeaderName, HeaderValue};
 use async_nats::{HeaderMap, Subject};
 use serde::Deserialize;
 
-use super::link::{Link, Unanswered};
+use super::link::{self, Link, Unanswered};
 use super::send;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::Headers;
-use crate::transport::port::{Outbound, PublishFault, Stored};
+use crate::transport::port::{Confirmation, Outbound, PublishFault, Stored};
 
 const BATCH_ID: &str = "Nats-Batch-Id";
 const BATCH_SEQUENCE: &str = "Nats-Batch-Sequence";
@@ -29,7 +29,7 @@ const PASSING: [u32; 3] = [10008, 10023, 10167];
 
 /// What the server says about a message.
 #[derive(Deserialize)]
-struct Confirmation<'a> {
+struct PublishAck<'a> {
     #[serde(borrow, default)]
     stream: Cow<'a, str>,
     #[serde(default)]
@@ -53,6 +53,16 @@ pub(super) async fn publish(link: &Link, message: &Outbound, limit: Duration) ->
     let (subject, body) = (message.subject.as_str().into(), message.body.clone());
     let reply = link.exchange(subject, headers, body, limit).await.map_err(fault)?;
     read(&reply.payload)
+}
+
+/// The same without waiting to be written; `None` when it would have to wait.
+pub(super) fn hand_over<'a>(link: &'a Link, message: &Outbound, limit: Duration) -> Option<Confirmation<'a>> {
+    let written = || (message.subject.as_str().into(), header_map(&message.headers), message.body.clone());
+    let mut awaited = link.try_hand_over(written, limit)?;
+    Some(Box::pin(async move {
+        let reply = awaited.reply().await;
+        read(&link::answered(reply, limit).map_err(fault)?.payload)
+    }))
 }
 
 /// The protocol of ADR-50: the messages carry the id and their number, the last one commits. The server answers the first
@@ -128,12 +138,12 @@ pub(super) async fn request(link: &Link, message: Outbound, limit: Duration) -> 
 }
 
 pub(super) fn read(reply: &[u8]) -> Result<Stored, PublishFault> {
-    let confirmation: Confirmation<'_> = serde_json::from_slice(reply)
+    let confirmation: PublishAck<'_> = serde_json::from_slice(reply)
         .map_err(|error| PublishFault::Unknown(format!("the confirmation is not understood: {error}")))?;
     match confirmation {
-        Confirmation { error: Some(refusal), .. } => Err(refusal.fault()),
-        Confirmation { seq: 0, .. } => Err(PublishFault::Unknown("the confirmation has no sequence".to_owned())),
-        Confirmation { stream, seq: sequence, duplicate, .. } => {
+        PublishAck { error: Some(refusal), .. } => Err(refusal.fault()),
+        PublishAck { seq: 0, .. } => Err(PublishFault::Unknown("the confirmation has no sequence".to_owned())),
+        PublishAck { stream, seq: sequence, duplicate, .. } => {
             Ok(Stored { stream: stream.into_owned(), sequence, duplicate })
         }
     }

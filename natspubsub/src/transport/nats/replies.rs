@@ -4,18 +4,23 @@
 //! cost more than the rest of a publish, and know nothing of a subject that the server does not permit.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::fmt::Write;
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_nats::Message;
+use foldhash::fast::RandomState;
 use tokio::sync::{Notify, oneshot};
 
 use super::denial::Denial;
 
 /// Tables side by side: those who send and the one who hands out replies run on different threads.
 const SHARDS: usize = 16;
+
+/// A dot and the longest number.
+const ID_LENGTH_MAX: usize = 1 + u64::MAX.ilog10() as usize + 1;
 
 /// Why no reply comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +35,8 @@ pub(super) enum NoReply {
     Late,
 }
 
-type Reply = Result<Message, NoReply>;
-type Shard = HashMap<u64, Waiter>;
+pub(super) type Reply = Result<Message, NoReply>;
+type Shard = HashMap<u64, Waiter, RandomState>;
 
 /// The requests of one connection that wait.
 #[derive(Debug, Default)]
@@ -39,6 +44,8 @@ pub(super) struct Replies {
     /// The subject of replies without its last token; set once, when the connection is made.
     inbox: OnceLock<String>,
     shards: [Mutex<Shard>; SHARDS],
+    /// Of subjects.
+    hasher: RandomState,
     next: AtomicU64,
     /// Whether the server does not let us listen, and to what.
     is_deaf: AtomicBool,
@@ -78,13 +85,19 @@ impl Replies {
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, reply) = oneshot::channel();
-        self.shard(id).insert(id, Waiter { subject: hash(subject), deadline, reply: sender });
+        self.shard(id).insert(id, Waiter { subject: self.hash(subject), deadline, reply: sender });
         // Looked at after the request is noted: one of the two sees the other.
         if self.ended.load(Ordering::SeqCst) {
             self.fail(&NoReply::Broken, |_| true);
         }
+        Ok((self.reply_subject(id), Awaited { replies: self, id, reply }))
+    }
+
+    fn reply_subject(&self, id: u64) -> String {
         let inbox = self.inbox.get().map_or("", String::as_str);
-        Ok((format!("{inbox}.{id}"), Awaited { replies: self, id, reply }))
+        let mut subject = String::with_capacity(inbox.len() + ID_LENGTH_MAX);
+        let _ = write!(subject, "{inbox}.{id}");
+        subject
     }
 
     /// Hands a reply to the request that waits for it.
@@ -100,7 +113,7 @@ impl Replies {
     pub(super) fn deny(&self, denial: &Denial) {
         match denial {
             Denial::Publish(subject) => {
-                let denied = hash(subject);
+                let denied = self.hash(subject);
                 self.fail(&NoReply::Denied(subject.clone()), |waiter| waiter.subject == denied);
             }
             Denial::Subscribe(subject) if self.is_own(subject) => {
@@ -160,16 +173,14 @@ impl Replies {
         }
     }
 
+    fn hash(&self, subject: &str) -> u64 {
+        self.hasher.hash_one(subject)
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "the remainder is below the number of shards")]
     fn shard(&self, id: u64) -> MutexGuard<'_, Shard> {
         self.shards[(id % SHARDS as u64) as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn hash(subject: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    subject.hash(&mut hasher);
-    hasher.finish()
 }
 
 impl Awaited<'_> {
