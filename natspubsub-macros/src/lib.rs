@@ -16,6 +16,7 @@ mod options;
 mod paths;
 mod signature;
 mod stream;
+mod stream_rules;
 mod subscriber;
 mod validate;
 mod written;

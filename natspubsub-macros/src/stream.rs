@@ -9,7 +9,7 @@ use crate::attribute::Attribute;
 use crate::expand::origin;
 use crate::fallback::fallback;
 use crate::faults::Faults;
-use crate::options::Value;
+use crate::stream_rules;
 use crate::written::Written;
 
 const HELP: &str = "write `struct MatchStream;` below it";
@@ -34,7 +34,7 @@ pub(crate) fn stream(tokens: TokenStream, item: TokenStream) -> TokenStream {
     let written = Written::read(arguments.options, Attribute::Stream, &mut faults);
     // A fault in an option already tells why it is missing.
     if complete && faults.count() == before {
-        required(&written, &mut faults);
+        stream_rules::check(&written, &mut faults);
     }
     match faults.into_tokens() {
         None => {
@@ -42,30 +42,6 @@ pub(crate) fn stream(tokens: TokenStream, item: TokenStream) -> TokenStream {
             quote!(#item #expansion)
         }
         Some(errors) => fallback(item, errors),
-    }
-}
-
-fn required(written: &Written, faults: &mut Faults) {
-    let here = Span::call_site();
-    if written.get("name").is_none() {
-        faults.add(here, "the name is missing", "add `name = \"MATCH_STREAM\"`");
-    }
-    let copies = written.get("mirror").is_some() || written.get("sources").is_some();
-    if written.get("subjects").is_none() && !copies {
-        faults.add(here, "the subjects are missing", "add `subjects = [\"match.>\"]`");
-    }
-    if let (Some(_), Some(span)) = (written.get("mirror"), written.span("sources")) {
-        faults.add(span, "a mirror has one original, and no other sources", "keep `mirror` or `sources`");
-    }
-    if let (Some(_), Some(span)) = (written.get("mirror"), written.span("subjects")) {
-        let help = "leave out `subjects`, or gather with `sources`";
-        faults.add(span, "a mirror stores what its original stores, and has no subjects", help);
-    }
-    if let (Some(Value::Flag(true)), Some(span)) =
-        (written.get("discard_new_per_subject"), written.span("discard_new_per_subject"))
-        && written.text("discard") != Some("new")
-    {
-        faults.add(span, "`discard_new_per_subject` belongs to `discard = \"new\"`", "add `discard = \"new\"`");
     }
 }
 

@@ -96,6 +96,14 @@ impl Written {
         }
     }
 
+    /// The texts of an option that is a list.
+    pub(crate) fn texts(&self, name: &str) -> Option<&[String]> {
+        match self.get(name)? {
+            Value::Texts(texts) => Some(texts),
+            _ => None,
+        }
+    }
+
     /// The crate that generated code names.
     pub(crate) fn root(&self) -> Root {
         self.text("crate").map(Root::named).unwrap_or_default()

@@ -80,5 +80,5 @@ pub use publish::{
     AtomicBatch, BatchReport, BufferedPublisher, DeadLetters, FlushReport, MessageBuilder, MultiPublished,
     PublishBatch, PublishResult, Published, Publisher, SubjectPublisher,
 };
-pub use registry::Subscribe;
+pub use registry::{DeclaredStream, Subscribe};
 pub use subject::{check_topic, decode_token, encode_token};

@@ -36,5 +36,6 @@ mod server_restart;
 mod shutdown;
 mod stalls;
 mod storm;
+mod streams;
 mod uncounted;
 mod unreadable_headers;

@@ -74,6 +74,7 @@ async fn all_letters(letter: DeadLetter) {
 #[stream(
     name = "MATCH_STREAM",
     subjects = ["match.>"],
+    first_sequence = 1_000,
     description = "matches",
     retention = "interest",
     storage = "file",
@@ -132,7 +133,6 @@ fn main() {
         "subject: not supported yet: #[subject_subscriber]",
         "core: not supported yet: #[subject_subscriber]",
         "health: not supported yet: #[responder]",
-        "MatchStream: not supported yet: #[stream]",
         "database: not supported yet: #[health_check]",
         "pass/every_attribute.rs:",
     ] {

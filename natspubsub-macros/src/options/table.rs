@@ -101,6 +101,8 @@ pub(crate) const OPTIONS: &[OptionSpec] = table! {
         "The name of the stream.", "name = \"MATCH_STREAM\"";
     STREAM subjects [subjects: Form::Subjects] "required, unless it mirrors or has sources"
         "The subjects that the stream stores.", "subjects = [\"match.>\"]";
+    STREAM first_sequence [first_sequence: Form::Number] "`1`"
+        "The number of the first message; it counts when the stream is created.", "first_sequence = 1_000_000";
     STREAM description [description: Form::Text] "none"
         "A text for people.", "description = \"matches of riders and drivers\"";
     STREAM retention [retention: Form::Choice(&["limits", "interest", "workqueue"])] "`\"limits\"`"

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Middleware, Services};
 use crate::middleware::Logging;
 use crate::publish::{PublishListener, Published};
-use crate::registry::{Layer, Registry, Subscribe, check, linked};
+use crate::registry::{DeclaredStream, Layer, Registry, Subscribe, check, linked};
 use crate::topology::{Plan, plan};
 
 /// The logging middleware lies outside every other.
@@ -129,7 +129,28 @@ impl AppBuilder {
         self
     }
 
-    /// Adds the linked subscribers to the named ones.
+    /// Names a stream explicitly. As with [`AppBuilder::subscriber`], the application then has only what is named.
+    ///
+    /// ```
+    /// use natspubsub::prelude::*;
+    ///
+    /// #[stream(name = "MATCH_STREAM", subjects = ["match.>"], retention = "interest", max_age = "1h")]
+    /// struct MatchStream;
+    ///
+    /// #[subject_subscriber("match.found")]
+    /// async fn on_match(found: serde_json::Value) {
+    ///     println!("{found}");
+    /// }
+    ///
+    /// let builder = App::builder().stream(MatchStream).subscriber(on_match {});
+    /// ```
+    #[must_use]
+    pub fn stream(mut self, stream: impl DeclaredStream) -> Self {
+        self.named.streams.push(stream.descriptor());
+        self
+    }
+
+    /// Adds the linked subscribers and streams to the named ones.
     ///
     /// ```
     /// let builder = natspubsub::App::builder().linked();
@@ -236,20 +257,27 @@ impl AppBuilder {
 
 /// The named declarations, the linked ones, or both. Linked middleware always counts: it wraps every handler.
 fn registry(named: Registry, with_linked: bool, publish_only: bool) -> Registry {
-    let explicit = !named.subscribers.is_empty();
+    let explicit = !named.subscribers.is_empty() || !named.streams.is_empty();
     let mut registry = linked();
     if publish_only {
         registry.left_out = registry.subscribers.len();
         registry.subscribers.clear();
     }
     if explicit && !with_linked {
-        let is_named = |linked: &&'static _| named.subscribers.iter().any(|named| std::ptr::eq(*named, *linked));
-        registry.left_out = registry.subscribers.iter().filter(|linked| !is_named(linked)).count();
+        registry.left_out += left_out(&registry.subscribers, &named.subscribers);
+        registry.left_out_streams = left_out(&registry.streams, &named.streams);
         registry.subscribers.clear();
+        registry.streams.clear();
     }
     registry.subscribers.extend(named.subscribers);
+    registry.streams.extend(named.streams);
     registry.middleware.extend(named.middleware);
     registry
+}
+
+/// How many linked declarations are not named.
+fn left_out<T>(linked: &[&'static T], named: &[&'static T]) -> usize {
+    linked.iter().filter(|linked| !named.iter().any(|named| std::ptr::eq(*named, **linked))).count()
 }
 
 /// One error for all faults of a start.

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::builder::App;
+use crate::registry::Origin;
 use crate::topology::SubscriberPlan;
+use crate::transport::{AssetConfig, config_text};
 
 /// One line for each subscriber, grouped by crate with counts, in a stable order.
 pub(super) fn start(app: &App, server: &str) -> String {
@@ -23,6 +27,11 @@ pub(super) fn start(app: &App, server: &str) -> String {
             text.push_str(&format!("    {}\n", line(subscriber)));
         }
     }
+    for stream in &app.plan.streams {
+        if let Some(origin) = app.plan.declaration(stream) {
+            text.push_str(&format!("  {}\n", stream_line(stream, origin)));
+        }
+    }
     let layers: Vec<&str> = app.registry.middleware.iter().map(|layer| layer.name).collect();
     text.push_str(&format!("  middleware: {}\n", layers.join(", ")));
     if app.registry.left_out > 0 {
@@ -31,7 +40,20 @@ pub(super) fn start(app: &App, server: &str) -> String {
             "  {left_out} linked subscriber(s) left out, because subscribers were named, which App::builder().linked() undoes, or because of publish_only()\n"
         ));
     }
+    if app.registry.left_out_streams > 0 {
+        let left_out = app.registry.left_out_streams;
+        text.push_str(&format!(
+            "  {left_out} linked stream(s) left out, because subscribers or streams were named, which App::builder().linked() undoes\n"
+        ));
+    }
     text
+}
+
+fn stream_line(stream: &AssetConfig, origin: &Origin) -> String {
+    let subjects = stream.get("subjects").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let subjects = subjects.collect::<Vec<_>>().join(", ");
+    let [name, retention, storage] = ["name", "retention", "storage"].map(|field| config_text(stream, field));
+    format!("stream {name}: {subjects} ({retention}, {storage}) {}", origin.place())
 }
 
 fn line(subscriber: &SubscriberPlan) -> String {

@@ -27,7 +27,12 @@ pub trait Subscribe {
     fn descriptor(&self) -> &'static SubscriberDescriptor;
 }
 
-/// A stream as a value; the attribute `#[stream]` implements it for its struct.
+/// A stream as a value, for [`AppBuilder::stream`](crate::AppBuilder::stream); the attribute `#[stream]` implements it for
+/// its struct.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a declared stream",
+    note = "annotate a unit struct with `#[stream(name = \"MATCH_STREAM\", subjects = [\"match.>\"])]` and pass it: `.stream(MatchStream)`"
+)]
 pub trait DeclaredStream {
     /// What the attribute declared.
     fn descriptor(&self) -> &'static StreamDescriptor;
@@ -53,6 +58,8 @@ pub(crate) struct Registry {
     pub(crate) linked_modules: Vec<&'static str>,
     /// Linked subscribers that are left out because subscribers were named explicitly.
     pub(crate) left_out: usize,
+    /// Linked streams that are left out because something was named explicitly.
+    pub(crate) left_out_streams: usize,
 }
 
 /// A middleware with its place in the order.
@@ -73,6 +80,7 @@ impl Registry {
         self.subscribers.sort_by_key(|subscriber| by_place(&subscriber.origin));
         self.subscribers.dedup_by(|left, right| std::ptr::eq(*left, *right));
         self.streams.sort_by_key(|stream| by_place(&stream.origin));
+        self.streams.dedup_by(|left, right| std::ptr::eq(*left, *right));
         self.health_checks.sort_by_key(|check| by_place(&check.origin));
         self.middleware.sort_by_key(|layer| (layer.order, layer.name));
         self

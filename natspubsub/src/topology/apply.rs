@@ -22,13 +22,13 @@ pub(crate) async fn apply(plan: &Plan, transport: &dyn Transport) -> Result<(), 
     for stream in &plan.streams {
         match examine_stream(stream, transport).await {
             Ok(write) => writes.extend(write),
-            Err(error) => faults.push(crate::error::chain(&error)),
+            Err(error) => faults.push(plan.about_stream(stream, &crate::error::chain(&error))),
         }
     }
     if faults.is_empty() {
         for write in writes {
             if let Err(error) = write.carry_out(transport).await {
-                faults.push(crate::error::chain(&error));
+                faults.push(plan.about_stream(write.config(), &crate::error::chain(&error)));
             }
         }
     }
@@ -50,13 +50,19 @@ enum Write {
 }
 
 impl Write {
-    async fn carry_out(self, transport: &dyn Transport) -> Result<()> {
+    fn config(&self) -> &AssetConfig {
+        match self {
+            Self::Create(config) | Self::Update(config) => config,
+        }
+    }
+
+    async fn carry_out(&self, transport: &dyn Transport) -> Result<()> {
         match self {
             Self::Create(config) => {
-                tracing::info!(stream = config_text(&config, "name"), "creating the stream");
-                transport.create_stream(&config).await
+                tracing::info!(stream = config_text(config, "name"), "creating the stream");
+                transport.create_stream(config).await
             }
-            Self::Update(config) => transport.update_stream(&config).await,
+            Self::Update(config) => transport.update_stream(config).await,
         }
     }
 }

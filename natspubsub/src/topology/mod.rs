@@ -3,6 +3,7 @@
 mod adopt;
 mod apply;
 mod consumer;
+mod declared;
 mod diff;
 mod permissions;
 mod plan;

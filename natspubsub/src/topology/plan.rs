@@ -7,13 +7,14 @@ use natspubsub_grammar::Pattern;
 use serde_json::{Value, json};
 
 use super::consumer::consumer;
+use super::declared::declared;
 use super::settings::SubscriberSettings;
 use super::sweeper::{advisories, sweeper};
 use crate::config::{Config, Storage, StreamSettings};
 use crate::handler::{BatchFuture, BatchSettings, CallFuture, Delivery};
 use crate::registry::{Call, Origin, Registry, Source, SubscriberDescriptor};
 use crate::subject::Namespace;
-use crate::transport::AssetConfig;
+use crate::transport::{AssetConfig, config_text};
 
 /// Dead letters are kept long enough for a person to look at them.
 const DEAD_LETTER_MAX_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -25,6 +26,8 @@ const RELEASE_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) streams: Vec<AssetConfig>,
+    /// Where streams are declared, by name.
+    pub(crate) declared: Vec<(String, Origin)>,
     pub(crate) subscribers: Vec<SubscriberPlan>,
     /// Reads what the server says about messages that it delivers no more.
     pub(crate) sweeper: Option<SubscriberPlan>,
@@ -34,6 +37,20 @@ impl Plan {
     /// The subscribers and the sweeper.
     pub(crate) fn consumers(&self) -> impl Iterator<Item = &SubscriberPlan> {
         self.subscribers.iter().chain(&self.sweeper)
+    }
+
+    /// Where a stream is declared; those that every application has are not.
+    pub(crate) fn declaration(&self, stream: &AssetConfig) -> Option<&Origin> {
+        let name = config_text(stream, "name");
+        self.declared.iter().find(|(declared, _)| declared == name).map(|(_, origin)| origin)
+    }
+
+    /// What is said about a stream, with the place of its declaration if it has one.
+    pub(crate) fn about_stream(&self, stream: &AssetConfig, text: &str) -> String {
+        match self.declaration(stream) {
+            Some(origin) => format!("{}: {}: {text}", origin.place(), origin.name),
+            None => text.to_owned(),
+        }
     }
 
     /// Gives each ephemeral consumer a name of this process; two processes would share one otherwise.
@@ -86,6 +103,7 @@ pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<Str
         }
     }
     faults.extend(shared_durables(&subscribers));
+    let declared = declared(registry, config, &mut faults);
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -96,7 +114,9 @@ pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<Str
         streams.push(advisories(&config.namespace, &config.stream));
         reader = Some(sweeper(&config.namespace));
     }
-    Ok(Plan { streams, subscribers, sweeper: reader })
+    let places = declared.iter().map(|(stream, origin)| (config_text(stream, "name").to_owned(), *origin)).collect();
+    streams.extend(declared.into_iter().map(|(stream, _)| stream));
+    Ok(Plan { streams, declared: places, subscribers, sweeper: reader })
 }
 
 /// `None` for what this version does not run; the check of the registry reports it.

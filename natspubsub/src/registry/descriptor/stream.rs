@@ -18,6 +18,8 @@ pub struct StreamOptions {
     pub name: Option<&'static str>,
     /// The subjects that it stores.
     pub subjects: Option<&'static [&'static str]>,
+    /// The number of the first message.
+    pub first_sequence: Option<u64>,
     /// A text for people.
     pub description: Option<&'static str>,
     /// `limits`, `interest` or `workqueue`.
@@ -77,6 +79,7 @@ impl StreamOptions {
     pub const UNWRITTEN: Self = Self {
         name: None,
         subjects: None,
+        first_sequence: None,
         description: None,
         retention: None,
         storage: None,

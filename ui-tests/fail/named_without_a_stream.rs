@@ -1,0 +1,7 @@
+use natspubsub::prelude::*;
+
+struct MatchStream;
+
+fn main() {
+    let _ = App::builder().stream(MatchStream);
+}

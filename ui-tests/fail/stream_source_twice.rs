@@ -1,0 +1,6 @@
+use natspubsub::prelude::*;
+
+#[stream(name = "ALL", sources = ["ALL", "EU", "EU"])]
+struct MatchStream;
+
+fn main() {}
