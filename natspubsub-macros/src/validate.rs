@@ -53,7 +53,7 @@ pub(crate) fn validate(args: Args, attribute: Attribute, handler: Option<&Handle
         patterns.extend(Pattern::topic(">"));
     }
     let options = Written::read(args.options, attribute, faults);
-    combinations(&options, faults);
+    combinations(attribute, &options, faults);
     ValidArgs { attribute, patterns, span, options }
 }
 
@@ -192,29 +192,31 @@ fn unmatched_arguments(patterns: &[Pattern], arguments: &[Argument], faults: &mu
     }
 }
 
-/// Options of a core subscription that mean nothing there, and the other way round.
-fn combinations(options: &Written, faults: &mut Faults) {
+/// Options of JetStream, which mean nothing in core NATS.
+const STORED: [&str; 17] = [
+    "durable",
+    "stream",
+    "wait_for_stream",
+    "prefetch",
+    "ack_wait",
+    "max_attempts",
+    "backoff",
+    "max_backoff",
+    "jitter",
+    "dead_letter",
+    "inbox",
+    "ordered_by",
+    "deliver",
+    "ephemeral",
+    "confirm_ack",
+    "rate_limit",
+    "circuit_breaker",
+];
+
+/// Options that mean nothing beside each other, or without each other.
+fn combinations(attribute: Attribute, options: &Written, faults: &mut Faults) {
     let is = |name: &str, wanted: &Value| options.get(name) == Some(wanted);
-    let core = is("transport", &Value::Text("core".to_owned()));
-    const STORED: [&str; 16] = [
-        "durable",
-        "stream",
-        "prefetch",
-        "ack_wait",
-        "max_attempts",
-        "backoff",
-        "max_backoff",
-        "jitter",
-        "dead_letter",
-        "inbox",
-        "ordered_by",
-        "deliver",
-        "ephemeral",
-        "confirm_ack",
-        "rate_limit",
-        "circuit_breaker",
-    ];
-    if core {
+    if is("transport", &Value::Text("core".to_owned())) {
         for name in STORED {
             if let Some(span) = options.span(name) {
                 let what = format!("`{name}` has no meaning with `transport = \"core\"`");
@@ -231,10 +233,16 @@ fn combinations(options: &Written, faults: &mut Faults) {
     {
         faults.add(span, "an ephemeral consumer has no durable name", "keep `durable` or `ephemeral`");
     }
-    if options.get("app").is_none()
-        && let Some(span) = options.span("wait_for_stream")
-    {
+    let own =
+        attribute == Attribute::TopicSubscriber && options.get("app").is_none() && options.get("stream").is_none();
+    if let Some(span) = options.span("wait_for_stream").filter(|_| own) {
         let help = "add `app = \"payments\"`; the stream of the own application is created at start";
-        faults.add(span, "`wait_for_stream` waits for the stream of another application", help);
+        faults.add(span, "`wait_for_stream` waits for a stream that somebody else makes", help);
+    }
+    if options.text("app") == Some("*")
+        && let Some(span) = options.span("stream").or_else(|| options.span("wait_for_stream"))
+    {
+        let help = "leave the option out, or name one application";
+        faults.add(span, "`app = \"*\"` reads the stream of each application, as they come", help);
     }
 }

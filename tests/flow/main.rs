@@ -31,6 +31,7 @@ mod publishes;
 mod publishing;
 mod quickstart;
 mod raw_subjects;
+mod raw_subscribers;
 mod releases;
 mod server_restart;
 mod shutdown;

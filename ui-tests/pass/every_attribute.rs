@@ -9,6 +9,7 @@ use natspubsub::prelude::*;
     "order.created",
     app = "payments",
     wait_for_stream = "60s",
+    stream = "PAYMENTS_COPY",
     ordered_by = "customer.id",
     deliver = from_time("2026-01-02T03:04:05Z"),
     inbox,
@@ -128,10 +129,8 @@ fn main() {
     let builder = App::builder().config(config).state(7_u32);
     let error = builder.build().unwrap_err().to_string();
     for part in [
-        "topic: not supported yet: the option `app`",
         "topic: not supported yet: the option `inbox = true`",
-        "subject: not supported yet: #[subject_subscriber]",
-        "core: not supported yet: #[subject_subscriber]",
+        "core: not supported yet: #[subject_subscriber] with transport = \"core\"",
         "health: not supported yet: #[responder]",
         "database: not supported yet: #[health_check]",
         "pass/every_attribute.rs:",

@@ -43,8 +43,8 @@ pub(crate) const OPTIONS: &[OptionSpec] = table! {
         "The name of the durable consumer.", "durable = \"orders-reserve\"";
     TOPIC app [app: Form::App] "the own one"
         "The application whose topics are read; `\"*\"` is every one.", "app = \"payments\"";
-    TOPIC wait_for_stream [wait_for_stream_ns: Form::Duration] "the start fails"
-        "How long the start waits for the stream of another application.", "wait_for_stream = \"60s\"";
+    ONE wait_for_stream [wait_for_stream_ns: Form::Duration] "the start fails"
+        "How long the start waits for a stream that somebody else makes.", "wait_for_stream = \"60s\"";
     PULLED stream [stream: Form::Name] "the one that holds the subjects"
         "The stream that is read.", "stream = \"MATCH_STREAM\"";
     SUBJECT transport [transport: Form::Choice(&["jetstream", "core"])] "`\"jetstream\"`"

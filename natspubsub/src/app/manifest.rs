@@ -37,19 +37,15 @@ pub(crate) fn manifest(app: &App, places: Places) -> Value {
 fn subscriber(planned: &SubscriberPlan, places: Places) -> Value {
     let settings = &planned.settings;
     let backoff: Vec<String> = settings.retry.steps.iter().map(|step| format_duration(*step)).collect();
-    let filters = match &planned.consumer["filter_subjects"] {
-        Value::Array(filters) => filters.clone(),
-        _ => vec![planned.consumer["filter_subject"].clone()],
-    };
     let mut described = json!({
         "function": planned.origin.name,
         "module": planned.origin.module,
         "crate": planned.origin.crate_name,
         "payload": planned.payload,
         "topics": planned.topics,
-        "stream": planned.stream,
+        "stream": (!planned.stream.is_empty()).then_some(&planned.stream),
         "durable": planned.durable,
-        "filters": filters,
+        "filters": planned.filters(),
         "options": {
             "concurrency": settings.concurrency,
             "prefetch": settings.prefetch,
@@ -63,6 +59,7 @@ fn subscriber(planned: &SubscriberPlan, places: Places) -> Value {
             "deliver": planned.consumer["deliver_policy"],
             "deliver_from": [planned.consumer["opt_start_seq"], planned.consumer["opt_start_time"]],
             "publishes": planned.publishes,
+            "envelope": settings.envelope,
             "confirm_ack": settings.confirm_ack,
             "ephemeral": settings.ephemeral,
             "ordered_by": settings.ordered_by,

@@ -16,7 +16,7 @@ use super::running::RunningApp;
 use crate::consume::{Intake, Keeper, Shared, Subscriber, Worker, watch};
 use crate::error::Result;
 use crate::publish::Publisher;
-use crate::topology::{Position, SubscriberPlan, adopt_advisories, apply, denied, position};
+use crate::topology::{Position, SubscriberPlan, adopt_advisories, apply, denied, locate, position};
 use crate::transport::{Pull, SharedTransport, Transport, connect};
 
 /// What the keeper goes by when there are no subscribers.
@@ -55,6 +55,8 @@ impl App {
         let (config, clock) = (self.config.clone(), self.clock.clone());
         let transport = io.run(async move { connect(&config, &clock, note).await }).await?;
         adopt_advisories(&mut self.plan, transport.as_ref()).await?;
+        let located = locate(&mut self.plan, transport.as_ref(), &*self.clock, note).await;
+        located.map_err(|faults| start_error(&faults))?;
         apply(&self.plan, transport.as_ref()).await.map_err(|faults| start_error(&faults))?;
         let denied = denied(&self.plan, &self.config.namespace, transport.as_ref()).await;
         if !denied.is_empty() {

@@ -85,7 +85,7 @@ async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, 
     let now = subscriber.shared.clock.now();
     let first_failed_at = subscriber.memory.note_failure(hand, now);
     let failed = Failed { reason, error: &error, first_failed_at, failed_at: now };
-    let letter = Letter::of(&subscriber.shared, &original(hand, context), &failed);
+    let letter = Letter::of(&subscriber.shared, &original(subscriber, hand, context), &failed);
     let (subject, event_id) = (context.subject(), context.event_id());
     match dead_letter::store(&subscriber.shared, letter).await {
         Ok(stored) => {
@@ -111,7 +111,7 @@ async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, 
     }
 }
 
-fn original<'a>(hand: &'a InHand, context: &'a Context) -> Original<'a> {
+fn original<'a>(subscriber: &Subscriber, hand: &'a InHand, context: &'a Context) -> Original<'a> {
     Original {
         received: hand.received(),
         stream: context.stream(),
@@ -119,6 +119,8 @@ fn original<'a>(hand: &'a InHand, context: &'a Context) -> Original<'a> {
         topic: context.topic(),
         event_id: context.event_id(),
         trace_id: context.trace_id(),
+        envelope: subscriber.plan.settings.envelope,
+        retained: subscriber.plan.retained,
     }
 }
 

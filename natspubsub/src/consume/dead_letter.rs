@@ -38,6 +38,10 @@ pub(super) struct Original<'a> {
     pub(super) topic: &'a str,
     pub(super) event_id: &'a str,
     pub(super) trace_id: Option<&'a str>,
+    /// Whether its body lies in an envelope.
+    pub(super) envelope: bool,
+    /// Whether it stays in its stream when it is answered.
+    pub(super) retained: bool,
 }
 
 /// A dead letter on its way to its stream.
@@ -46,6 +50,8 @@ pub(super) struct Letter {
     outbound: Outbound,
     /// The message id for when a message of an earlier stream of the same name has taken the usual one.
     other_id: String,
+    /// The body is nowhere once the original is answered.
+    loses_body: bool,
 }
 
 impl Letter {
@@ -62,7 +68,9 @@ impl Letter {
         }
         let whole = Outbound { subject, headers, body: original.received.body.clone() };
         let other_id = format!("{}:{}", id(original), original.received.stored_at.as_nanosecond());
-        Self { outbound: fit(whole, shared.transport.max_payload(), story), other_id }
+        let outbound = fit(whole, shared.transport.max_payload(), story);
+        let loses_body = !original.retained && outbound.headers.get(dead_letter::BODY_OMITTED).is_some();
+        Self { outbound, other_id, loses_body }
     }
 
     /// Whether a stored message is this letter.
@@ -103,6 +111,9 @@ fn story(original: &Original<'_>, failed: &Failed<'_>) -> Vec<(&'static str, Str
     if let Some(trace_id) = original.trace_id {
         story.push((dead_letter::TRACE_ID, header_safe(trace_id, ERROR_BYTES_MAX)));
     }
+    if !original.envelope {
+        story.push((dead_letter::ENVELOPE, dead_letter::NO_ENVELOPE.to_owned()));
+    }
     story
 }
 
@@ -130,6 +141,9 @@ fn fit(mut letter: Outbound, limit: usize, mut story: Vec<(&'static str, String)
 
 /// Stores a letter and waits for the confirmation; the fault of the last attempt otherwise.
 pub(super) async fn store(shared: &Shared, mut letter: Letter) -> Result<Stored, String> {
+    if letter.loses_body {
+        return Err("the message is too large for a dead letter, and its stream deletes what is answered".to_owned());
+    }
     let mut attempt = 1;
     loop {
         let fault = match shared.transport.publish(CONSUMING_LANE, &letter.outbound, STORE_TIMEOUT).await {

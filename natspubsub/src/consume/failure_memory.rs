@@ -119,7 +119,7 @@ mod tests {
             token: String::new(),
             fault: None,
         };
-        let holder = Holder { index: 0, durable: "d".into(), ack_wait: Duration::from_secs(30) };
+        let holder = Holder { index: 0, ack_wait: Duration::from_secs(30) };
         InHand::new(0, holder, received, Duration::ZERO)
     }
 

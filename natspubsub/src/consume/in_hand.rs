@@ -1,6 +1,5 @@
 //! A delivery that this process has received and not yet answered.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -13,7 +12,6 @@ const MARGIN: u32 = 10;
 #[derive(Debug, Clone)]
 pub(super) struct Holder {
     pub(super) index: usize,
-    pub(super) durable: Arc<str>,
     pub(super) ack_wait: Duration,
 }
 
@@ -90,10 +88,6 @@ impl InHand {
     pub(super) fn wants_signal(&self, now: Duration) -> bool {
         let due = now >= self.signalled() + self.holder.ack_wait / 3 && now < self.deadline();
         due && !self.answering.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn durable(&self) -> &str {
-        &self.holder.durable
     }
 
     /// Notes that its last attempt is marked as begun.

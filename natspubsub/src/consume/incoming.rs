@@ -1,7 +1,7 @@
 //! From received bytes to a delivery: envelope, ids, context.
 
 use crate::handler::{Delivery, Failure, FailureClass};
-use crate::message::{Context, EnvelopeIn, Origin, check_event_id, headers};
+use crate::message::{Context, DecodeFault, EnvelopeIn, Origin, check_event_id, headers};
 use crate::registry::Source;
 
 use super::in_hand::InHand;
@@ -12,7 +12,7 @@ use super::subscriber::Subscriber;
 pub(super) fn read(subscriber: &Subscriber, hand: &InHand) -> (Context, Result<Delivery, Failure>) {
     let received = hand.received();
     let is_letter = subscriber.plan.source == Source::DeadLetter;
-    let (envelope, fault) = match EnvelopeIn::read(&received.body, &received.headers, subscriber.shared.inflate_max) {
+    let (envelope, fault) = match envelope(subscriber, hand) {
         // A dead letter is handed over whole; its bytes may be the very reason why it is one.
         Ok(envelope) if is_letter => (EnvelopeIn { body: received.body.clone(), ..envelope }, None),
         Err(_) if is_letter => (EnvelopeIn { body: received.body.clone(), ..EnvelopeIn::default() }, None),
@@ -20,10 +20,9 @@ pub(super) fn read(subscriber: &Subscriber, hand: &InHand) -> (Context, Result<D
         Err(fault) => (EnvelopeIn::default(), Some(fault)),
     };
     let event_id = envelope.event_id.unwrap_or_else(|| fallback_id(subscriber, hand));
-    let namespace = &subscriber.shared.namespace;
     let topic = match is_letter {
-        true => namespace.dead_letter_topic(&received.subject),
-        false => namespace.topic(&received.subject),
+        true => subscriber.shared.namespace.dead_letter_topic(&received.subject),
+        false => received.subject.strip_prefix(&subscriber.plan.prefix).unwrap_or(&received.subject),
     };
     let context = Context::new(Origin {
         subscriber: subscriber.name.clone(),
@@ -49,6 +48,15 @@ pub(super) fn read(subscriber: &Subscriber, hand: &InHand) -> (Context, Result<D
     (context, delivery)
 }
 
+/// The message as it was declared: in an envelope, or all of it the payload.
+fn envelope(subscriber: &Subscriber, hand: &InHand) -> Result<EnvelopeIn, DecodeFault> {
+    let (received, inflate_max) = (hand.received(), subscriber.shared.inflate_max);
+    match subscriber.plan.settings.envelope {
+        true => EnvelopeIn::read(&received.body, &received.headers, inflate_max),
+        false => EnvelopeIn::read_plain(&received.body, &received.headers, inflate_max),
+    }
+}
+
 /// Whether a replayed dead letter is meant for another subscriber.
 pub(super) fn is_for_another(subscriber: &Subscriber, hand: &InHand) -> bool {
     let wanted = hand.received().headers.get(headers::replay::CONSUMER);
@@ -58,8 +66,7 @@ pub(super) fn is_for_another(subscriber: &Subscriber, hand: &InHand) -> bool {
 /// The key of a delivery, with `ordered_by`.
 pub(super) fn key(subscriber: &Subscriber, hand: &InHand) -> Option<Key> {
     let field = subscriber.plan.settings.ordered_by?;
-    let received = hand.received();
-    lanes::key(field, &EnvelopeIn::read(&received.body, &received.headers, subscriber.shared.inflate_max).ok()?.body)
+    lanes::key(field, &envelope(subscriber, hand).ok()?.body)
 }
 
 /// The message id of the header, in any case of its name, else the place of the message.

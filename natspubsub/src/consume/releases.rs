@@ -5,6 +5,7 @@
 //! - `{durable}.{sequence}.{delivery}`: the delivery was given back, and is no attempt.
 //! - `{durable}.{sequence}.failed.{delivery}`: its handler failed by itself, and the next attempt is the last.
 //! - `{durable}.{sequence}.begun.{delivery}`: its handler has begun, and the attempt is the last.
+//! - `{durable}.{stream}.…` in place of `{durable}`, of a stream that is not the application's own.
 //! - `at_work.{id}`: a process is at work. One that ends well takes it back; what is left says that one died.
 //!
 //! Of a message, all are written and read only when the delivery count reaches `max_attempts`, a release excepted.
@@ -27,7 +28,7 @@ const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 const RENEWAL: Duration = Duration::from_secs(60 * 60);
 
 fn key(subscriber: &Subscriber, hand: &InHand, delivery: &str) -> String {
-    subscriber.shared.namespace.release_subject(hand.durable(), hand.sequence(), delivery)
+    subscriber.shared.namespace.release_subject(&subscriber.records, hand.sequence(), delivery)
 }
 
 /// Records that this process is at work, and under which id.

@@ -96,6 +96,8 @@ pub(crate) struct Subscriber {
     pub(super) name: Arc<str>,
     pub(super) durable: Arc<str>,
     pub(super) stream: Arc<str>,
+    /// What its deliveries are recorded under.
+    pub(super) records: String,
     pub(super) memory: FailureMemory,
     pub(super) load: Load,
     pub(super) breaker: Breaker,
@@ -123,6 +125,7 @@ impl Subscriber {
                 PlannedCall::Sweep => Arc::default(),
                 PlannedCall::Each(_) | PlannedCall::Batch(..) => shared.stats.clone(),
             },
+            records: plan.record_name(&shared.namespace),
             shared,
             index,
             name: plan.origin.name.into(),
@@ -140,7 +143,7 @@ impl Subscriber {
     }
 
     pub(super) fn holder(&self) -> Holder {
-        Holder { index: self.index, durable: self.durable.clone(), ack_wait: self.plan.settings.ack_wait }
+        Holder { index: self.index, ack_wait: self.plan.settings.ack_wait }
     }
 
     pub(crate) fn is_ephemeral(&self) -> bool {

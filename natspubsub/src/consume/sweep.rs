@@ -85,6 +85,8 @@ async fn follow(subscriber: &Subscriber, advisory: &Advisory) -> bool {
         topic: shared.namespace.topic(&received.subject),
         event_id: &event_id,
         trace_id: envelope.trace_id.as_deref(),
+        envelope: true,
+        retained: true,
     };
     let error = format!("delivered {deliveries} times without an answer: the process that handles it keeps dying");
     let now = shared.clock.now();

@@ -108,7 +108,11 @@ impl DeadLetter {
             );
             return Err(Failure::permanent(text));
         }
-        let envelope = EnvelopeIn::read(self.body(), self.headers(), INFLATE_MAX)
+        let read = match self.header(dead_letter::ENVELOPE) {
+            dead_letter::NO_ENVELOPE => EnvelopeIn::read_plain,
+            _ => EnvelopeIn::read,
+        };
+        let envelope = read(self.body(), self.headers(), INFLATE_MAX)
             .map_err(|fault| Failure::new(FailureClass::Undecodable, fault))?;
         let context = self.delivery.context().clone();
         T::from_body(&Delivery::new(context, envelope.body, self.delivery.shared_services()))

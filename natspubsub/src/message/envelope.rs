@@ -38,6 +38,14 @@ impl EnvelopeIn {
         if is_enveloped { Self::read_json(&bytes) } else { Self::read_bare(bytes, headers) }
     }
 
+    /// Reads a message that is all payload, whatever it holds.
+    pub(crate) fn read_plain(bytes: &Bytes, headers: &Headers, inflate_max: usize) -> Result<Self, DecodeFault> {
+        let encoding = headers.get(headers::CONTENT_ENCODING).unwrap_or_default().trim();
+        let is_packed = encoding.eq_ignore_ascii_case(GZIP);
+        let body = if is_packed { inflate(bytes, inflate_max)?.into() } else { bytes.clone() };
+        Self::read_bare(body, headers)
+    }
+
     /// Reads the envelope and leaves the body as a slice of `bytes`.
     fn read_json(bytes: &Bytes) -> Result<Self, DecodeFault> {
         if is_too_deep(bytes) {

@@ -58,12 +58,15 @@ pub(crate) mod dead_letter {
     pub(crate) const FIRST_FAILED_AT: &str = "x-first-failed-at";
     pub(crate) const FAILED_AT: &str = "x-failed-at";
     pub(crate) const TRACE_ID: &str = "x-trace-id";
+    /// `none` when all of the body is the payload.
+    pub(crate) const ENVELOPE: &str = "x-original-envelope";
+    pub(crate) const NO_ENVELOPE: &str = "none";
     /// Bytes of a body that did not fit and stays in the stream of the original.
     pub(crate) const BODY_OMITTED: &str = "x-dlq-body-omitted";
 
     /// Whether a header tells what happened to the message, rather than being its own.
     pub(crate) fn is_story(name: &str) -> bool {
-        const STORY: [&str; 13] = [
+        const STORY: [&str; 14] = [
             MARK,
             REASON,
             ERROR,
@@ -76,6 +79,7 @@ pub(crate) mod dead_letter {
             FIRST_FAILED_AT,
             FAILED_AT,
             TRACE_ID,
+            ENVELOPE,
             BODY_OMITTED,
         ];
         STORY.iter().any(|story| story.eq_ignore_ascii_case(name))

@@ -18,7 +18,7 @@ mod round_trip;
 mod wire;
 
 pub use codec::Raw;
-pub(crate) use codec::decode_json;
+pub(crate) use codec::{DecodeFault, decode_json};
 pub use context::Context;
 pub(crate) use context::Origin;
 pub use encode::Encode;

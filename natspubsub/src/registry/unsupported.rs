@@ -21,23 +21,25 @@ fn fault(origin: &Origin, what: &str) -> String {
 fn of_subscriber(subscriber: &SubscriberDescriptor) -> Vec<String> {
     let runs = match subscriber.source {
         Source::Topic => matches!(subscriber.call, Call::Each(_) | Call::Batch(_)),
+        Source::Subject => subscriber.options.transport != Some("core"),
         Source::DeadLetter => matches!(subscriber.call, Call::Each(_)),
-        Source::Subject | Source::Request => false,
+        Source::Request => false,
     };
     if !runs {
-        return vec![format!("#[{}]", subscriber.attribute())];
+        let core = if subscriber.source == Source::Subject { " with transport = \"core\"" } else { "" };
+        return vec![format!("#[{}]{core}", subscriber.attribute())];
     }
     // Named one by one, so that an option cannot be added without saying whether it runs.
     let SubscriberOptions {
         app,
-        wait_for_stream_ns,
-        stream,
-        envelope,
         inbox,
         // These belong to attributes that do not run at all.
         transport: _,
         queue: _,
         // These run.
+        wait_for_stream_ns: _,
+        stream: _,
+        envelope: _,
         durable: _,
         batch_max: _,
         batch_wait_ns: _,
@@ -58,13 +60,7 @@ fn of_subscriber(subscriber: &SubscriberDescriptor) -> Vec<String> {
         circuit_breaker: _,
         publishes: _,
     } = &subscriber.options;
-    let written = [
-        ("app", app.is_some()),
-        ("wait_for_stream", wait_for_stream_ns.is_some()),
-        ("stream", stream.is_some()),
-        ("envelope = false", *envelope == Some(false)),
-        ("inbox = true", *inbox == Some(true)),
-    ];
+    let written = [("app = \"*\"", *app == Some("*")), ("inbox = true", *inbox == Some(true))];
     let later = written.into_iter().filter(|(_, written)| *written);
     later.map(|(name, _)| format!("the option `{name}`")).collect()
 }

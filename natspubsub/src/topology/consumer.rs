@@ -62,6 +62,12 @@ pub(super) fn consumer(
     }))
 }
 
+/// The same without a limit of deliveries: advisories are kept of the application's own stream only.
+pub(super) fn unlimited(mut consumer: AssetConfig) -> AssetConfig {
+    consumer.insert("max_deliver".to_owned(), json!(UNLIMITED));
+    consumer
+}
+
 fn deliveries_max(settings: &SubscriberSettings) -> i64 {
     match settings.dead_letter {
         true => i64::from(settings.max_attempts).saturating_add(DELIVERIES_BEYOND_ATTEMPTS),

@@ -5,13 +5,16 @@ mod apply;
 mod consumer;
 mod declared;
 mod diff;
+mod locate;
 mod permissions;
 mod plan;
+mod reading;
 mod settings;
 mod sweeper;
 
 pub(crate) use adopt::adopt_advisories;
 pub(crate) use apply::{Position, apply, position, restore};
+pub(crate) use locate::locate;
 pub(crate) use permissions::denied;
 pub(crate) use plan::{Plan, PlannedCall, SubscriberPlan, plan};
 pub(crate) use settings::RetryPolicy;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use natspubsub_grammar::Pattern;
 use serde_json::{Value, json};
 
-use super::consumer::consumer;
+use super::consumer::{consumer, unlimited};
 use super::declared::declared;
+use super::reading::{Home, Reading, reading};
 use super::settings::SubscriberSettings;
 use super::sweeper::{advisories, sweeper};
 use crate::config::{Config, Storage, StreamSettings};
@@ -53,6 +54,11 @@ impl Plan {
         }
     }
 
+    /// The same without consumers.
+    pub(super) fn streams_only(&self) -> Self {
+        Self { subscribers: Vec::new(), sweeper: None, ..self.clone() }
+    }
+
     /// Gives each ephemeral consumer a name of this process; two processes would share one otherwise.
     pub(crate) fn name_ephemerals(&mut self, random: u64) {
         let ephemerals = self.subscribers.iter_mut().filter(|subscriber| subscriber.settings.ephemeral);
@@ -69,7 +75,13 @@ pub(crate) struct SubscriberPlan {
     pub(crate) origin: Origin,
     pub(crate) payload: &'static str,
     pub(crate) durable: String,
+    /// Empty as long as it is not known.
     pub(crate) stream: String,
+    pub(crate) home: Home,
+    /// Whether the stream keeps a message that is answered.
+    pub(crate) retained: bool,
+    /// What a subject has before its topic.
+    pub(crate) prefix: String,
     /// The patterns with every `${name}` filled in.
     pub(crate) topics: Vec<String>,
     pub(crate) consumer: AssetConfig,
@@ -78,6 +90,21 @@ pub(crate) struct SubscriberPlan {
     /// The topic that the returned value is published under.
     pub(crate) publishes: Option<&'static str>,
     pub(crate) call: PlannedCall,
+}
+
+impl SubscriberPlan {
+    /// The subjects that its consumer reads.
+    pub(crate) fn filters(&self) -> Vec<String> {
+        let many = self.consumer.get("filter_subjects").and_then(Value::as_array).into_iter().flatten();
+        let filters = many.chain(self.consumer.get("filter_subject")).filter_map(Value::as_str);
+        filters.map(str::to_owned).collect()
+    }
+
+    /// What its deliveries are recorded under: durables of two streams may have one name.
+    pub(crate) fn record_name(&self, namespace: &Namespace) -> String {
+        let (durable, stream) = (&self.durable, &self.stream);
+        if *stream == namespace.stream() { durable.clone() } else { format!("{durable}.{stream}") }
+    }
 }
 
 /// What a subscriber that runs is called with.
@@ -91,10 +118,13 @@ pub(crate) enum PlannedCall {
 
 /// The wanted state, or every fault.
 pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<String>> {
-    let mut faults = Vec::new();
-    let mut subscribers = Vec::new();
+    let (mut faults, mut subscribers) = (Vec::new(), Vec::new());
+    let declared = declared(registry, config, &mut faults);
+    let places = declared.iter().map(|(stream, origin)| (config_text(stream, "name").to_owned(), *origin)).collect();
+    let mut streams = streams(&config.namespace, &config.stream);
+    streams.extend(declared.into_iter().map(|(stream, _)| stream));
     for descriptor in &registry.subscribers {
-        match subscriber(descriptor, config) {
+        match subscriber(descriptor, config, &streams) {
             Ok(planned) => subscribers.extend(planned),
             Err(found) => {
                 let (place, name) = (descriptor.origin.place(), descriptor.origin.name);
@@ -103,19 +133,15 @@ pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<Str
         }
     }
     faults.extend(shared_durables(&subscribers));
-    let declared = declared(registry, config, &mut faults);
     if !faults.is_empty() {
         return Err(faults);
     }
-    let mut streams = streams(&config.namespace, &config.stream);
     let mut reader = None;
     if !subscribers.is_empty() {
         streams.push(releases(&config.namespace, &config.stream));
         streams.push(advisories(&config.namespace, &config.stream));
         reader = Some(sweeper(&config.namespace));
     }
-    let places = declared.iter().map(|(stream, origin)| (config_text(stream, "name").to_owned(), *origin)).collect();
-    streams.extend(declared.into_iter().map(|(stream, _)| stream));
     Ok(Plan { streams, declared: places, subscribers, sweeper: reader })
 }
 
@@ -123,11 +149,12 @@ pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<Str
 fn subscriber(
     descriptor: &'static SubscriberDescriptor,
     config: &Config,
+    streams: &[AssetConfig],
 ) -> Result<Option<SubscriberPlan>, Vec<String>> {
     let (namespace, function) = (&config.namespace, descriptor.origin.name);
     let settings = SubscriberSettings::of(descriptor, &config.subscriber);
     let call = match (descriptor.source, descriptor.call, settings.batch) {
-        (Source::Topic | Source::DeadLetter, Call::Each(call), _) => PlannedCall::Each(call),
+        (Source::Topic | Source::Subject | Source::DeadLetter, Call::Each(call), _) => PlannedCall::Each(call),
         (Source::Topic, Call::Batch(call), Some(batch)) => PlannedCall::Batch(call, batch),
         _ => return Ok(None),
     };
@@ -137,16 +164,28 @@ fn subscriber(
         faults.push(format!("the durable: {fault}"));
     }
     let patterns = patterns(descriptor, config, &mut faults);
-    if !faults.is_empty() {
-        return Err(faults);
-    }
-    let (stream, filters) = source(descriptor.source, &patterns, namespace);
+    let reading = match reading(descriptor, &patterns, config, streams) {
+        Ok(reading) if faults.is_empty() => reading,
+        Ok(_) => return Err(faults),
+        // Without its patterns a subscriber reads nothing.
+        Err(_) if !faults.is_empty() => return Err(faults),
+        Err(fault) => return Err(vec![fault]),
+    };
+    let Reading { stream, home, filters, prefix } = reading;
+    let deliver = descriptor.options.deliver;
+    let consumer = match stream == namespace.stream() {
+        true => consumer(&durable, filters, &settings, deliver),
+        false => unlimited(consumer(&durable, filters, &settings, deliver)),
+    };
     Ok(Some(SubscriberPlan {
         origin: descriptor.origin,
         payload: (descriptor.payload)(),
+        retained: streams.iter().any(|config| config_text(config, "name") == stream && retains(config)),
         stream,
+        home,
+        prefix,
         topics: patterns.iter().map(ToString::to_string).collect(),
-        consumer: consumer(&durable, filters, &settings, descriptor.options.deliver),
+        consumer,
         durable,
         settings,
         source: descriptor.source,
@@ -155,25 +194,15 @@ fn subscriber(
     }))
 }
 
-/// The stream that is read, and the subjects that are read of it.
-fn source(source: Source, patterns: &[Pattern], namespace: &Namespace) -> (String, Vec<String>) {
-    let filters = patterns.iter().map(Pattern::filter);
-    match source {
-        Source::DeadLetter => {
-            let filters = filters.map(|filter| namespace.dead_letter_subject("*", &filter));
-            (namespace.dead_letter_stream(), filters.collect())
-        }
-        Source::Topic | Source::Subject | Source::Request => {
-            (namespace.stream(), filters.map(|filter| namespace.subject(&filter)).collect())
-        }
-    }
-}
-
 /// The patterns of a subscriber; the server refuses two that overlap in one consumer (10138).
 fn patterns(descriptor: &SubscriberDescriptor, config: &Config, faults: &mut Vec<String>) -> Vec<Pattern> {
     let mut patterns: Vec<Pattern> = Vec::new();
     for topic in descriptor.patterns {
-        let pattern = match Pattern::topic(topic) {
+        let read = match descriptor.source {
+            Source::Topic | Source::DeadLetter => Pattern::topic(topic),
+            Source::Subject | Source::Request => Pattern::subject(topic),
+        };
+        let pattern = match read {
             Ok(pattern) => bound(&pattern, config, faults),
             Err(fault) => {
                 faults.push(fault.to_string());
@@ -202,7 +231,7 @@ fn bound(pattern: &Pattern, config: &Config, faults: &mut Vec<String>) -> Patter
 }
 
 /// Two subscribers on one durable would each get half of the messages.
-fn shared_durables(subscribers: &[SubscriberPlan]) -> Vec<String> {
+pub(super) fn shared_durables(subscribers: &[SubscriberPlan]) -> Vec<String> {
     let mut first: HashMap<(&str, &str), &SubscriberPlan> = HashMap::new();
     let mut faults = Vec::new();
     // An ephemeral consumer has a name of its own in each process.
@@ -217,6 +246,11 @@ fn shared_durables(subscribers: &[SubscriberPlan]) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Whether a stream keeps what is answered; the others delete it, and a reference to it leads nowhere.
+pub(super) fn retains(stream: &AssetConfig) -> bool {
+    config_text(stream, "retention") == "limits"
 }
 
 /// The stream of the application and the stream of its dead letters.

@@ -36,6 +36,8 @@ pub(crate) struct SubscriberSettings {
     /// `None` is no limit.
     pub(crate) timeout: Option<Duration>,
     pub(crate) dead_letter: bool,
+    /// Whether the body lies in an envelope.
+    pub(crate) envelope: bool,
     pub(crate) confirm_ack: bool,
     pub(crate) ephemeral: bool,
     pub(crate) ordered_by: Option<&'static str>,
@@ -73,6 +75,7 @@ impl SubscriberSettings {
             retry: RetryPolicy { steps: SWEEPER_BACKOFF.to_vec(), longest: MAX_BACKOFF, jitter: true },
             timeout: None,
             dead_letter: false,
+            envelope: true,
             confirm_ack: false,
             ephemeral: false,
             ordered_by: None,
@@ -116,6 +119,7 @@ impl SubscriberSettings {
             timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
             // A dead letter of a dead letter would feed itself; it stays where it is.
             dead_letter: descriptor.source != Source::DeadLetter && options.dead_letter.unwrap_or(true),
+            envelope: options.envelope.unwrap_or(true),
             confirm_ack: options.confirm_ack.unwrap_or(false),
             ephemeral: options.ephemeral.unwrap_or(false),
             ordered_by: options.ordered_by,

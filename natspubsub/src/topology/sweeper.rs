@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::consumer::consumer;
 use super::plan::{PlannedCall, SubscriberPlan, stream};
+use super::reading::Home;
 use super::settings::SubscriberSettings;
 use crate::config::StreamSettings;
 use crate::registry::{Origin, Source};
@@ -28,6 +29,9 @@ pub(super) fn sweeper(namespace: &Namespace) -> SubscriberPlan {
         origin,
         payload: "advisory",
         stream: namespace.advisory_stream(),
+        home: Home::Own,
+        retained: true,
+        prefix: String::new(),
         topics: Vec::new(),
         consumer: consumer(&durable, vec![namespace.advisory_subjects()], &settings, None),
         durable,

@@ -1,0 +1,141 @@
+//! The streams that somebody else makes: found at the start, and waited for where the declaration says so.
+
+use std::time::Duration;
+
+use super::apply::{apply, subjects};
+use super::plan::{Plan, SubscriberPlan, retains, shared_durables};
+use super::reading::{Choice, Home, check_takes, choose, several};
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::transport::{AssetConfig, Transport, config_text};
+
+/// How often it is looked for a stream that is not there yet.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Finds the stream of each subscriber that reads one of somebody else's; every fault at once.
+///
+/// What others may wait for in turn, the application's own streams, is made before anything is waited for. `note` is told
+/// what the start waits for.
+pub(crate) async fn locate(
+    plan: &mut Plan,
+    transport: &dyn Transport,
+    clock: &dyn Clock,
+    note: fn(&str),
+) -> Result<(), Vec<String>> {
+    let mut absent = look(plan, transport).await?;
+    let faults: Vec<String> = absent.iter().filter(|absent| absent.wait.is_none()).map(Absent::fault).collect();
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    if !absent.is_empty() {
+        apply(&plan.streams_only(), transport).await?;
+    }
+    let began = clock.monotonic();
+    for absent in &absent {
+        note(&format!("waiting for {}, which {} reads", absent.what, absent.subscriber));
+    }
+    while !absent.is_empty() {
+        let waited = clock.monotonic().saturating_sub(began);
+        if absent.iter().any(|absent| absent.wait.is_some_and(|wait| wait <= waited)) {
+            return Err(absent.iter().map(Absent::fault).collect());
+        }
+        clock.sleep(LOOK).await;
+        absent = look(plan, transport).await?;
+    }
+    // Only now is it known which subscribers read one stream.
+    let shared = shared_durables(&plan.subscribers);
+    if shared.is_empty() { Ok(()) } else { Err(shared) }
+}
+
+/// A stream that is not there.
+struct Absent {
+    place: String,
+    subscriber: &'static str,
+    what: String,
+    remedy: String,
+    wait: Option<Duration>,
+}
+
+impl Absent {
+    fn fault(&self) -> String {
+        let Self { place, subscriber, what, remedy, wait } = self;
+        match wait {
+            None => format!("{place}: {subscriber}: there is no {what}; {remedy}, or write wait_for_stream = \"60s\""),
+            Some(wait) => {
+                format!("{place}: {subscriber}: there is no {what} after {wait:?} (wait_for_stream); {remedy}")
+            }
+        }
+    }
+}
+
+/// Those that are not there; where the others are is noted in the plan.
+async fn look(plan: &mut Plan, transport: &dyn Transport) -> Result<Vec<Absent>, Vec<String>> {
+    let (mut absent, mut faults) = (Vec::new(), Vec::new());
+    for subscriber in &mut plan.subscribers {
+        let (place, name) = (subscriber.origin.place(), subscriber.origin.name);
+        match find(subscriber, transport).await {
+            Ok(None) => {}
+            Ok(Some((what, remedy, wait))) => absent.push(Absent { place, subscriber: name, what, remedy, wait }),
+            Err(fault) => faults.push(format!("{place}: {name}: {fault}")),
+        }
+    }
+    if faults.is_empty() { Ok(absent) } else { Err(faults) }
+}
+
+type Missing = (String, String, Option<Duration>);
+
+async fn find(subscriber: &mut SubscriberPlan, transport: &dyn Transport) -> Result<Option<Missing>, String> {
+    let chain = |error| crate::error::chain(&error);
+    let filters = subscriber.filters();
+    match subscriber.home {
+        Home::Own => Ok(None),
+        Home::Named { wait } => match transport.stream(&subscriber.stream).await.map_err(chain)? {
+            Some(config) => {
+                check_takes(&config, &filters)?;
+                subscriber.retained = retains(&config);
+                Ok(None)
+            }
+            None => {
+                let what = format!("stream {:?}", subscriber.stream);
+                Ok(Some((what, "start the application that makes it first".to_owned(), wait)))
+            }
+        },
+        Home::Unknown { wait } => {
+            let streams = streams_on(&filters, transport).await.map_err(chain)?;
+            match choose(&streams, &filters) {
+                Choice::One(stream) => {
+                    subscriber.stream = stream.to_owned();
+                    subscriber.home = Home::Named { wait };
+                    subscriber.retained =
+                        streams.iter().any(|config| config_text(config, "name") == stream && retains(config));
+                    Ok(None)
+                }
+                Choice::Several(streams) => Err(several(&filters, &streams)),
+                Choice::None => {
+                    let what = format!("stream that takes {}", filters.join(", "));
+                    Ok(Some((
+                        what,
+                        "declare one with #[stream(..)], or start the application that makes it".to_owned(),
+                        wait,
+                    )))
+                }
+            }
+        }
+    }
+}
+
+/// The streams whose subjects overlap one of these.
+async fn streams_on(filters: &[String], transport: &dyn Transport) -> Result<Vec<AssetConfig>> {
+    let mut streams: Vec<AssetConfig> = Vec::new();
+    for filter in filters {
+        for name in transport.streams_on(filter).await? {
+            let is_known = streams.iter().any(|stream| config_text(stream, "name") == name);
+            if !is_known && let Some(config) = transport.stream(&name).await? {
+                streams.push(config);
+            }
+        }
+    }
+    // A stream that was deleted in between, or that takes nothing, is none.
+    streams.retain(|stream| subjects(stream).next().is_some());
+    Ok(streams)
+}
