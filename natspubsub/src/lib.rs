@@ -46,7 +46,7 @@ pub mod prelude;
 pub mod testing;
 
 pub use app::{App, AppBuilder, Health, RunningApp, ShutdownReport, run};
-pub use config::{Config, ConfigBuilder, Preset, Storage, TlsMode, WireHeaders};
+pub use config::{Config, ConfigBuilder, DurableNames, Preset, Storage, TlsMode, WireHeaders};
 pub use consume::Stats;
 pub use error::{Error, ErrorKind, Result, TlsFault};
 pub use handler::{

@@ -27,7 +27,7 @@ pub use delivers::delivers;
 pub use duration::{DurationFault, format_duration, parse_duration};
 pub use fault::{Fault, FaultKind};
 pub use measure::{MeasureFault, Rate, check_instant, parse_rate, parse_size};
-pub use name::{NAME_LENGTH_MAX, NameFault, check_name, encode_name};
+pub use name::{NAME_LENGTH_MAX, NameFault, check_name, encode_name, encode_pattern};
 pub use parse::{SUBJECT_LENGTH_MAX, TOKENS_MAX, check_subject, normalize_topic};
 pub use pattern::{Pattern, Token};
 pub use token::{decode_token, encode_token};

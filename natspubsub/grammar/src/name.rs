@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::pattern::Pattern;
+
 /// The longest name in bytes. The server allows 255; the rest is left for subjects that carry the name.
 pub const NAME_LENGTH_MAX: usize = 128;
 
@@ -80,6 +82,40 @@ pub fn encode_name(text: &str) -> String {
         }
     }
     name
+}
+
+/// Writes a pattern as a name: dots become `_`, one token of any name becomes `ANY`, the rest `REST`, and every other byte
+/// outside `[a-z0-9-]` becomes `X` and its two hexadecimal digits, so that two patterns that match different subjects never
+/// give one name.
+///
+/// ```
+/// use natspubsub_grammar::{Pattern, encode_pattern};
+/// let name = |text| encode_pattern(&Pattern::subject(text).unwrap());
+/// assert_eq!(name("match.accepted"), "match_accepted");
+/// assert_eq!(name("chat.{room}.>"), "chat_ANY_REST");
+/// assert_ne!(name("a.b"), name("a_b"));
+/// ```
+pub fn encode_pattern(pattern: &Pattern) -> String {
+    let mut name = String::new();
+    for token in pattern.filter().split('.') {
+        if !name.is_empty() {
+            name.push('_');
+        }
+        match token {
+            "*" => name.push_str("ANY"),
+            ">" => name.push_str("REST"),
+            literal => literal.bytes().for_each(|byte| push_encoded(&mut name, byte)),
+        }
+    }
+    name
+}
+
+fn push_encoded(name: &mut String, byte: u8) {
+    if byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' {
+        name.push(char::from(byte));
+    } else {
+        name.push_str(&format!("X{byte:02X}"));
+    }
 }
 
 fn is_name_character(c: char) -> bool {

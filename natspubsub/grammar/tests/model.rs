@@ -1,8 +1,8 @@
 //! Goal: the grammar's relations are those of NATS. Method: compare with a slow, obvious model on random patterns.
 
 use natspubsub_grammar::{
-    Pattern, check_subject, decode_token, delivers, encode_name, encode_token, format_duration, normalize_topic,
-    parse_duration,
+    Pattern, check_name, check_subject, decode_token, delivers, encode_name, encode_pattern, encode_token,
+    format_duration, normalize_topic, parse_duration,
 };
 use proptest::prelude::*;
 
@@ -54,6 +54,24 @@ fn model(pattern: &str, subject: &str) -> bool {
     model_matches(&pattern.split('.').collect::<Vec<_>>(), &subject.split('.').collect::<Vec<_>>())
 }
 
+/// The filter of a pattern's name, read back: what can be read back is of one pattern only.
+fn filter_of(name: &str) -> String {
+    let mut filter = String::new();
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let (text, length) = match first {
+            '_' => (".".to_owned(), 1),
+            'A' => ("*".to_owned(), 3),
+            'R' => (">".to_owned(), 4),
+            'X' => (char::from(u8::from_str_radix(&rest[1..3], 16).unwrap()).to_string(), 3),
+            plain => (plain.to_string(), 1),
+        };
+        filter.push_str(&text);
+        rest = &rest[length..];
+    }
+    filter
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100_000))]
 
@@ -91,6 +109,16 @@ proptest! {
     #[test]
     fn two_texts_never_share_an_encoded_name(left in "[a-c._*-]{1,6}", right in "[a-c._*-]{1,6}") {
         prop_assert_eq!(encode_name(&left) == encode_name(&right), left == right);
+    }
+
+    #[test]
+    fn two_patterns_never_share_a_name(tokens in prop::collection::vec("[!-)+\\-/-=?-~]{1,4}|[ANYX5F_]{1,4}|\\*|\\{room\\}", 1..5), tail in any::<bool>()) {
+        let text = format!("{}{}", tokens.join("."), if tail { ".>" } else { "" });
+        if let Ok(pattern) = Pattern::subject(&text) {
+            let name = encode_pattern(&pattern);
+            prop_assert_eq!(filter_of(&name), pattern.filter());
+            prop_assert!(check_name(&name).is_ok() || name.len() > natspubsub_grammar::NAME_LENGTH_MAX, "{}", name);
+        }
     }
 
     #[test]
@@ -136,6 +164,24 @@ fn matched(pattern: &str) -> std::rc::Rc<Vec<bool>> {
         };
         known.entry(pattern.to_owned()).or_insert_with(work_out).clone()
     })
+}
+
+/// The filter of a pattern's name, read back: what can be read back is of one pattern only.
+fn filter_of(name: &str) -> String {
+    let mut filter = String::new();
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let (text, length) = match first {
+            '_' => (".".to_owned(), 1),
+            'A' => ("*".to_owned(), 3),
+            'R' => (">".to_owned(), 4),
+            'X' => (char::from(u8::from_str_radix(&rest[1..3], 16).unwrap()).to_string(), 3),
+            plain => (plain.to_string(), 1),
+        };
+        filter.push_str(&text);
+        rest = &rest[length..];
+    }
+    filter
 }
 
 proptest! {

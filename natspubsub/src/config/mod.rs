@@ -59,6 +59,31 @@ pub enum Storage {
     Memory,
 }
 
+/// How durables are named whose attributes do not say it.
+///
+/// ```
+/// use natspubsub::prelude::*;
+/// use natspubsub::DurableNames;
+///
+/// #[subject_subscriber("match.accepted", stream = "MATCH_STREAM")]
+/// async fn on_accepted(accepted: serde_json::Value) {
+///     println!("{accepted}");
+/// }
+///
+/// let config = Config::builder().url("memory:").app("users").durable_names(DurableNames::SubjectService).build()?;
+/// // The durable of `on_accepted` is `match_accepted_users`, and without the setting `users-on_accepted`.
+/// let app = App::builder().config(config).subscriber(on_accepted {}).build()?;
+/// # Ok::<(), natspubsub::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DurableNames {
+    /// `{app}-{function}`.
+    AppFunction,
+    /// `{subject}_{app}`: the pattern with `_` in place of its dots. `*` is `ANY`, `>` is `REST`, several patterns are joined
+    /// by `_OR_`; other characters than `a-z`, `0-9` and `-` are encoded, so that two patterns never give one name.
+    SubjectService,
+}
+
 /// The checked configuration of one application.
 ///
 /// [`Config::load`] takes each value from the first of: the environment (`NATSPUBSUB_*`, then `NATS_URL` and its like),
@@ -85,6 +110,7 @@ pub struct Config {
     pub(crate) shutdown_timeout: Duration,
     pub(crate) ping_interval: Duration,
     pub(crate) subscriber: SubscriberDefaults,
+    pub(crate) durable_names: DurableNames,
     pub(crate) publish_timeout: Duration,
     pub(crate) publish_attempts: u32,
     /// Publishes that wait for their confirmation at once.

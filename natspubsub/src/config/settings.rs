@@ -3,7 +3,9 @@
 use super::reader::Reader;
 use super::size::{Size, Threshold};
 use super::sources::Found;
-use super::{Config, ServerUrl, Storage, StreamSettings, SubscriberDefaults, WireHeaders, auth, faults_error, tls};
+use super::{
+    Config, DurableNames, ServerUrl, Storage, StreamSettings, SubscriberDefaults, WireHeaders, auth, faults_error, tls,
+};
 use crate::error::Result;
 use crate::subject::Namespace;
 
@@ -14,6 +16,13 @@ pub(super) fn storage_name(storage: Storage) -> &'static str {
     match storage {
         Storage::File => "file",
         Storage::Memory => "memory",
+    }
+}
+
+pub(super) fn durable_names_name(names: DurableNames) -> &'static str {
+    match names {
+        DurableNames::AppFunction => "app_function",
+        DurableNames::SubjectService => "subject_service",
     }
 }
 
@@ -38,6 +47,8 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
     let shutdown_timeout = reader.duration("shutdown_timeout");
     let ping_interval = reader.interval("ping_interval");
     let subscriber = subscriber(&mut reader);
+    let all_names = [DurableNames::AppFunction, DurableNames::SubjectService];
+    let durable_names = reader.choice("durable_names", &all_names, durable_names_name);
     let publish_timeout = reader.duration("publish_timeout");
     let publish_attempts = reader.number("publish_attempts", 1..=100);
     let publish_window = reader.number("publish_window", 1..=65_536);
@@ -61,6 +72,7 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
                 shutdown_timeout,
                 ping_interval,
                 subscriber,
+                durable_names,
                 publish_timeout,
                 publish_attempts,
                 publish_window,

@@ -44,9 +44,10 @@ pub(super) async fn sweep(subscriber: &Subscriber, hand: &InHand) {
 
 /// Whether a consumer belongs to the application: it is planned, or named like one of another version.
 fn is_own(subscriber: &Subscriber, consumer: &str) -> bool {
-    let shared = &subscriber.shared;
-    let rest = consumer.strip_prefix(shared.namespace.app());
-    rest.is_some_and(|rest| rest.starts_with('-')) || shared.durables.iter().any(|durable| durable == consumer)
+    let (shared, app) = (&subscriber.shared, subscriber.shared.namespace.app());
+    let by_function = consumer.strip_prefix(app).is_some_and(|rest| rest.starts_with('-'));
+    let by_subject = consumer.strip_suffix(app).is_some_and(|rest| rest.ends_with('_'));
+    by_function || by_subject || shared.durables.iter().any(|durable| durable == consumer)
 }
 
 /// `false` when it has to be tried again.

@@ -11,7 +11,7 @@ use super::declared::declared;
 use super::reading::{Home, Reading, reading};
 use super::settings::SubscriberSettings;
 use super::sweeper::{advisories, sweeper};
-use crate::config::{Config, Storage, StreamSettings};
+use crate::config::{Config, DurableNames, Storage, StreamSettings};
 use crate::handler::{BatchFuture, BatchSettings, CallFuture, Delivery};
 use crate::registry::{Call, Origin, Registry, Source, SubscriberDescriptor};
 use crate::subject::Namespace;
@@ -151,19 +151,22 @@ fn subscriber(
     config: &Config,
     streams: &[AssetConfig],
 ) -> Result<Option<SubscriberPlan>, Vec<String>> {
-    let (namespace, function) = (&config.namespace, descriptor.origin.name);
+    let namespace = &config.namespace;
     let settings = SubscriberSettings::of(descriptor, &config.subscriber);
     let call = match (descriptor.source, descriptor.call, settings.batch) {
         (Source::Topic | Source::Subject | Source::DeadLetter, Call::Each(call), _) => PlannedCall::Each(call),
         (Source::Topic, Call::Batch(call), Some(batch)) => PlannedCall::Batch(call, batch),
         _ => return Ok(None),
     };
-    let durable = descriptor.options.durable.map_or_else(|| format!("{}-{function}", namespace.app()), str::to_owned);
     let mut faults = Vec::new();
-    if let Err(fault) = natspubsub_grammar::check_name(&durable) {
-        faults.push(format!("the durable: {fault}"));
-    }
     let patterns = patterns(descriptor, config, &mut faults);
+    let durable = match descriptor.options.durable {
+        Some(durable) => durable.to_owned(),
+        None => durable(config, descriptor.origin.name, &patterns),
+    };
+    if let Err(fault) = natspubsub_grammar::check_name(&durable) {
+        faults.push(format!("the durable: {fault}; write durable = \"..\" to choose another"));
+    }
     let reading = match reading(descriptor, &patterns, config, streams) {
         Ok(reading) if faults.is_empty() => reading,
         Ok(_) => return Err(faults),
@@ -192,6 +195,18 @@ fn subscriber(
         publishes: descriptor.options.publishes,
         call,
     }))
+}
+
+/// The name of a durable that has none.
+fn durable(config: &Config, function: &str, patterns: &[Pattern]) -> String {
+    let app = config.namespace.app();
+    match config.durable_names {
+        DurableNames::AppFunction => format!("{app}-{function}"),
+        DurableNames::SubjectService => {
+            let subjects: Vec<String> = patterns.iter().map(natspubsub_grammar::encode_pattern).collect();
+            format!("{}_{app}", subjects.join("_OR_"))
+        }
+    }
 }
 
 /// The patterns of a subscriber; the server refuses two that overlap in one consumer (10138).

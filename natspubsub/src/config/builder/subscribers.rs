@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ConfigBuilder;
-use crate::config::{Preset, preset};
+use crate::config::{DurableNames, Preset, preset, settings};
 
 impl ConfigBuilder {
     /// Other defaults for subscribers, as fit a development machine, tests, staging or production. Default: none.
@@ -68,5 +68,18 @@ impl ConfigBuilder {
     pub fn backoff(self, steps: impl AsRef<[Duration]>) -> Self {
         let steps: Vec<String> = steps.as_ref().iter().map(|step| natspubsub_grammar::format_duration(*step)).collect();
         self.set("backoff", steps.join(", "))
+    }
+
+    /// How durables are named whose attributes do not say it. Default: [`DurableNames::AppFunction`].
+    ///
+    /// ```
+    /// use natspubsub::{Config, DurableNames};
+    /// let config = Config::builder().url("memory:").app("a").durable_names(DurableNames::SubjectService).build()?;
+    /// assert!(config.explain().contains("subject_service"));
+    /// # Ok::<(), natspubsub::Error>(())
+    /// ```
+    #[must_use]
+    pub fn durable_names(self, names: DurableNames) -> Self {
+        self.set("durable_names", settings::durable_names_name(names))
     }
 }

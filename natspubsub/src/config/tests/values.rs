@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Pairs, faults, load};
-use crate::config::{Config, Preset, SubscriberDefaults};
+use crate::config::{Config, DurableNames, Preset, SubscriberDefaults};
 
 #[test]
 fn the_defaults_are_these() {
@@ -39,6 +39,7 @@ fn the_builder_sets_every_value() {
     let steps = [Duration::from_millis(5), Duration::from_secs(1)];
     let builder = Config::builder().url("memory:").app("a").app_version("1.2").inbox_prefix("_INBOX.x").connections(16);
     let builder = builder.concurrency(10_000).max_attempts(1_000).ack_wait(Duration::from_millis(1_500)).backoff(steps);
+    let builder = builder.durable_names(DurableNames::SubjectService);
     let builder = builder.publish_window(65_536).mirror_payload(true).compress_above(100).inflate_max(1_000);
     let config = builder.build().unwrap();
     assert_eq!((config.app_version.as_deref(), config.inbox_prefix.as_str()), (Some("1.2"), "_INBOX.x"));
@@ -51,13 +52,14 @@ fn the_builder_sets_every_value() {
         backoff: steps.to_vec(),
     };
     assert_eq!(config.subscriber, subscriber);
+    assert_eq!(config.durable_names, DurableNames::SubjectService);
     let off = Config::builder().url("memory:").app("a").compress_above(5).compress_above(None).build().unwrap();
     assert_eq!(off.compress_above, None);
 }
 
 #[test]
 fn what_is_beyond_a_limit_or_of_another_form_is_a_fault() {
-    let cases: [(&str, &str, &str); 24] = [
+    let cases: [(&str, &str, &str); 25] = [
         ("concurrency", "0", "is not a whole number from 1 to 10000"),
         ("concurrency", "10001", "is not a whole number from 1 to 10000"),
         ("max_attempts", "0", "is not a whole number from 1 to 1000"),
@@ -70,6 +72,7 @@ fn what_is_beyond_a_limit_or_of_another_form_is_a_fault() {
         ("connections", "17", "is not a whole number from 1 to 16"),
         ("publish_window", "0", "is not a whole number from 1 to 65536"),
         ("publish_window", "65537", "is not a whole number from 1 to 65536"),
+        ("durable_names", "function", "is none of app_function, subject_service"),
         ("mirror_payload", "yes", "is none of false, true"),
         ("compress_above", "on", "is not a size"),
         ("compress_above", "0", "is not a size"),

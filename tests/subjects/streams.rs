@@ -86,7 +86,7 @@ async fn a_stream_is_made_as_it_was_declared() {
     let report = running.report().to_owned();
     running.shutdown().await;
     assert!(
-        report.contains("stream RIDES_ALL: rides.*.done, rides.*.paid (interest, memory) tests/flow/streams.rs:"),
+        report.contains("stream RIDES_ALL: rides.*.done, rides.*.paid (interest, memory) tests/subjects/streams.rs:"),
         "{report}"
     );
     let second = 1_000_000_000_u64;
@@ -152,7 +152,7 @@ fn all_faults_are_told_at_once_with_their_places() {
     let faults = builder.config(config("memory:", "rides")).build().unwrap_err().to_string();
     let expected = [
         "3 fault(s)",
-        "PlainAgain: the stream \"RIDES_PLAIN\" is declared at tests/flow/streams.rs:",
+        "PlainAgain: the stream \"RIDES_PLAIN\" is declared at tests/subjects/streams.rs:",
         "Letters: the stream \"test-rides-dlq\" is one that the application has without a declaration",
         "Window: duplicate_window 8d is longer than max_age 7d, which comes from stream_max_age",
     ];
@@ -169,7 +169,7 @@ async fn a_stream_that_cannot_be_made_is_named_with_its_place_and_nothing_is_wri
     let before = inspector.stream_names().await;
     let builder = App::builder().publish_only().stream(again::Overlaps).stream(RidesAll);
     let fault = start(&server.url(), builder).await.unwrap_err().to_string();
-    assert!(fault.contains("tests/flow/streams.rs:") && fault.contains("Overlaps: "), "{fault}");
+    assert!(fault.contains("tests/subjects/streams.rs:") && fault.contains("Overlaps: "), "{fault}");
     assert!(fault.contains("plain.other") && fault.contains("RIDES_PLAIN"), "{fault}");
     assert_eq!(inspector.stream_names().await, before);
 }

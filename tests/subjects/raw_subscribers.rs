@@ -179,7 +179,10 @@ async fn a_stream_that_is_missing_is_a_fault_that_says_what_to_do() {
         both.contains("named: there is no stream \"RAW_OTHER\"; start the application that makes it first"),
         "{both}"
     );
-    assert!(both.contains("wait_for_stream = \"60s\"") && both.contains("tests/flow/raw_subscribers.rs:"), "{both}");
+    assert!(
+        both.contains("wait_for_stream = \"60s\"") && both.contains("tests/subjects/raw_subscribers.rs:"),
+        "{both}"
+    );
     assert!(inspector.stream_names().await.is_empty(), "nothing was written");
 
     let late = start(builder().subscriber(elsewhere::hasty {})).await.unwrap_err().to_string();
