@@ -56,6 +56,20 @@ const CREATING: [Row; 7] = [
     ),
 ];
 
+/// What a subscriber of another application's topics needs in place of the lines with its durable.
+const ELSEWHERE: [Row; 5] = [
+    ("publish", "$JS.API.STREAM.INFO.{stream}", "the start; noticing that it was made again"),
+    ("publish", "$JS.API.STREAM.MSG.GET.{stream}", "dead letters of what cannot be delivered"),
+    ("publish", "$JS.API.CONSUMER.INFO.{stream}.{durable}", "the start; noticing a stall"),
+    ("publish", "$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}", "receiving"),
+    ("publish", "$JS.ACK.{stream}.{durable}.>", "acknowledging"),
+];
+
+#[topic_subscriber("invoice.paid", app = "payments", durable = "app-works", max_attempts = 2, backoff = "20ms")]
+async fn pays(cents: u32) -> Result<(), Failure> {
+    if cents == 0 { Err(Failure::transient("nothing was paid")) } else { Ok(()) }
+}
+
 #[topic_subscriber("job.created", max_attempts = 2, backoff = "20ms")]
 async fn works(job: u32, ctx: Context) -> Result<(), Failure> {
     match job {
@@ -71,7 +85,8 @@ async fn works_longer(_job: u32) {}
 
 /// The subject of a row for the application `app` of the environment `test`.
 fn subject((_, subject, _): &Row) -> String {
-    subject.replace("{env}", "test").replace("{app}", "app").replace("{durable}", DURABLE)
+    let subject = subject.replace("{env}", "test").replace("{app}", "app").replace("{durable}", DURABLE);
+    subject.replace("{stream}", "test-payments-stream")
 }
 
 /// The permissions of these rows and of nothing else.
@@ -182,13 +197,44 @@ async fn s8_other_settings_than_the_server_has_need_the_right_to_change_them() {
     assert!(error.contains("s8_least_privilege.rs:"), "{error}");
 }
 
+async fn start_elsewhere(server: &NatsServer) -> Result<RunningApp> {
+    App::builder().config(app_config(server, "app")).subscriber(pays {}).build().unwrap().start().await
+}
+
+#[tokio::test]
+async fn s8_a_subscriber_of_another_application_needs_these_and_nothing_else() {
+    let mut server = NatsServer::start_with(&users(&Value::Null)).await;
+    let payments = Publisher::connect(config(&url_of(&server, "admin"), "payments")).await.unwrap();
+    let prepared = App::builder().config(config(&url_of(&server, "admin"), "app")).subscriber(pays {});
+    assert!(prepared.build().unwrap().start().await.unwrap().shutdown().await.is_clean());
+    let is_of_the_own_stream = |row: &&Row| row.1.contains("{env}-{app}-stream.{durable}");
+    let own = RUNNING.iter().filter(|row| !is_of_the_own_stream(row) && row.1 != PUBLISHING);
+    let all: Vec<Row> = own.chain(&ELSEWHERE).copied().collect();
+    server.reload_with(&users(&only(&all))).await;
+    let running = start_elsewhere(&server).await.unwrap();
+    for cents in [0, 1] {
+        payments.publish("invoice.paid", &cents).await.unwrap();
+    }
+    let stats = running.wait_until(|stats| stats.settled() == 2, LIMIT).await.unwrap();
+    assert_eq!((stats.processed, stats.dead_lettered), (1, 1), "{stats:?}");
+    assert!(running.shutdown().await.is_clean());
+    assert!(!server.log().contains("Violation"), "nothing else was asked for");
+    for missing in &ELSEWHERE {
+        server.reload_with(&users(&only(without(&all, missing)))).await;
+        let subject = subject(missing);
+        let error = start_elsewhere(&server).await.expect_err(&subject).to_string();
+        assert!(error.contains(subject.trim_end_matches('>')), "{subject} is not named: {error}");
+        assert!(error.contains("s8_least_privilege.rs:"), "where {subject} is needed is not named: {error}");
+    }
+}
+
 #[test]
 fn s8_the_document_has_the_same_tables() {
-    for rows in [&RUNNING[..], &CREATING[..]] {
+    for rows in [&RUNNING[..], &CREATING[..], &ELSEWHERE[..]] {
         let lines = rows.iter().map(|(right, subject, purpose)| format!("| {right} | `{subject}` | {purpose} |"));
         let table = format!("|---|---|---|\n{}\n\n", lines.collect::<Vec<_>>().join("\n"));
         assert!(DOCUMENT.contains(&table), "docs/security.md has no such table:\n{table}");
     }
     let rows = DOCUMENT.lines().filter(|line| line.starts_with("| publish") || line.starts_with("| subscribe"));
-    assert_eq!(rows.count(), RUNNING.len() + CREATING.len());
+    assert_eq!(rows.count(), RUNNING.len() + CREATING.len() + ELSEWHERE.len());
 }

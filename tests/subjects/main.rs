@@ -2,5 +2,6 @@
 //! in all of it, so that declarations of streams have one of their own.
 
 mod names;
+mod other_applications;
 mod raw_subscribers;
 mod streams;

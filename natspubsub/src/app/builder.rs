@@ -59,7 +59,10 @@ impl App {
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").field("config", &self.config).field("subscribers", &self.plan.subscribers.len()).finish()
+        f.debug_struct("App")
+            .field("config", &self.config)
+            .field("subscribers", &(self.plan.subscribers.len() + self.plan.everywhere.len()))
+            .finish()
     }
 }
 

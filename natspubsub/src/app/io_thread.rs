@@ -41,6 +41,11 @@ impl IoThread {
         Ok(Self { handle, end, thread: Some(thread) })
     }
 
+    /// Where tasks of the thread are started from elsewhere.
+    pub(super) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
     /// Runs a future on the thread until it ends.
     pub(super) async fn run<T: Send + 'static>(
         &self,

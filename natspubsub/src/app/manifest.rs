@@ -18,7 +18,8 @@ pub(crate) enum Places {
 
 /// Streams, subscribers and middleware of an application.
 pub(crate) fn manifest(app: &App, places: Places) -> Value {
-    let subscribers: Vec<Value> = app.plan.subscribers.iter().map(|planned| subscriber(planned, places)).collect();
+    let subscribers: Vec<Value> =
+        app.plan.subscribers.iter().chain(&app.plan.everywhere).map(|planned| subscriber(planned, places)).collect();
     let middleware: Vec<Value> =
         app.registry.middleware.iter().map(|layer| json!({ "name": layer.name, "order": layer.order })).collect();
     let mut described = json!({

@@ -1,8 +1,10 @@
 //! The application: declared, checked, started, run, drained.
 
 mod builder;
+mod crew;
 mod io_thread;
 mod manifest;
+mod newcomers;
 mod report;
 mod running;
 mod shutdown;

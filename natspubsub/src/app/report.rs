@@ -59,7 +59,10 @@ fn stream_line(stream: &AssetConfig, origin: &Origin) -> String {
 fn line(subscriber: &SubscriberPlan) -> String {
     let SubscriberPlan { origin, durable, settings, .. } = subscriber;
     let (function, place) = (origin.name, origin.place());
-    let topics = subscriber.topics.join(", ");
+    let topics = match subscriber.is_elsewhere() {
+        true => format!("{} on {}", subscriber.topics.join(", "), subscriber.stream),
+        false => subscriber.topics.join(", "),
+    };
     let attempts = settings.max_attempts;
     let pace = match settings.batch {
         Some(batch) => format!("batches of {}, {} at once", batch.max, batch.at_once),

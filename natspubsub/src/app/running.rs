@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::crew::Crew;
 use super::io_thread::IoThread;
 use crate::clock::timeout;
 use crate::config::Config;
-use crate::consume::{Shared, Stats, Subscriber};
+use crate::consume::{Shared, Stats};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::HealthStatus;
 use crate::publish::Publisher;
@@ -35,12 +35,9 @@ pub struct RunningApp {
     pub(super) config: Config,
     pub(super) shared: Shared,
     pub(super) report: String,
-    pub(super) subscribers: Vec<Arc<Subscriber>>,
+    pub(super) crew: Arc<Crew>,
     /// Ends pulling.
     pub(super) stop: CancellationToken,
-    /// Ends handlers.
-    pub(super) cut: CancellationToken,
-    pub(super) workers: JoinSet<()>,
     /// `None` after its end.
     pub(super) io: Option<IoThread>,
 }
@@ -112,11 +109,12 @@ impl RunningApp {
             let (down, all) = (self.shared.transport.connections_down(), self.config.connections);
             problems.push(format!("{down} of {all} connections to {} are down", self.config.url));
         }
-        problems.extend(self.subscribers.iter().filter_map(|subscriber| subscriber.problem()));
+        let subscribers = self.crew.subscribers();
+        problems.extend(subscribers.iter().filter_map(|subscriber| subscriber.problem()));
         if !problems.is_empty() {
             return Health { status: HealthStatus::Unhealthy, problems };
         }
-        problems.extend(self.subscribers.iter().filter_map(|subscriber| subscriber.pause()));
+        problems.extend(subscribers.iter().filter_map(|subscriber| subscriber.pause()));
         let unstored = self.shared.stats.read().unstored;
         if unstored > 0 {
             problems.push(format!("{unstored} attempt(s) to store a dead letter failed; the messages are kept"));
@@ -163,7 +161,9 @@ impl Drop for RunningApp {
     fn drop(&mut self) {
         self.publisher.refuse();
         self.stop.cancel();
-        self.cut.cancel();
+        self.crew.cut();
+        // Aborted rather than waited for.
+        drop(self.crew.take_workers());
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use super::running::RunningApp;
 use crate::clock::timeout;
 use crate::consume::Stats;
@@ -77,35 +79,36 @@ impl RunningApp {
         self.stop.cancel();
         reached(Point::ShutdownAfterStopPull).await;
         let limit = self.config.shutdown_timeout;
-        if self.wait_for_workers(limit).await.is_none() {
+        let mut workers = self.crew.take_workers();
+        if self.wait_for(&mut workers, limit).await.is_none() {
             tracing::warn!(?limit, "shutdown_timeout is over; the handlers that still run are cut off");
-            self.cut.cancel();
-            if self.wait_for_workers(RELEASE_LIMIT).await.is_none() {
+            self.crew.cut();
+            if self.wait_for(&mut workers, RELEASE_LIMIT).await.is_none() {
                 tracing::error!("some subscribers did not end; a handler blocks its thread");
             }
         }
         self.publisher.close(FLUSH_LIMIT).await;
         if sabotaged(Sabotage::NoFlushOnExit) {
-            return self.shutdown_report(&before, true);
+            return self.shutdown_report(&before, true, workers.len());
         }
         // A flush of a new connection says nothing about what was written to the one before it.
         let flushed = self.flush().await && connection == self.shared.transport.connections_made();
         self.delete_ephemerals().await;
-        if !self.subscribers.is_empty() && self.workers.is_empty() {
+        if !self.crew.subscribers().is_empty() && workers.is_empty() {
             self.shared.leave().await;
         }
         self.shared.transport.close(FLUSH_LIMIT).await;
         if let Some(io) = self.io.take() {
             io.end(&*self.shared.clock).await;
         }
-        self.shutdown_report(&before, flushed)
+        self.shutdown_report(&before, flushed, workers.len())
     }
 
     /// A consumer that nobody else uses; left behind, the server would delete it after a minute.
     async fn delete_ephemerals(&self) {
         let clock = self.shared.clock.clone();
         let all = async {
-            for subscriber in self.subscribers.iter().filter(|subscriber| subscriber.is_ephemeral()) {
+            for subscriber in self.crew.subscribers().iter().filter(|subscriber| subscriber.is_ephemeral()) {
                 if let Err(error) = subscriber.delete_consumer().await {
                     tracing::warn!(%error, "an ephemeral consumer could not be deleted");
                 }
@@ -115,9 +118,8 @@ impl RunningApp {
     }
 
     /// `None` when they did not end in time.
-    async fn wait_for_workers(&mut self, limit: Duration) -> Option<()> {
-        let clock = self.shared.clock.clone();
-        timeout(&*clock, limit, async { while self.workers.join_next().await.is_some() {} }).await
+    async fn wait_for(&self, workers: &mut JoinSet<()>, limit: Duration) -> Option<()> {
+        timeout(&*self.shared.clock, limit, async { while workers.join_next().await.is_some() {} }).await
     }
 
     async fn flush(&self) -> bool {
@@ -130,7 +132,7 @@ impl RunningApp {
         }
     }
 
-    fn shutdown_report(&self, before: &Stats, flushed: bool) -> ShutdownReport {
+    fn shutdown_report(&self, before: &Stats, flushed: bool, stuck: usize) -> ShutdownReport {
         let stats = self.shared.stats.read();
         let answers = |stats: &Stats| stats.settled() + stats.retried + stats.released;
         let in_hand = self.shared.keeper.len() as u64;
@@ -143,7 +145,7 @@ impl RunningApp {
             discarded: stats.discarded,
             released: stats.released,
             lost: in_hand + unconfirmed + (stats.unanswered - before.unanswered),
-            stuck: self.workers.len() as u64,
+            stuck: stuck as u64,
         }
     }
 }

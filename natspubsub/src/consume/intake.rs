@@ -17,7 +17,7 @@ use super::in_hand::InHand;
 use super::lookout::Lookout;
 use super::subscriber::Subscriber;
 use crate::clock::timeout;
-use crate::topology::{Position, restore};
+use crate::topology::{Home, Position, restore};
 use crate::transport::{Pull, PullEvent, Received};
 
 /// How long a pull request waits at the server. A peer that takes over after a restart waits no longer than this.
@@ -49,7 +49,7 @@ pub(crate) struct Intake {
 
 enum PullState {
     Open(Box<dyn Pull>),
-    Healing(BoxFuture<'static, Reopened>),
+    Healing(BoxFuture<'static, Option<Reopened>>),
 }
 
 /// A pull that works again.
@@ -61,7 +61,8 @@ struct Reopened {
 /// What the intake waits for.
 enum Step {
     Pulled(PullEvent),
-    Healed(Reopened),
+    /// `None` when there is nothing to come back to.
+    Healed(Option<Reopened>),
     Freed,
     Stalled(u64),
     Stop,
@@ -99,7 +100,11 @@ impl Intake {
             let pause = self.top_up().await;
             match self.step(&stop, closed, pause).await {
                 Step::Pulled(event) => self.note(event),
-                Step::Healed(reopened) => self.resume(reopened),
+                Step::Healed(Some(reopened)) => self.resume(reopened),
+                Step::Healed(None) => {
+                    self.subscriber.leave();
+                    break;
+                }
                 Step::Freed => {}
                 Step::Stalled(backlog) => self.heal(&format!("{backlog} message(s) wait, and none arrives")),
                 Step::Stop => break,
@@ -266,12 +271,17 @@ impl Intake {
     }
 }
 
-async fn reopen(subscriber: Arc<Subscriber>, position: Option<Position>, mut pause: Duration) -> Reopened {
+/// `None` when the application whose stream is read is gone.
+async fn reopen(subscriber: Arc<Subscriber>, position: Option<Position>, mut pause: Duration) -> Option<Reopened> {
     let (_, longest) = HEAL_PAUSES;
     let transport = &subscriber.shared.transport;
     loop {
         subscriber.shared.clock.sleep(pause).await;
         pause = (pause * 2).min(longest);
+        if subscriber.plan.home == Home::Found && matches!(transport.stream(&subscriber.stream).await, Ok(None)) {
+            tracing::info!(stream = %subscriber.stream, "the application is gone; its topics are read again when it is back");
+            return None;
+        }
         let restored = restore(&subscriber.plan, &subscriber.shared.streams, position, transport.as_ref());
         let stream_made_at = match restored.await {
             Ok(made_at) => made_at,
@@ -281,7 +291,7 @@ async fn reopen(subscriber: Arc<Subscriber>, position: Option<Position>, mut pau
             }
         };
         match transport.pull(&subscriber.stream, &subscriber.durable).await {
-            Ok(pull) => return Reopened { pull, stream_made_at },
+            Ok(pull) => return Some(Reopened { pull, stream_made_at }),
             Err(error) => tracing::warn!(consumer = %subscriber.durable, %error, "the pull cannot be opened yet"),
         }
     }

@@ -3,6 +3,7 @@
 //! The worker counts the beginning and the end of each poll; the watch, on the connection's thread, looks each second
 //! whether it is still the same poll. No clock is read on the way of a message.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -84,11 +85,14 @@ impl Seen {
 
 /// Warns of handlers that block their thread, once for each poll, and again when one is stuck: after twice its time
 /// limit, which cannot end it. It does not end.
-pub(crate) async fn watch(subscribers: Vec<Arc<Subscriber>>, clock: SharedClock) {
-    let mut seen: Vec<Seen> = subscribers.iter().map(|_| Seen::default()).collect();
+///
+/// `subscribers` says who is there at each look.
+pub(crate) async fn watch(subscribers: impl Fn() -> Vec<Arc<Subscriber>>, clock: SharedClock) {
+    let mut seen: HashMap<usize, Seen> = HashMap::new();
     loop {
         clock.sleep(LOOK).await;
-        for (subscriber, seen) in subscribers.iter().zip(&mut seen) {
+        for subscriber in subscribers() {
+            let seen = seen.entry(subscriber.index).or_default();
             let now = subscriber.polls.under_way();
             let lasts = seen.lasts(now);
             let stuck_after = subscriber.plan.settings.timeout.map_or(Duration::MAX, |limit| limit * 2);

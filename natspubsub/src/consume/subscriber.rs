@@ -111,6 +111,8 @@ pub(crate) struct Subscriber {
     stuck: AtomicU64,
     pub(super) polls: Polls,
     ended: AtomicBool,
+    /// Whether its stream is gone for good.
+    left: AtomicBool,
 }
 
 impl Subscriber {
@@ -139,6 +141,7 @@ impl Subscriber {
             stuck: AtomicU64::new(0),
             polls: Polls::default(),
             ended: AtomicBool::new(false),
+            left: AtomicBool::new(false),
         }
     }
 
@@ -183,6 +186,21 @@ impl Subscriber {
         self.stuck.swap(sequence, Ordering::Relaxed) != sequence && sequence > 0
     }
 
+    /// Whether it reads what this plan reads.
+    pub(crate) fn reads(&self, plan: &SubscriberPlan) -> bool {
+        (&self.plan.stream, &self.plan.durable) == (&plan.stream, &plan.durable) && !self.has_left()
+    }
+
+    /// Whether the application whose stream it read is gone.
+    pub(crate) fn has_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the application whose stream it read is gone.
+    pub(super) fn leave(&self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
+
     /// Notes that its loops have ended, as planned or not.
     pub(crate) fn set_ended(&self) {
         self.ended.store(true, Ordering::Relaxed);
@@ -211,6 +229,9 @@ impl Subscriber {
 
     /// What keeps it from receiving messages, in one sentence.
     pub(crate) fn problem(&self) -> Option<String> {
+        if self.has_left() {
+            return None;
+        }
         if self.ended.load(Ordering::Relaxed) {
             return Some(format!("the subscriber of {} does not run", self.durable));
         }

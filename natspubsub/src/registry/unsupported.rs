@@ -31,12 +31,12 @@ fn of_subscriber(subscriber: &SubscriberDescriptor) -> Vec<String> {
     }
     // Named one by one, so that an option cannot be added without saying whether it runs.
     let SubscriberOptions {
-        app,
         inbox,
         // These belong to attributes that do not run at all.
         transport: _,
         queue: _,
         // These run.
+        app: _,
         wait_for_stream_ns: _,
         stream: _,
         envelope: _,
@@ -60,7 +60,7 @@ fn of_subscriber(subscriber: &SubscriberDescriptor) -> Vec<String> {
         circuit_breaker: _,
         publishes: _,
     } = &subscriber.options;
-    let written = [("app = \"*\"", *app == Some("*")), ("inbox = true", *inbox == Some(true))];
+    let written = [("inbox = true", *inbox == Some(true))];
     let later = written.into_iter().filter(|(_, written)| *written);
     later.map(|(name, _)| format!("the option `{name}`")).collect()
 }

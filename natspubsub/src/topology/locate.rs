@@ -88,7 +88,7 @@ async fn find(subscriber: &mut SubscriberPlan, transport: &dyn Transport) -> Res
     let chain = |error| crate::error::chain(&error);
     let filters = subscriber.filters();
     match subscriber.home {
-        Home::Own => Ok(None),
+        Home::Own | Home::Everywhere | Home::Found => Ok(None),
         Home::Named { wait } => match transport.stream(&subscriber.stream).await.map_err(chain)? {
             Some(config) => {
                 check_takes(&config, &filters)?;

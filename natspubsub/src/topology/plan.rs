@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     /// Where streams are declared, by name.
     pub(crate) declared: Vec<(String, Origin)>,
     pub(crate) subscribers: Vec<SubscriberPlan>,
+    /// Those that read every application; each becomes a subscriber for each application that is there.
+    pub(crate) everywhere: Vec<SubscriberPlan>,
     /// Reads what the server says about messages that it delivers no more.
     pub(crate) sweeper: Option<SubscriberPlan>,
 }
@@ -56,12 +58,19 @@ impl Plan {
 
     /// The same without consumers.
     pub(super) fn streams_only(&self) -> Self {
-        Self { subscribers: Vec::new(), sweeper: None, ..self.clone() }
+        Self { subscribers: Vec::new(), everywhere: Vec::new(), sweeper: None, ..self.clone() }
+    }
+
+    /// One consumer on a stream that is there.
+    pub(crate) fn of_one(subscriber: SubscriberPlan) -> Self {
+        let (streams, declared, everywhere) = (Vec::new(), Vec::new(), Vec::new());
+        Self { streams, declared, subscribers: vec![subscriber], everywhere, sweeper: None }
     }
 
     /// Gives each ephemeral consumer a name of this process; two processes would share one otherwise.
     pub(crate) fn name_ephemerals(&mut self, random: u64) {
-        let ephemerals = self.subscribers.iter_mut().filter(|subscriber| subscriber.settings.ephemeral);
+        let all = self.subscribers.iter_mut().chain(&mut self.everywhere);
+        let ephemerals = all.filter(|subscriber| subscriber.settings.ephemeral);
         for (index, subscriber) in ephemerals.enumerate() {
             subscriber.durable = format!("{}-{random:016x}-{index}", subscriber.durable);
             subscriber.consumer.insert("name".to_owned(), json!(subscriber.durable));
@@ -100,6 +109,11 @@ impl SubscriberPlan {
         filters.map(str::to_owned).collect()
     }
 
+    /// Whether it reads another stream than the application has anyway.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.source == Source::Subject || matches!(self.home, Home::Named { .. } | Home::Found)
+    }
+
     /// What its deliveries are recorded under: durables of two streams may have one name.
     pub(crate) fn record_name(&self, namespace: &Namespace) -> String {
         let (durable, stream) = (&self.durable, &self.stream);
@@ -133,16 +147,18 @@ pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<Str
         }
     }
     faults.extend(shared_durables(&subscribers));
+    let (everywhere, subscribers): (Vec<_>, Vec<_>) =
+        subscribers.into_iter().partition(|subscriber| subscriber.home == Home::Everywhere);
     if !faults.is_empty() {
         return Err(faults);
     }
     let mut reader = None;
-    if !subscribers.is_empty() {
+    if !subscribers.is_empty() || !everywhere.is_empty() {
         streams.push(releases(&config.namespace, &config.stream));
         streams.push(advisories(&config.namespace, &config.stream));
         reader = Some(sweeper(&config.namespace));
     }
-    Ok(Plan { streams, declared: places, subscribers, sweeper: reader })
+    Ok(Plan { streams, declared: places, subscribers, everywhere, sweeper: reader })
 }
 
 /// `None` for what this version does not run; the check of the registry reports it.
@@ -176,7 +192,7 @@ fn subscriber(
     };
     let Reading { stream, home, filters, prefix } = reading;
     let deliver = descriptor.options.deliver;
-    let consumer = match stream == namespace.stream() {
+    let consumer = match stream == namespace.stream() || home == Home::Everywhere {
         true => consumer(&durable, filters, &settings, deliver),
         false => unlimited(consumer(&durable, filters, &settings, deliver)),
     };

@@ -6,6 +6,7 @@ use natspubsub_grammar::Pattern;
 use serde_json::Value;
 
 use super::apply::subjects;
+use super::everywhere::everyone;
 use crate::config::Config;
 use crate::registry::{Source, SubscriberDescriptor};
 use crate::subject::Namespace;
@@ -20,6 +21,10 @@ pub(crate) enum Home {
     Named { wait: Option<Duration> },
     /// Somebody else, and which it is shows at the start: the one that takes the subjects.
     Unknown { wait: Option<Duration> },
+    /// Each application of the environment, as they come.
+    Everywhere,
+    /// An application that was found; its stream may go for good.
+    Found,
 }
 
 /// What a subscriber reads.
@@ -47,6 +52,10 @@ pub(super) fn reading(
         Source::DeadLetter => {
             let filters = filters.map(|filter| namespace.dead_letter_subject("*", &filter));
             (Some(namespace.dead_letter_stream()), String::new(), filters.collect())
+        }
+        Source::Topic if options.app == Some("*") => {
+            let filters = filters.map(|filter| format!("{}{filter}", everyone(namespace))).collect();
+            return Ok(Reading { stream: String::new(), home: Home::Everywhere, filters, prefix: String::new() });
         }
         Source::Topic => {
             let other = options.app.map(|app| Namespace::new(namespace.env(), app)).transpose();

@@ -28,6 +28,9 @@ struct Reply {
     error: Option<Refusal>,
     config: Option<AssetConfig>,
     streams: Option<Vec<String>>,
+    /// How many there are on all pages.
+    #[serde(default)]
+    total: u64,
     state: Option<State>,
     message: Option<Stored>,
     /// When the stream was made.
@@ -127,11 +130,20 @@ pub(super) async fn made_at(link: &Link, stream: &str) -> Result<Option<Timestam
     Ok(accepted(&operation, reply)?.created)
 }
 
-/// The names of the streams whose subjects overlap `subject`.
+/// The names of the streams whose subjects overlap `subject`; the server tells them page by page.
 pub(super) async fn stream_names(link: &Link, subject: &str) -> Result<Vec<String>> {
     let operation = "STREAM.NAMES";
-    let reply = accepted(operation, request(link, operation, &json!({ "subject": subject })).await?)?;
-    Ok(reply.streams.unwrap_or_default())
+    let mut names = Vec::new();
+    loop {
+        let asked = json!({ "subject": subject, "offset": names.len() });
+        let reply = accepted(operation, request(link, operation, &asked).await?)?;
+        let page = reply.streams.unwrap_or_default();
+        let is_last = page.is_empty() || (names.len() + page.len()) as u64 >= reply.total;
+        names.extend(page);
+        if is_last {
+            return Ok(names);
+        }
+    }
 }
 
 /// How many different subjects of a stream match a pattern.

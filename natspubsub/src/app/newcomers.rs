@@ -1,0 +1,136 @@
+//! Looks for applications that appear while this one runs, for subscribers that read every application.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::crew::{Crew, Opened};
+use crate::consume::Shared;
+use crate::error::Result;
+use crate::topology::{Plan, SubscriberPlan, applications, apply, denied};
+
+/// How often it is looked.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Engages a subscriber for each application that appears; ends with the application.
+pub(super) async fn welcome(crew: Arc<Crew>, everywhere: Vec<SubscriberPlan>, shared: Shared) {
+    loop {
+        tokio::select! {
+            () = shared.clock.sleep(LOOK) => {}
+            () = shared.stopping.cancelled() => return,
+        }
+        crew.dismiss_left();
+        if let Err(error) = look(&crew, &everywhere, &shared).await {
+            tracing::warn!(%error, "it could not be looked whether applications have appeared");
+        }
+    }
+}
+
+async fn look(crew: &Crew, everywhere: &[SubscriberPlan], shared: &Shared) -> Result<()> {
+    let own = &shared.namespace;
+    for (of, stream) in applications(own, shared.transport.as_ref()).await? {
+        for template in everywhere {
+            let plan = template.of(&of, own, &stream);
+            if crew.subscribers().iter().any(|subscriber| subscriber.reads(&plan)) {
+                continue;
+            }
+            tracing::info!(stream = plan.stream, consumer = plan.durable, "an application has appeared");
+            if let Err(fault) = engage(crew, plan, shared).await {
+                tracing::warn!(app = of.app(), fault, "its topics cannot be read yet");
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn engage(crew: &Crew, plan: SubscriberPlan, shared: &Shared) -> Result<(), String> {
+    let transport = shared.transport.as_ref();
+    let plan = Plan::of_one(plan);
+    apply(&plan, transport).await.map_err(|faults| faults.join("; "))?;
+    let denied = denied(&plan, &shared.namespace, transport).await;
+    if !denied.is_empty() {
+        return Err(denied.join("; "));
+    }
+    for subscriber in &plan.subscribers {
+        let opened = Opened::of(subscriber, transport).await.map_err(|error| crate::error::chain(&error))?;
+        crew.engage(subscriber, opened);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::BoxFuture;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::clock::{Clock, SharedClock, SystemClock};
+    use crate::config::Config;
+    use crate::handler::{CallFuture, Delivery, Outcome};
+    use crate::registry::{Call, Origin, Source, Subscribe, SubscriberDescriptor, SubscriberOptions};
+    use crate::{App, RunningApp};
+
+    /// A clock that goes fast, so that half a minute is soon over.
+    #[derive(Debug)]
+    struct Fast(SharedClock);
+
+    const FASTER: u32 = 100;
+
+    impl Clock for Fast {
+        fn now(&self) -> Timestamp {
+            self.0.now()
+        }
+
+        fn monotonic(&self) -> Duration {
+            self.0.monotonic() * FASTER
+        }
+
+        fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+            self.0.sleep(duration / FASTER)
+        }
+
+        fn random(&self) -> u64 {
+            self.0.random()
+        }
+    }
+
+    struct Audit;
+
+    impl Subscribe for Audit {
+        fn descriptor(&self) -> &'static SubscriberDescriptor {
+            static DESCRIPTOR: SubscriberDescriptor = SubscriberDescriptor {
+                origin: Origin { name: "audit", module: "m", crate_name: "c", file: "f", line: 1 },
+                source: Source::Topic,
+                patterns: &["user.*"],
+                options: SubscriberOptions { app: Some("*"), ..SubscriberOptions::UNWRITTEN },
+                payload: || "u32",
+                requirements: Vec::new,
+                call: Call::Each(|_: Delivery| -> CallFuture { Box::pin(async { Outcome::Ack }) }),
+            };
+            &DESCRIPTOR
+        }
+    }
+
+    async fn start(url: &str, app: &str, watches: bool) -> RunningApp {
+        let builder = App::builder().config(Config::builder().url(url).env("test").app(app).build().unwrap());
+        let builder = if watches { builder.subscriber(Audit) } else { builder.publish_only() };
+        let mut app = builder.build().unwrap();
+        app.clock = Arc::new(Fast(SystemClock::shared()));
+        app.start().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_application_that_comes_later_is_read_from_its_first_message_on() {
+        let url = "memory:newcomers";
+        let watcher = start(url, "watcher", true).await;
+        for (name, processed) in [("payments", 1), ("users", 2)] {
+            let late = start(url, name, false).await;
+            late.publisher().publish("user.created", &7).await.unwrap();
+            // Twenty of the clock's minutes.
+            let soon = Duration::from_secs(1_200);
+            watcher.wait_until(|stats| stats.processed == processed, soon).await.unwrap();
+            late.shutdown().await;
+        }
+        assert_eq!(watcher.crew.subscribers().len(), 4, "two that came, the own one, and the sweeper");
+        assert!(watcher.shutdown().await.is_clean());
+    }
+}
