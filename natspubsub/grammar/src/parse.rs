@@ -76,19 +76,25 @@ fn check_concrete(text: &str, alphabet: Alphabet) -> Result<(), Fault> {
 /// Whether a subject is right in every alphabet at one glance, as nearly all are; of others the rules are looked at one by
 /// one.
 fn is_plain(text: &[u8]) -> bool {
-    let (mut tokens, mut before) = (1, b'.');
+    let (mut tokens, mut is_start, mut is_wrong) = (1, true, false);
     for &byte in text {
-        match byte {
-            b'.' if before == b'.' => return false,
-            b'.' => tokens += 1,
-            b'a'..=b'z' | b'0'..=b'9' | b'-' => {}
-            b'_' if before != b'.' => {}
-            _ => return false,
-        }
-        before = byte;
+        let is_dot = byte == b'.';
+        is_wrong |= !PLAIN[usize::from(byte)] | (is_start & (is_dot | (byte == b'_')));
+        tokens += usize::from(is_dot);
+        is_start = is_dot;
     }
-    before != b'.' && text.len() <= SUBJECT_LENGTH_MAX && tokens <= TOKENS_MAX
+    !is_wrong && !is_start && text.len() <= SUBJECT_LENGTH_MAX && tokens <= TOKENS_MAX
 }
+
+/// What every alphabet allows in a token, and the dot.
+const PLAIN: [bool; 256] = {
+    let (mut plain, mut byte) = ([false; 256], 0_u8);
+    while byte < u8::MAX {
+        plain[byte as usize] = matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.');
+        byte += 1;
+    }
+    plain
+};
 
 /// Every token of `text`, checked, with wildcards and placeholders read.
 pub(crate) fn parse(text: &str, alphabet: Alphabet) -> Result<Vec<Token>, Fault> {

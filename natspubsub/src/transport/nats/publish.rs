@@ -60,8 +60,10 @@ pub(super) fn hand_over<'a>(link: &'a Link, message: &Outbound, limit: Duration)
     let written = || (message.subject.as_str().into(), header_map(&message.headers), message.body.clone());
     let mut awaited = link.try_hand_over(written, limit)?;
     Some(Box::pin(async move {
-        let reply = awaited.reply().await;
-        read(&link::answered(reply, limit).map_err(fault)?.payload)
+        match link::answered(awaited.reply().await, limit) {
+            Ok(message) => read(&message.payload),
+            Err(unanswered) => Err(fault(unanswered)),
+        }
     }))
 }
 

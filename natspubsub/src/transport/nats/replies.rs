@@ -4,7 +4,6 @@
 //! cost more than the rest of a publish, and know nothing of a subject that the server does not permit.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -18,9 +17,6 @@ use super::denial::Denial;
 
 /// Tables side by side: those who send and the one who hands out replies run on different threads.
 const SHARDS: usize = 16;
-
-/// A dot and the longest number.
-const ID_LENGTH_MAX: usize = 1 + u64::MAX.ilog10() as usize + 1;
 
 /// Why no reply comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,8 +91,13 @@ impl Replies {
 
     fn reply_subject(&self, id: u64) -> String {
         let inbox = self.inbox.get().map_or("", String::as_str);
-        let mut subject = String::with_capacity(inbox.len() + ID_LENGTH_MAX);
-        let _ = write!(subject, "{inbox}.{id}");
+        let mut digits = itoa::Buffer::new();
+        let id = digits.format(id);
+        // Of exactly its length: the client makes a subject of it without another allocation.
+        let mut subject = String::with_capacity(inbox.len() + 1 + id.len());
+        subject.push_str(inbox);
+        subject.push('.');
+        subject.push_str(id);
         subject
     }
 
