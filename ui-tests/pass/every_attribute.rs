@@ -124,7 +124,6 @@ async fn database(State(limit): State<u32>, _publisher: Publisher) -> Result<Hea
 async fn nothing() {}
 
 fn main() {
-    let _ = (MatchStream, All, Copied);
     let config = Config::builder().url("memory:").app("orders").bind("pod_id", "pod-1").build().unwrap();
     let builder = App::builder().config(config).state(7_u32);
     let error = builder.build().unwrap_err().to_string();

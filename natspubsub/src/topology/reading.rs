@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(choose(&["match.found"]), "MATCH");
         assert_eq!(choose(&["match.found", "rider.moved"]), "MATCH");
         assert_eq!(choose(&["ride.*"]), "RIDE", "the only one that takes some of it");
-        assert_eq!(choose(&[">"]), "MATCH+RIDE");
+        assert_eq!(choose(&[">"]), "MATCH+RIDE+KV_x");
         assert_eq!(choose(&["match.found", "ride.done"]), "MATCH+RIDE");
         assert_eq!(choose(&["user.moved"]), "none");
         assert_eq!(choose(&["match.found", "user.moved"]), "none", "a part of it is nowhere");
