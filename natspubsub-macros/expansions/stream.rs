@@ -25,5 +25,5 @@ const _: () = {
     ::natspubsub::__private::inventory::submit! {
         ::natspubsub::__private::Registration::Stream(& __NATSPUBSUB_DESCRIPTOR)
     }
-    ::core::mem::forget(MyStream);
+    let _ = MyStream;
 };

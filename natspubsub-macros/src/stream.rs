@@ -67,7 +67,7 @@ fn expand(declared: &ItemStruct, written: &Written) -> TokenStream {
                 #private::Registration::Stream(&__NATSPUBSUB_DESCRIPTOR)
             }
             // A stream that is only linked is named nowhere else, and would be told to be dead code.
-            ::core::mem::forget(#name);
+            let _ = #name;
         };
     }
 }

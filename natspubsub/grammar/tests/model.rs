@@ -166,24 +166,6 @@ fn matched(pattern: &str) -> std::rc::Rc<Vec<bool>> {
     })
 }
 
-/// The filter of a pattern's name, read back: what can be read back is of one pattern only.
-fn filter_of(name: &str) -> String {
-    let mut filter = String::new();
-    let mut rest = name;
-    while let Some(first) = rest.chars().next() {
-        let (text, length) = match first {
-            '_' => (".".to_owned(), 1),
-            'A' => ("*".to_owned(), 3),
-            'R' => (">".to_owned(), 4),
-            'X' => (char::from(u8::from_str_radix(&rest[1..3], 16).unwrap()).to_string(), 3),
-            plain => (plain.to_string(), 1),
-        };
-        filter.push_str(&text);
-        rest = &rest[length..];
-    }
-    filter
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100_000))]
 
