@@ -1,7 +1,7 @@
 //! Several messages on their way at once, with results in their order.
 //!
-//! While all goes well, messages are handed over one after the other, and when there is no room for more, the oldest
-//! confirmations are waited for: that costs a queue. From the first fault on, every message has a future of its own: none waits for another to be sent again.
+//! While all goes well, messages are handed over one after the other and only the oldest confirmation is waited for: that
+//! costs a queue. From the first fault on, every message has a future of its own: none waits for another to be sent again.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,14 +11,12 @@ use futures::{FutureExt, StreamExt};
 
 use super::entry::Entry;
 use super::feature::Feature;
+use super::published::Published;
 use super::publisher::Publisher;
 use super::report::PublishResult;
 use super::under_way::UnderWay;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{PublishFault, Stored};
-
-/// When there is no room, this part of the line is waited for: often enough that the server never waits for messages.
-const REFILL_SHARE: usize = 4;
 
 /// Publishes messages, as many at once as the window allows; the results in the order of the messages.
 /// `are_accepted`: the application knows that it has to wait for them.
@@ -55,6 +53,8 @@ struct Line<'a> {
 /// One message of the line.
 enum Step<'a> {
     Written(Written<'a>),
+    /// It was handed over, and its first attempt failed.
+    Failed(Written<'a>, PublishFault),
     /// It has to wait for something.
     Waiting(Entry),
     /// It was at fault before it was sent.
@@ -65,8 +65,6 @@ struct Written<'a> {
     topic: String,
     event_id: String,
     under_way: UnderWay<'a>,
-    /// What became of the first attempt, once it is known.
-    answer: Option<Result<Stored, PublishFault>>,
 }
 
 impl<'a> Line<'a> {
@@ -75,49 +73,29 @@ impl<'a> Line<'a> {
     async fn run(&mut self, entries: &mut impl Iterator<Item = Entry>, results: &mut Vec<PublishResult>) {
         let mut waiting = None;
         loop {
-            while let Some(entry) = waiting.take().or_else(|| entries.next()) {
+            if let Some(entry) = waiting.take().or_else(|| entries.next()) {
                 waiting = self.hand_over(entry);
-                if waiting.is_some() {
-                    break;
+                if waiting.is_none() {
+                    continue;
                 }
             }
-            let count = match waiting {
-                Some(_) => self.steps.len().div_ceil(REFILL_SHARE),
-                None => self.steps.len(),
-            };
-            if count == 0 || !self.settle(count, results).await {
-                break;
-            }
-        }
-        self.steps.extend(waiting.map(Step::Waiting));
-    }
-
-    /// Takes the first `count` messages out of the line, as far as all went well.
-    async fn settle(&mut self, count: usize, results: &mut Vec<PublishResult>) -> bool {
-        // The last of them first: the others have their confirmation by then, and the task is woken once for all.
-        for index in std::iter::once(count - 1).chain(0..count) {
-            if let Some(Step::Written(written)) = self.steps.get_mut(index) {
-                written.wait().await;
-            }
-        }
-        for _ in 0..count {
             match self.steps.pop_front() {
-                Some(Step::Written(mut written)) => match written.answer.take() {
-                    Some(Ok(stored)) => results.push(written.told(stored)),
-                    answer => {
-                        self.steps.push_front(Step::Written(Written { answer, ..written }));
-                        return false;
+                Some(Step::Written(mut oldest)) => match oldest.under_way.confirmed().await {
+                    Ok(stored) => results.push(oldest.told(stored)),
+                    Err(fault) => {
+                        self.steps.push_front(Step::Failed(oldest, fault));
+                        break;
                     }
                 },
                 Some(Step::Ended(result)) => results.push(result),
-                Some(waiting) => {
-                    self.steps.push_front(waiting);
-                    return false;
+                Some(other) => {
+                    self.steps.push_front(other);
+                    break;
                 }
-                None => return true,
+                None => break,
             }
         }
-        true
+        self.steps.extend(waiting.map(Step::Waiting));
     }
 
     /// Hands a message over, or gives it back when something has to be waited for.
@@ -139,7 +117,7 @@ impl<'a> Line<'a> {
         };
         match begun {
             Ok(under_way) => {
-                self.steps.push_back(Step::Written(Written { topic, event_id, under_way, answer: None }));
+                self.steps.push_back(Step::Written(Written { topic, event_id, under_way }));
                 None
             }
             Err(prepared) => Some(Entry { topic, event_id, is_chosen, message: Ok(prepared), features }),
@@ -152,29 +130,21 @@ impl Step<'_> {
         match self {
             Self::Ended(result) => result,
             Self::Waiting(entry) => store(entry, publisher, is_accepted, down).await,
-            Self::Written(mut written) => {
-                written.wait().await;
-                let Written { topic, event_id, under_way, answer } = written;
-                let result = match answer {
-                    Some(Err(fault)) => under_way.mend(fault).await,
-                    Some(Ok(stored)) => under_way.told(Ok(stored)),
-                    None => under_way.end().await,
-                };
-                PublishResult { topic, event_id, result }
-            }
+            Self::Failed(written, fault) => written.ended(|under_way| under_way.mend(fault)).await,
+            Self::Written(written) => written.ended(UnderWay::end).await,
         }
     }
 }
 
-impl Written<'_> {
-    async fn wait(&mut self) {
-        if self.answer.is_none() {
-            self.answer = Some(self.under_way.confirmed().await);
-        }
+impl<'a> Written<'a> {
+    fn told(self, stored: Stored) -> PublishResult {
+        let Self { topic, event_id, under_way } = self;
+        PublishResult { topic, event_id, result: under_way.told(Ok(stored)) }
     }
 
-    fn told(self, stored: Stored) -> PublishResult {
-        PublishResult { topic: self.topic, event_id: self.event_id, result: self.under_way.told(Ok(stored)) }
+    async fn ended<F: Future<Output = Result<Published>>>(self, end: impl FnOnce(UnderWay<'a>) -> F) -> PublishResult {
+        let Self { topic, event_id, under_way } = self;
+        PublishResult { topic, event_id, result: end(under_way).await }
     }
 }
 
