@@ -56,12 +56,13 @@ impl Clock for SystemClock {
 }
 
 /// A UUID of version 7: the time in its head, random bits in its tail.
-pub(crate) fn event_id(clock: &dyn Clock, now: Timestamp) -> Uuid {
+pub(crate) fn event_id(clock: &dyn Clock, now: Timestamp) -> String {
     let mut tail = [0_u8; 10];
     tail[..8].copy_from_slice(&clock.random().to_le_bytes());
     tail[8..].copy_from_slice(&clock.random().to_le_bytes()[..2]);
     let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid()
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid();
+    id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
 }
 
 /// A number in `0.0..1.0` from 64 random bits.
@@ -100,6 +101,7 @@ mod tests {
         let now: Timestamp = "2026-01-02T03:04:05.678Z".parse().unwrap();
         let (a, b) = (event_id(&*clock, now), event_id(&*clock, now));
         assert_ne!(a, b);
+        let a: Uuid = a.parse().unwrap();
         assert_eq!(a.get_version_num(), 7);
         assert_eq!(a.get_timestamp().unwrap().to_unix().0, u64::try_from(now.as_second()).unwrap());
     }

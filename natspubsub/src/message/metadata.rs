@@ -69,7 +69,23 @@ impl From<Map<String, Value>> for Metadata {
 
 impl Metadata {
     pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
+        // Named one by one, so that a field cannot be added without being looked at.
+        let Self {
+            trace_id,
+            span_id,
+            correlation_id,
+            causation_id,
+            user_id,
+            tenant_id,
+            session_id,
+            app_name,
+            app_version,
+            environment,
+            other,
+        } = self;
+        let ids = [trace_id, span_id, correlation_id, causation_id, user_id];
+        let labels = [tenant_id, session_id, app_name, app_version, environment];
+        ids.iter().chain(&labels).all(|field| field.is_none()) && other.is_empty()
     }
 
     /// Sets a value by its name, in the field of that name if there is one. What is no text is written as

@@ -1,5 +1,7 @@
 //! Goal: what is written is read. Method: any value, any metadata, any rules; and any bytes, which must not panic.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -18,7 +20,7 @@ fn sheet(event_id: &str, occurred_at: Timestamp) -> Sheet<'_> {
         producer: "orders",
         occurred_at,
         published_at: occurred_at,
-        metadata: Metadata::default(),
+        metadata: Cow::default(),
         headers: Headers::default(),
     }
 }
@@ -63,7 +65,7 @@ proptest! {
         (event_id, second) in ("[A-Za-z0-9._:-]{1,128}", 0..4_000_000_000_i64),
     ) {
         let occurred_at = Timestamp::from_second(second).unwrap();
-        let sheet = Sheet { metadata: metadata.clone(), ..sheet(&event_id, occurred_at) };
+        let sheet = Sheet { metadata: Cow::Borrowed(&metadata), ..sheet(&event_id, occurred_at) };
         let (headers, body) = write(sheet, &value, &rules, usize::MAX).unwrap();
         let envelope = EnvelopeIn::read(&body, &headers, INFLATE_MAX).unwrap();
         prop_assert_eq!(&envelope.body[..], &serde_json::to_vec(&value).unwrap()[..]);
@@ -80,7 +82,7 @@ proptest! {
     ) {
         let occurred_at = Timestamp::from_second(second).unwrap();
         let metadata = Metadata { trace_id: Some(label.clone()), causation_id: Some(label), ..Metadata::default() };
-        let sheet = Sheet { metadata: metadata.clone(), ..sheet(&event_id, occurred_at) };
+        let sheet = Sheet { metadata: Cow::Borrowed(&metadata), ..sheet(&event_id, occurred_at) };
         let (headers, body) = write(sheet, &Raw(bytes.clone().into()), &rules, usize::MAX).unwrap();
         let envelope = EnvelopeIn::read(&body, &headers, INFLATE_MAX).unwrap();
         prop_assert_eq!(&envelope.body[..], &bytes[..]);

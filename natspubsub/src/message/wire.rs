@@ -1,5 +1,7 @@
 //! From a value to what travels: headers and bytes. Every message is written here.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
@@ -44,7 +46,7 @@ pub(crate) struct Sheet<'a> {
     pub(crate) producer: &'a str,
     pub(crate) occurred_at: Timestamp,
     pub(crate) published_at: Timestamp,
-    pub(crate) metadata: Metadata,
+    pub(crate) metadata: Cow<'a, Metadata>,
     /// The user's, already checked.
     pub(crate) headers: Headers,
 }
@@ -91,7 +93,7 @@ pub(crate) fn write<T: Encode + ?Sized>(
             headers.push_own(headers::CONTENT_ENCODING, GZIP);
             return Ok((headers, packed.into()));
         }
-        if media_type.is_some() || !sheet.metadata.shed() {
+        if media_type.is_some() || !sheet.metadata.to_mut().shed() {
             return Err(WriteFault::TooLarge { size });
         }
         plain.truncate(head);
@@ -124,13 +126,13 @@ fn write_head<T: Encode + ?Sized>(
     mirror: bool,
 ) -> Result<(), WriteFault> {
     into.reserve(ENVELOPE_CAPACITY);
-    field(into, b"{\"event_id\":", sheet.event_id)?;
+    text(into, b"{\"event_id\":", sheet.event_id)?;
     field(into, b",\"schema_version\":", &sheet.schema_version)?;
-    field(into, b",\"topic\":", sheet.topic)?;
+    text(into, b",\"topic\":", sheet.topic)?;
     if let Some(message_type) = sheet.message_type {
-        field(into, b",\"message_type\":", message_type)?;
+        text(into, b",\"message_type\":", message_type)?;
     }
-    field(into, b",\"producer\":", sheet.producer)?;
+    text(into, b",\"producer\":", sheet.producer)?;
     into.extend_from_slice(b",\"occurred_at\":\"");
     TIME.print_timestamp(&sheet.occurred_at, &mut *into)?;
     into.extend_from_slice(b"\",\"message\":");
@@ -159,6 +161,19 @@ fn write_tail(into: &mut Vec<u8>, metadata: &Metadata) -> Result<(), WriteFault>
         }
     }
     into.push(b'}');
+    Ok(())
+}
+
+/// A text that most often needs no escapes.
+fn text(into: &mut Vec<u8>, key: &[u8], value: &str) -> Result<(), WriteFault> {
+    let is_plain = value.bytes().fold(true, |plain, byte| plain & !matches!(byte, 0..=0x1F | b'"' | b'\\'));
+    if !is_plain {
+        return field(into, key, value);
+    }
+    into.extend_from_slice(key);
+    into.push(b'"');
+    into.extend_from_slice(value.as_bytes());
+    into.push(b'"');
     Ok(())
 }
 
@@ -236,7 +251,7 @@ mod tests {
             producer: "orders",
             occurred_at: "2026-01-02T03:04:05.678912Z".parse().unwrap(),
             published_at: "2026-01-02T03:04:06Z".parse().unwrap(),
-            metadata: Metadata { correlation_id: Some("c".into()), ..Metadata::default() },
+            metadata: Cow::Owned(Metadata { correlation_id: Some("c".into()), ..Metadata::default() }),
             headers: Headers::default(),
         }
     }
@@ -255,7 +270,7 @@ mod tests {
         let (headers, body) = write(sheet(), &order, &PLAIN, usize::MAX).unwrap();
         assert_eq!(text(&body), GOLDEN);
         assert_eq!(pairs(&headers), [("Nats-Msg-Id", "e-1")]);
-        let bare = Sheet { message_type: None, metadata: Metadata::default(), ..sheet() };
+        let bare = Sheet { message_type: None, metadata: Cow::default(), ..sheet() };
         let (_, body) = write(bare, &order, &PLAIN, usize::MAX).unwrap();
         assert_eq!(
             text(&body),
@@ -268,9 +283,9 @@ mod tests {
     #[test]
     fn metadata_that_no_reader_would_take_are_not_written() {
         for (size, is_written) in [(METADATA_BYTES_MAX, true), (METADATA_BYTES_MAX + 1, false)] {
-            let mut sheet = Sheet { metadata: Metadata::default(), ..sheet() };
+            let mut sheet = Sheet { metadata: Cow::default(), ..sheet() };
             let text = "a".repeat(size - r#"{"x":""}"#.len());
-            sheet.metadata.set("x".to_owned(), text.into());
+            sheet.metadata.to_mut().set("x".to_owned(), text.into());
             let written = write(sheet, &1, &PLAIN, usize::MAX);
             assert_eq!(written.is_ok(), is_written, "{size}");
             if let Ok((headers, body)) = written {
@@ -290,7 +305,7 @@ mod tests {
     fn full_headers_say_what_the_envelope_says() {
         let rules = WireRules { full_headers: true, ..PLAIN };
         let mut sheet = Sheet { message_id: "e-1:order.created", ..sheet() };
-        sheet.metadata.trace_id = Some("t\r\nNats-Rollup: all".into());
+        sheet.metadata.to_mut().trace_id = Some("t\r\nNats-Rollup: all".into());
         sheet.headers.push("x-own", "1");
         let (headers, _) = write(sheet, "x", &rules, usize::MAX).unwrap();
         let expected = [
@@ -309,8 +324,8 @@ mod tests {
         assert!(body.is_empty() && headers.get("x-event-id").is_none());
         assert_eq!(headers.get("content-type"), Some("application/octet-stream"));
         let mut sheet = Sheet { message_id: "e-1:a", ..sheet() };
-        sheet.metadata.causation_id = Some("d".into());
-        sheet.metadata.trace_id = Some("t".into());
+        sheet.metadata.to_mut().causation_id = Some("d".into());
+        sheet.metadata.to_mut().trace_id = Some("t".into());
         // An id is the publisher's business; what else the user says stays where the publisher says nothing.
         sheet.headers = [("x-event-id", "mine"), ("Content-Type", "image/png")]
             .map(|(n, v)| (n.to_owned(), v.to_owned()))
@@ -374,8 +389,9 @@ mod tests {
         let full = || {
             let mut sheet = sheet();
             let own = || Some("0".repeat(100));
-            sheet.metadata = Metadata { app_version: own(), session_id: own(), span_id: own(), ..Metadata::default() };
-            sheet.metadata.other.insert("parent_span_id".into(), "0".repeat(100).into());
+            sheet.metadata =
+                Cow::Owned(Metadata { app_version: own(), session_id: own(), span_id: own(), ..Metadata::default() });
+            sheet.metadata.to_mut().other.insert("parent_span_id".into(), "0".repeat(100).into());
             sheet
         };
         let kept = |metadata: &Metadata| {
@@ -403,10 +419,10 @@ mod tests {
         let rules = WireRules { compress_above: Some(0), ..PLAIN };
         let (headers, body) = write(full(), &"x".repeat(10_000), &rules, 500).unwrap();
         assert!(headers.wire_size() + body.len() <= 500, "what counts is what is sent");
-        let none = Sheet { metadata: Metadata::default(), ..sheet() };
+        let none = Sheet { metadata: Cow::default(), ..sheet() };
         let (headers, body) = write(none, &"x".repeat(10_000), &rules, 500).unwrap();
         let sent = headers.wire_size() + body.len();
-        let none = Sheet { metadata: Metadata::default(), ..sheet() };
+        let none = Sheet { metadata: Cow::default(), ..sheet() };
         let fault = write(none, &"x".repeat(10_000), &rules, sent - 1);
         assert!(matches!(fault, Err(WriteFault::TooLarge { size }) if size == sent), "{fault:?}");
     }

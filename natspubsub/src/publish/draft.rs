@@ -114,7 +114,7 @@ impl Draft {
         };
         natspubsub_grammar::check_subject(&subject)?;
         let now = outlet.clock.now();
-        let event_id = self.event_id.clone().unwrap_or_else(|| event_id(&*outlet.clock, now).to_string());
+        let event_id = self.event_id.clone().unwrap_or_else(|| event_id(&*outlet.clock, now));
         let message_id = if self.is_one_of_many { Some(format!("{event_id}:{topic}")) } else { None };
         let mut headers = publisher.trace_headers(self.headers.clone());
         let waits_on = self.delay.map(|_| config.namespace.schedule_subject(&topic, &schedule_id(&event_id)));

@@ -306,7 +306,7 @@ impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T> {
     pub async fn publish_to(self, topics: impl IntoIterator<Item = impl Into<String>>) -> MultiPublished {
         let Self { publisher, value, draft } = self;
         let clock = &*publisher.outlet().clock;
-        let id = draft.event_id.clone().unwrap_or_else(|| event_id(clock, clock.now()).to_string());
+        let id = draft.event_id.clone().unwrap_or_else(|| event_id(clock, clock.now()));
         let entries = topics.into_iter().map(|topic| {
             let destination = Destination::Topic(topic.into());
             let draft = Draft { destination, event_id: Some(id.clone()), is_one_of_many: true, ..draft.clone() };

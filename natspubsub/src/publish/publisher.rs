@@ -1,5 +1,6 @@
 //! The publisher: cheap to clone, usable from any task.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -396,16 +397,20 @@ impl Publisher {
     }
 
     /// What a message published here says about its cause: correlation is kept, causation is the handled event.
-    pub(super) fn metadata(&self, own: &Metadata) -> Metadata {
+    pub(super) fn metadata<'a>(&self, own: &'a Metadata) -> Cow<'a, Metadata> {
+        let app_version = &self.outlet.config.app_version;
+        if self.cause.is_none() && app_version.is_none() {
+            return Cow::Borrowed(own);
+        }
         let mut metadata = own.clone();
-        metadata.app_version = metadata.app_version.or_else(|| self.outlet.config.app_version.clone());
-        let Some(cause) = &self.cause else { return metadata };
+        metadata.app_version = metadata.app_version.or_else(|| app_version.clone());
+        let Some(cause) = &self.cause else { return Cow::Owned(metadata) };
         let text = |id: &str| Some(id.to_owned());
         metadata.trace_id = metadata.trace_id.or_else(|| cause.trace_id().and_then(text));
         metadata.correlation_id =
             metadata.correlation_id.or_else(|| text(cause.correlation_id().unwrap_or(cause.event_id())));
         metadata.causation_id = metadata.causation_id.or_else(|| text(cause.event_id()));
-        metadata
+        Cow::Owned(metadata)
     }
 
     /// Headers with the trace context of the handled message, unless the caller gave one.
