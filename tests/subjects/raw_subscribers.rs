@@ -279,3 +279,34 @@ fn a_pattern_that_no_declared_stream_holds_whole_is_told_at_the_build() {
     let builder = builder.stream(same_name::A).stream(same_name::B).subscriber(elsewhere::named {});
     assert!(builder.build().is_ok(), "whether RAW_OTHER is there is not known without a server");
 }
+
+mod large {
+    use super::*;
+
+    #[stream(name = "RAW_LARGE", subjects = ["large.>"], retention = "interest", storage = "memory")]
+    pub(super) struct RawLarge;
+
+    #[subject_subscriber("large.one", envelope = false)]
+    pub(super) async fn refuses(_body: Raw) -> Result<(), Failure> {
+        Err(Failure::permanent("of no use"))
+    }
+}
+
+/// A dead letter without its body refers to the original, which an interest stream deletes once it is answered.
+#[tokio::test]
+async fn what_fits_into_no_dead_letter_stays_where_it_would_be_deleted() {
+    let server = NatsServer::start().await;
+    let inspector = Inspector::connect(&server.url()).await;
+    let builder = matches(&server.url(), &Log::default()).stream(large::RawLarge).subscriber(large::refuses {});
+    let running = start(builder).await.unwrap();
+    // One byte less than the server takes: the headers of a dead letter do not fit beside it.
+    let body = vec![b'x'; (1 << 20) - 1];
+    inspector.jetstream.publish("large.one", body.into()).await.unwrap().await.unwrap();
+    eventually("the letter could not be stored", LIMIT, || async {
+        running.health().problems.iter().any(|problem| problem.contains("store a dead letter failed")).then_some(())
+    })
+    .await;
+    assert!(inspector.messages("test-raws-dlq").await.is_empty());
+    assert_eq!(inspector.messages("RAW_LARGE").await.len(), 1, "nothing is lost");
+    running.shutdown().await;
+}
