@@ -20,6 +20,7 @@ mod name;
 mod parse;
 mod pattern;
 mod relate;
+mod specificity;
 mod token;
 
 pub use backoff::{Backoff, BackoffFault};
@@ -30,4 +31,5 @@ pub use measure::{MeasureFault, Rate, check_instant, parse_rate, parse_size};
 pub use name::{NAME_LENGTH_MAX, NameFault, check_name, encode_name, encode_pattern};
 pub use parse::{SUBJECT_LENGTH_MAX, TOKENS_MAX, check_subject, normalize_topic};
 pub use pattern::{Pattern, Token};
+pub use specificity::Specificity;
 pub use token::{decode_token, encode_token};
