@@ -46,7 +46,7 @@ pub mod prelude;
 pub mod testing;
 
 pub use app::{App, AppBuilder, Health, RunningApp, ShutdownReport, run};
-pub use config::{Config, ConfigBuilder, DurableNames, Preset, Storage, TlsMode, WireHeaders};
+pub use config::{Config, ConfigBuilder, DurableNames, Manage, Preset, Storage, TlsMode, WireHeaders};
 pub use consume::Stats;
 pub use error::{Error, ErrorKind, Result, TlsFault};
 pub use handler::{
@@ -82,3 +82,4 @@ pub use publish::{
 };
 pub use registry::{DeclaredStream, Subscribe};
 pub use subject::{check_topic, decode_token, encode_token};
+pub use topology::{AssetKind, Change, ChangeKind, FieldChange, TopologyPlan};

@@ -114,9 +114,9 @@ impl Namespace {
         format!("$KV.{}-{}-releases.>", self.env, self.app)
     }
 
-    /// The keys of one message of one durable, one key for each delivery that was given back.
-    pub(crate) fn release_subject(&self, durable: &str, sequence: u64, delivery: &str) -> String {
-        format!("$KV.{}-{}-releases.{durable}.{sequence}.{delivery}", self.env, self.app)
+    /// The keys of one message of one consumer, one key for each delivery that was given back.
+    pub(crate) fn release_subject(&self, consumer: &str, sequence: u64, delivery: &str) -> String {
+        format!("$KV.{}-{}-releases.{consumer}.{sequence}.{delivery}", self.env, self.app)
     }
 
     /// The key of a process at work, in the same bucket.

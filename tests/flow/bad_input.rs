@@ -161,5 +161,5 @@ async fn a_stream_that_cannot_be_changed_in_place_is_a_fault_that_names_the_fiel
     let memory =
         Config::builder().url(server.url()).env("test").app("bad").stream_storage(Storage::Memory).build().unwrap();
     let error = Publisher::connect(memory).await.unwrap_err();
-    assert!(error.to_string().contains("needs migration: storage \"file\" -> \"memory\""), "{error}");
+    assert!(error.to_string().contains("needs migration: storage file -> memory"), "{error}");
 }

@@ -2,6 +2,7 @@
 //! a deadline.
 
 mod apps;
+mod assets;
 mod authority;
 mod checker;
 mod cluster;

@@ -23,8 +23,9 @@ pub(super) struct Opened {
 
 impl Opened {
     pub(super) async fn of(plan: &SubscriberPlan, transport: &dyn Transport) -> Result<Self> {
-        let position = position(&plan.stream, &plan.durable, transport).await?.map(|(position, _)| position);
-        Ok(Self { pull: transport.pull(&plan.stream, &plan.durable).await?, position })
+        let consumer = plan.consumer_name();
+        let position = position(&plan.stream, consumer, transport).await?.map(|(position, _)| position);
+        Ok(Self { pull: transport.pull(&plan.stream, consumer).await?, position })
     }
 }
 

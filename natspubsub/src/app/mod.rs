@@ -5,6 +5,7 @@ mod crew;
 mod io_thread;
 mod manifest;
 mod newcomers;
+mod plan;
 mod report;
 mod running;
 mod shutdown;

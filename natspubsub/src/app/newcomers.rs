@@ -6,26 +6,26 @@ use std::time::Duration;
 use super::crew::{Crew, Opened};
 use crate::consume::Shared;
 use crate::error::Result;
-use crate::topology::{Plan, SubscriberPlan, applications, apply, denied};
+use crate::topology::{Plan, SubscriberPlan, Terms, applications, denied, manage};
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(30);
 
 /// Engages a subscriber for each application that appears; ends with the application.
-pub(super) async fn welcome(crew: Arc<Crew>, everywhere: Vec<SubscriberPlan>, shared: Shared) {
+pub(super) async fn welcome(crew: Arc<Crew>, everywhere: Vec<SubscriberPlan>, shared: Shared, terms: Terms) {
     loop {
         tokio::select! {
             () = shared.clock.sleep(LOOK) => {}
             () = shared.stopping.cancelled() => return,
         }
         crew.dismiss_left();
-        if let Err(error) = look(&crew, &everywhere, &shared).await {
+        if let Err(error) = look(&crew, &everywhere, &shared, &terms).await {
             tracing::warn!(%error, "it could not be looked whether applications have appeared");
         }
     }
 }
 
-async fn look(crew: &Crew, everywhere: &[SubscriberPlan], shared: &Shared) -> Result<()> {
+async fn look(crew: &Crew, everywhere: &[SubscriberPlan], shared: &Shared, terms: &Terms) -> Result<()> {
     let own = &shared.namespace;
     for (of, stream) in applications(own, shared.transport.as_ref()).await? {
         for template in everywhere {
@@ -34,7 +34,7 @@ async fn look(crew: &Crew, everywhere: &[SubscriberPlan], shared: &Shared) -> Re
                 continue;
             }
             tracing::info!(stream = plan.stream, consumer = plan.durable, "an application has appeared");
-            if let Err(fault) = engage(crew, plan, shared).await {
+            if let Err(fault) = engage(crew, plan, shared, terms).await {
                 tracing::warn!(app = of.app(), fault, "its topics cannot be read yet");
             }
         }
@@ -42,10 +42,10 @@ async fn look(crew: &Crew, everywhere: &[SubscriberPlan], shared: &Shared) -> Re
     Ok(())
 }
 
-async fn engage(crew: &Crew, plan: SubscriberPlan, shared: &Shared) -> Result<(), String> {
+async fn engage(crew: &Crew, plan: SubscriberPlan, shared: &Shared, terms: &Terms) -> Result<(), String> {
     let transport = shared.transport.as_ref();
-    let plan = Plan::of_one(plan);
-    apply(&plan, transport).await.map_err(|faults| faults.join("; "))?;
+    let mut plan = Plan::of_one(plan);
+    manage(&mut plan, terms, transport, &*shared.clock).await.map_err(|faults| faults.join("; "))?;
     let denied = denied(&plan, &shared.namespace, transport).await;
     if !denied.is_empty() {
         return Err(denied.join("; "));

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::builder::App;
 use super::io_thread::IoThread;
 use super::manifest::{Places, manifest};
+use super::plan::asked;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The exit code of a program that a second signal ended at once.
@@ -26,6 +27,10 @@ impl App {
     ///
     /// With `NATSPUBSUB_DESCRIBE=1` in the environment it prints everything that the program declares as JSON on
     /// standard output, without connecting, and returns.
+    ///
+    /// With `NATSPUBSUB_PLAN=1` it connects, prints on standard output what a start would change, changes nothing, and
+    /// ends: the exit code of the process is 2 when something would change, and 0 when nothing would. It returns an
+    /// error, and so gives the exit code 1, when that cannot be planned. `NATSPUBSUB_PLAN=json` prints JSON.
     ///
     /// When a handler blocks its thread beyond the time limits of the drain, the process exits with code 1 instead of
     /// waiting for it without end.
@@ -44,6 +49,9 @@ impl App {
         if std::env::var_os(DESCRIBE).is_some_and(|value| value == "1") {
             describe(&self);
             return Ok(());
+        }
+        if let Some(form) = asked() {
+            return self.print_plan(form, note).await;
         }
         let stop = CancellationToken::new();
         let ended = Ended::default();

@@ -12,10 +12,11 @@ use super::io_thread::IoThread;
 use super::newcomers::welcome;
 use super::report;
 use super::running::RunningApp;
+use crate::config::Manage;
 use crate::consume::{Keeper, Shared, watch};
 use crate::error::Result;
 use crate::publish::Publisher;
-use crate::topology::{adopt_advisories, apply, denied, locate};
+use crate::topology::{Drain, Restorer, Terms, adopt_advisories, denied, drain_all, locate, manage};
 use crate::transport::{SharedTransport, connect};
 
 /// What the keeper goes by when there are no subscribers.
@@ -53,12 +54,16 @@ impl App {
         let io = IoThread::start("natspubsub-io")?;
         let (config, clock) = (self.config.clone(), self.clock.clone());
         let transport = io.run(async move { connect(&config, &clock, note).await }).await?;
-        adopt_advisories(&mut self.plan, transport.as_ref()).await?;
+        if self.config.manage != Manage::Off {
+            adopt_advisories(&mut self.plan, transport.as_ref()).await?;
+        }
         let spread = self.plan.spread(&self.config.namespace, transport.as_ref()).await;
         spread.map_err(|faults| start_error(&faults))?;
-        let located = locate(&mut self.plan, transport.as_ref(), &*self.clock, note).await;
+        let terms = Terms::of(&self.config);
+        let located = locate(&mut self.plan, &terms, transport.as_ref(), &*self.clock, note).await;
         located.map_err(|faults| start_error(&faults))?;
-        apply(&self.plan, transport.as_ref()).await.map_err(|faults| start_error(&faults))?;
+        let managed = manage(&mut self.plan, &terms, transport.as_ref(), &*self.clock).await;
+        let managed = managed.map_err(|faults| start_error(&faults))?;
         let denied = denied(&self.plan, &self.config.namespace, transport.as_ref()).await;
         if !denied.is_empty() {
             return Err(start_error(&denied));
@@ -80,8 +85,9 @@ impl App {
             crew.engage(plan, opened);
         }
         start_keeper(&io, &crew, &shared);
+        start_drain(&io, &shared, managed.drains);
         if !self.plan.everywhere.is_empty() {
-            io.spawn(welcome(crew.clone(), self.plan.everywhere, shared.clone()));
+            io.spawn(welcome(crew.clone(), self.plan.everywhere, shared.clone(), terms));
         }
         Ok(RunningApp {
             publisher,
@@ -112,8 +118,25 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
         id: format!("{:016x}", app.clock.random()).into(),
         quarantine: Arc::new(RwLock::new(())),
         durables: app.plan.consumers().map(|consumer| consumer.durable.clone()).collect(),
-        streams: app.plan.streams.iter().cloned().collect(),
+        restorer: Arc::new(Restorer {
+            app: app.config.app().to_owned(),
+            may_create: app.config.manage == Manage::Apply,
+            streams: app.plan.streams.clone(),
+        }),
         stopping: CancellationToken::new(),
+    }
+}
+
+/// Consumers that were replaced go when they are drained.
+fn start_drain(io: &IoThread, shared: &Shared, drains: Vec<Drain>) {
+    let Shared { transport, clock, stopping, .. } = shared.clone();
+    if !drains.is_empty() {
+        io.spawn(async move {
+            tokio::select! {
+                () = drain_all(drains, transport, clock) => {}
+                () = stopping.cancelled() => {}
+            }
+        });
     }
 }
 

@@ -4,6 +4,7 @@ mod auth;
 mod builder;
 mod credentials;
 mod files;
+mod manage;
 mod preset;
 mod reader;
 mod server_url;
@@ -19,6 +20,8 @@ use std::time::Duration;
 pub(crate) use auth::Auth;
 pub use builder::ConfigBuilder;
 pub(crate) use credentials::Credentials;
+pub use manage::Manage;
+pub(crate) use manage::manage_name;
 pub use preset::Preset;
 pub(crate) use server_url::{Login, ServerUrl};
 pub use tls::TlsMode;
@@ -84,6 +87,9 @@ pub enum DurableNames {
     SubjectService,
 }
 
+/// The pause before a publish is tried again; it covers the election of a stream's leader.
+pub(crate) const PUBLISH_PAUSE: Duration = Duration::from_millis(250);
+
 /// The checked configuration of one application.
 ///
 /// [`Config::load`] takes each value from the first of: the environment (`NATSPUBSUB_*`, then `NATS_URL` and its like),
@@ -122,6 +128,12 @@ pub struct Config {
     /// The most bytes of a compressed message once inflated.
     pub(crate) inflate_max: usize,
     pub(crate) stream: StreamSettings,
+    /// What a start does about streams and consumers.
+    pub(crate) manage: Manage,
+    /// Whether what nobody owns is taken over when it differs.
+    pub(crate) adopt: bool,
+    /// Whether a consumer is replaced when the server does not change it in place.
+    pub(crate) migrate: bool,
     /// The values of `${name}` in patterns.
     pub(crate) bindings: Vec<(String, String)>,
     pub(crate) origins: Vec<Explained>,
@@ -211,6 +223,11 @@ impl Config {
     /// ```
     pub fn wire_headers(&self) -> WireHeaders {
         self.wire_headers
+    }
+
+    /// How long one publish may be tried again at most.
+    pub(crate) fn publish_horizon(&self) -> Duration {
+        (self.publish_timeout + PUBLISH_PAUSE) * self.publish_attempts
     }
 
     /// The value of `${name}` in patterns.

@@ -4,7 +4,8 @@ use super::reader::Reader;
 use super::size::{Size, Threshold};
 use super::sources::Found;
 use super::{
-    Config, DurableNames, ServerUrl, Storage, StreamSettings, SubscriberDefaults, WireHeaders, auth, faults_error, tls,
+    Config, DurableNames, ServerUrl, Storage, StreamSettings, SubscriberDefaults, WireHeaders, auth, faults_error,
+    manage, manage_name, tls,
 };
 use crate::error::Result;
 use crate::subject::Namespace;
@@ -56,6 +57,8 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
     let mirror_payload = reader.switch("mirror_payload");
     let (compress_above, inflate_max) = compression(&mut reader);
     let stream = stream(&mut reader);
+    let manage = reader.choice("manage", &manage::ALL, manage_name);
+    let (adopt, migrate) = (reader.switch("adopt"), reader.switch("migrate"));
     let bindings = reader.bindings();
     match (url, namespace) {
         (Some(url), Some(namespace)) => {
@@ -81,6 +84,9 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
                 compress_above,
                 inflate_max,
                 stream,
+                manage,
+                adopt,
+                migrate,
                 bindings,
                 origins: reader.origins,
             };

@@ -1,7 +1,7 @@
 //! The table of settings, and the variables besides `NATSPUBSUB_*`.
 
 /// Every setting and its default. An empty default is computed, or stands for a value that is not set.
-const SETTINGS: [(&str, &str); 35] = [
+const SETTINGS: [(&str, &str); 38] = [
     ("preset", "none"),
     ("url", "nats://127.0.0.1:4222"),
     ("env", "development"),
@@ -37,6 +37,9 @@ const SETTINGS: [(&str, &str); 35] = [
     ("stream_max_age", "7d"),
     ("stream_duplicate_window", "2m"),
     ("stream_replicas", "1"),
+    ("manage", "apply"),
+    ("adopt", "false"),
+    ("migrate", "false"),
 ];
 
 /// The variables that other programs use too, and the settings that they stand for.

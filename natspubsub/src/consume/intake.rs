@@ -17,7 +17,7 @@ use super::in_hand::InHand;
 use super::lookout::Lookout;
 use super::subscriber::Subscriber;
 use crate::clock::timeout;
-use crate::topology::{Home, Position, restore};
+use crate::topology::{Home, Position};
 use crate::transport::{Pull, PullEvent, Received};
 
 /// How long a pull request waits at the server. A peer that takes over after a restart waits no longer than this.
@@ -210,8 +210,8 @@ impl Intake {
             return;
         }
         let subscriber = self.subscriber.clone();
-        let Subscriber { shared, stream, durable, .. } = &*subscriber;
-        let search = timeout(&*shared.clock, SEARCH_LIMIT, shared.transport.unreadable(stream, durable));
+        let Subscriber { shared, stream, durable, consumer, .. } = &*subscriber;
+        let search = timeout(&*shared.clock, SEARCH_LIMIT, shared.transport.unreadable(stream, consumer));
         let found = tokio::select! {
             () = stop.cancelled() => return,
             found = search => found,
@@ -282,7 +282,7 @@ async fn reopen(subscriber: Arc<Subscriber>, position: Option<Position>, mut pau
             tracing::info!(stream = %subscriber.stream, "the application is gone; its topics are read again when it is back");
             return None;
         }
-        let restored = restore(&subscriber.plan, &subscriber.shared.streams, position, transport.as_ref());
+        let restored = subscriber.shared.restorer.restore(&subscriber.plan, position, transport.as_ref());
         let stream_made_at = match restored.await {
             Ok(made_at) => made_at,
             Err(error) => {
@@ -290,7 +290,7 @@ async fn reopen(subscriber: Arc<Subscriber>, position: Option<Position>, mut pau
                 continue;
             }
         };
-        match transport.pull(&subscriber.stream, &subscriber.durable).await {
+        match transport.pull(&subscriber.stream, &subscriber.consumer).await {
             Ok(pull) => return Some(Reopened { pull, stream_made_at }),
             Err(error) => tracing::warn!(consumer = %subscriber.durable, %error, "the pull cannot be opened yet"),
         }

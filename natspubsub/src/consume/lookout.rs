@@ -103,10 +103,10 @@ impl Lookout {
         }
         let subscriber = self.subscriber.clone();
         self.asked = Some(Box::pin(async move {
-            let Subscriber { shared, stream, durable, .. } = &*subscriber;
+            let Subscriber { shared, stream, consumer, .. } = &*subscriber;
             let asked = async {
-                shared.transport.retry_denied(stream, durable).await;
-                position(stream, durable, shared.transport.as_ref()).await
+                shared.transport.retry_denied(stream, consumer).await;
+                position(stream, consumer, shared.transport.as_ref()).await
             };
             let (position, backlog) = timeout(&*shared.clock, ANSWER_LIMIT, asked).await?.ok()??;
             Some(Told { position, backlog, in_silence })

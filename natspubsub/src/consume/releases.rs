@@ -2,10 +2,10 @@
 //!
 //! The key-value bucket `{env}-{app}-releases` has one key for each fact, so that two processes never write the same one:
 //!
-//! - `{durable}.{sequence}.{delivery}`: the delivery was given back, and is no attempt.
-//! - `{durable}.{sequence}.failed.{delivery}`: its handler failed by itself, and the next attempt is the last.
-//! - `{durable}.{sequence}.begun.{delivery}`: its handler has begun, and the attempt is the last.
-//! - `{durable}.{stream}.…` in place of `{durable}`, of a stream that is not the application's own.
+//! - `{consumer}.{sequence}.{delivery}`: the delivery was given back, and is no attempt.
+//! - `{consumer}.{sequence}.failed.{delivery}`: its handler failed by itself, and the next attempt is the last.
+//! - `{consumer}.{sequence}.begun.{delivery}`: its handler has begun, and the attempt is the last.
+//! - `{consumer}.{stream}.…` in place of `{consumer}`, of a stream that is not the application's own.
 //! - `at_work.{id}`: a process is at work. One that ends well takes it back; what is left says that one died.
 //!
 //! Of a message, all are written and read only when the delivery count reaches `max_attempts`, a release excepted.

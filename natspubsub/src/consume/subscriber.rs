@@ -21,8 +21,8 @@ use crate::clock::SharedClock;
 use crate::error::Result;
 use crate::handler::{Batcher, CallFuture, Delivery, DynMiddleware, Services, Target};
 use crate::subject::Namespace;
-use crate::topology::{PlannedCall, SubscriberPlan};
-use crate::transport::{AssetConfig, SharedTransport};
+use crate::topology::{PlannedCall, Restorer, SubscriberPlan};
+use crate::transport::SharedTransport;
 
 /// What all subscribers of one application share.
 #[derive(Clone)]
@@ -42,8 +42,8 @@ pub(crate) struct Shared {
     pub(crate) quarantine: Arc<RwLock<()>>,
     /// The durables of the application.
     pub(crate) durables: Arc<[String]>,
-    /// The streams of the application, to make one again that vanishes.
-    pub(crate) streams: Arc<[AssetConfig]>,
+    /// Makes a stream or consumer again that vanishes.
+    pub(crate) restorer: Arc<Restorer>,
     /// Set when the drain begins: what only waits is given back.
     pub(crate) stopping: CancellationToken,
 }
@@ -94,7 +94,10 @@ pub(crate) struct Subscriber {
     /// What it counts; the sweeper counts apart.
     pub(super) stats: Arc<StatsBoard>,
     pub(super) name: Arc<str>,
+    /// Who it is, in dead letters and logs.
     pub(super) durable: Arc<str>,
+    /// The name of its consumer on the server.
+    pub(super) consumer: Arc<str>,
     pub(super) stream: Arc<str>,
     /// What its deliveries are recorded under.
     pub(super) records: String,
@@ -132,6 +135,7 @@ impl Subscriber {
             index,
             name: plan.origin.name.into(),
             durable: plan.durable.as_str().into(),
+            consumer: plan.consumer_name().into(),
             stream: plan.stream.as_str().into(),
             memory: FailureMemory::default(),
             load: Load::new(plan.settings.concurrency, plan.settings.prefetch),
@@ -154,7 +158,7 @@ impl Subscriber {
     }
 
     pub(crate) async fn delete_consumer(&self) -> Result<()> {
-        self.shared.transport.delete_consumer(&self.stream, &self.durable).await
+        self.shared.transport.delete_consumer(&self.stream, &self.consumer).await
     }
 
     /// What lies innermost in the middleware; nothing does for the sweeper.
@@ -172,7 +176,7 @@ impl Subscriber {
 
     /// What it needs and the account may not do.
     pub(super) fn denied(&self) -> Option<String> {
-        self.shared.transport.denied(&self.stream, &self.durable)
+        self.shared.transport.denied(&self.stream, &self.consumer)
     }
 
     /// Notes how many messages wait while none arrives.

@@ -15,6 +15,7 @@ use super::settle::DeadReason;
 use super::subscriber::Subscriber;
 use crate::message::EnvelopeIn;
 use crate::message::headers::MESSAGE_ID;
+use crate::topology::durable_of;
 use crate::transport::{Answer, Received};
 
 /// When an advisory is looked at again that could not be followed.
@@ -42,19 +43,20 @@ pub(super) async fn sweep(subscriber: &Subscriber, hand: &InHand) {
     answer(subscriber, hand, if done { Answer::Ack } else { Answer::Nak(AGAIN) }).await;
 }
 
-/// Whether a consumer belongs to the application: it is planned, or named like one of another version.
-fn is_own(subscriber: &Subscriber, consumer: &str) -> bool {
+/// The durable of a consumer that belongs to the application: it is planned, or named like one of another version.
+fn own_durable<'a>(subscriber: &'a Subscriber, consumer: &'a str) -> Option<&'a str> {
     let (shared, app) = (&subscriber.shared, subscriber.shared.namespace.app());
     let by_function = consumer.strip_prefix(app).is_some_and(|rest| rest.starts_with('-'));
     let by_subject = consumer.strip_suffix(app).is_some_and(|rest| rest.ends_with('_'));
-    by_function || by_subject || shared.durables.iter().any(|durable| durable == consumer)
+    let planned = durable_of(consumer, shared.durables.iter().map(String::as_str));
+    planned.or_else(|| (by_function || by_subject).then_some(consumer))
 }
 
 /// `false` when it has to be tried again.
 async fn follow(subscriber: &Subscriber, advisory: &Advisory) -> bool {
     let shared = &subscriber.shared;
     let Advisory { stream, consumer, stream_seq: sequence, deliveries, timestamp } = advisory;
-    if !is_own(subscriber, consumer) {
+    let Some(durable) = own_durable(subscriber, consumer) else {
         tracing::warn!(
             stream,
             consumer,
@@ -62,7 +64,7 @@ async fn follow(subscriber: &Subscriber, advisory: &Advisory) -> bool {
             "a message reached the limit of deliveries of a consumer that is not of this application; it is left where it is"
         );
         return true;
-    }
+    };
     let received = match shared.transport.stored(stream, *sequence).await {
         Ok(Some(received)) if received.stored_at <= *timestamp => Received { deliveries: *deliveries, ..received },
         // Gone, or its stream was made again and counts its messages anew.
@@ -82,7 +84,7 @@ async fn follow(subscriber: &Subscriber, advisory: &Advisory) -> bool {
     let original = Original {
         received: &received,
         stream,
-        durable: consumer,
+        durable,
         topic: shared.namespace.topic(&received.subject),
         event_id: &event_id,
         trace_id: envelope.trace_id.as_deref(),

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use super::outlet::Outlet;
 use crate::clock::timeout;
+use crate::config::{Manage, manage_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::AssetConfig;
 
@@ -98,6 +99,12 @@ impl Outlet {
             };
             if !self.change(feature, &mut config) {
                 return Ok(());
+            }
+            if self.config.manage != Manage::Apply {
+                let manage = manage_name(self.config.manage);
+                return refuse(format!(
+                    "stream {stream:?} does not have {field}, and manage = {manage:?} changes nothing; set it there, or start once with manage = \"apply\""
+                ));
             }
             tracing::info!(stream, field, "the stream is allowed what a message asks for");
             match self.transport.update_stream(&config).await {

@@ -12,13 +12,10 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::feature::Allowed;
 use crate::clock::{SharedClock, timeout};
-use crate::config::{Config, WireHeaders};
+use crate::config::{Config, PUBLISH_PAUSE, WireHeaders};
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::WireRules;
 use crate::transport::{Confirmation, Outbound, PublishFault, SharedTransport, Stored};
-
-/// The pause before a publish is tried again; it covers the election of a stream's leader.
-const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
 /// The most bytes of larger messages that wait for their confirmation, in KiB.
 const IN_FLIGHT_KIB_MAX: u32 = 64 * 1024;
@@ -256,7 +253,7 @@ impl Outlet {
                 });
             }
             tracing::warn!(subject, attempt, reason, "no confirmation; publishing again with the same id");
-            self.clock.sleep(RETRY_PAUSE).await;
+            self.clock.sleep(PUBLISH_PAUSE).await;
             attempt += 1;
             fault = match self.transport.publish(lane, outbound, self.config.publish_timeout).await {
                 Ok(stored) => return Ok(stored),

@@ -86,10 +86,10 @@ impl Publisher {
         let clock = SystemClock::shared();
         let transport = crate::transport::connect(&config, &clock, |text| tracing::warn!("{text}")).await?;
         let empty = crate::registry::Registry::default();
-        let plan =
-            crate::topology::plan(&empty, &config).map_err(|faults| Error::new(ErrorKind::Start, faults.join("\n")))?;
-        let applied = crate::topology::apply(&plan, transport.as_ref()).await;
-        applied.map_err(|faults| Error::new(ErrorKind::Start, faults.join("\n")))?;
+        let fault = |faults: Vec<String>| Error::new(ErrorKind::Start, faults.join("\n"));
+        let mut plan = crate::topology::plan(&empty, &config).map_err(fault)?;
+        let terms = crate::topology::Terms::of(&config);
+        crate::topology::manage(&mut plan, &terms, transport.as_ref(), &*clock).await.map_err(fault)?;
         Ok(Self::new(transport, clock, config, None))
     }
 

@@ -3,9 +3,9 @@
 use natspubsub_grammar::Pattern;
 use serde_json::json;
 
-use super::apply::{others_on, subjects};
+use super::owner::subjects;
 use super::plan::Plan;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::transport::{AssetConfig, Transport, config_text};
 
 /// When a stream of somebody else takes the advisories, reads them there. Where that cannot be, nothing would catch a
@@ -18,8 +18,11 @@ pub(crate) async fn adopt_advisories(plan: &mut Plan, transport: &dyn Transport)
     if own.is_some_and(|config| subjects(&config).any(|taken| taken == subject)) {
         return Ok(());
     }
-    let others = others_on(&subject, &sweeper.stream, transport).await?;
-    let Some(other) = others.into_iter().next() else { return Ok(()) };
+    let found = transport.streams_on(&subject).await.map_err(|error| {
+        let text = format!("it is not known whether {:?} can be made: {}", sweeper.stream, crate::error::chain(&error));
+        Error::new(error.kind().clone(), text)
+    })?;
+    let Some(other) = found.into_iter().find(|other| *other != sweeper.stream) else { return Ok(()) };
     plan.streams.retain(|stream| config_text(stream, "name") != sweeper.stream);
     let keeps = transport.stream(&other).await?.is_some_and(|config| keeps_all(&config, &subject));
     if keeps {

@@ -64,7 +64,7 @@ pub(crate) async fn applications(own: &Namespace, transport: &dyn Transport) -> 
         let Some(of) = application(own, &name).filter(|of| of != own) else { continue };
         let Some(config) = transport.stream(&name).await? else { continue };
         // Another stream may be named like one of an application.
-        if super::apply::subjects(&config).any(|subject| subject == of.subjects()) {
+        if super::owner::subjects(&config).any(|subject| subject == of.subjects()) {
             found.push((of, config));
         }
     }

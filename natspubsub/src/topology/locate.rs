@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::apply::{apply, subjects};
+use super::manage::ahead;
+use super::owner::subjects;
 use super::plan::{Plan, SubscriberPlan, retains, shared_durables};
 use super::reading::{Choice, Home, check_takes, choose, several};
+use super::terms::Terms;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::transport::{AssetConfig, Transport, config_text};
@@ -18,6 +20,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// what the start waits for.
 pub(crate) async fn locate(
     plan: &mut Plan,
+    terms: &Terms,
     transport: &dyn Transport,
     clock: &dyn Clock,
     note: fn(&str),
@@ -28,7 +31,7 @@ pub(crate) async fn locate(
         return Err(faults);
     }
     if !absent.is_empty() {
-        apply(&plan.streams_only(), transport).await?;
+        ahead(&plan.streams_only(), terms, transport, clock).await?;
     }
     let began = clock.monotonic();
     for absent in &absent {
@@ -45,6 +48,14 @@ pub(crate) async fn locate(
     // Only now is it known which subscribers read one stream.
     let shared = shared_durables(&plan.subscribers);
     if shared.is_empty() { Ok(()) } else { Err(shared) }
+}
+
+/// As [`locate`], without waiting and without making anything.
+pub(crate) async fn locate_now(plan: &mut Plan, transport: &dyn Transport) -> Result<(), Vec<String>> {
+    let absent = look(plan, transport).await?;
+    let mut faults: Vec<String> = absent.iter().map(Absent::fault).collect();
+    faults.extend(shared_durables(&plan.subscribers));
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
 /// A stream that is not there.

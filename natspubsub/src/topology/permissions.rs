@@ -41,7 +41,7 @@ fn purge(namespace: &Namespace) -> Trial {
 }
 
 fn needed(consumer: &SubscriberPlan, namespace: &Namespace) -> Vec<Need> {
-    let (stream, durable) = (consumer.stream.clone(), consumer.durable.clone());
+    let (stream, durable) = (consumer.stream.clone(), consumer.consumer_name().to_owned());
     let mut needed = vec![
         (Trial::Pull { stream: stream.clone(), durable: durable.clone() }, "to receive messages"),
         (Trial::Answer { stream: stream.clone(), durable }, "to acknowledge messages"),

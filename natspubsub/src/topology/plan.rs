@@ -67,6 +67,19 @@ impl Plan {
         Self { streams, declared, subscribers: vec![subscriber], everywhere, sweeper: None }
     }
 
+    /// Gives consumers the names that they have on the server: stream, durable, consumer.
+    pub(crate) fn name_consumers(&mut self, names: &[(String, String, String)]) {
+        for planned in self.subscribers.iter_mut().chain(&mut self.sweeper) {
+            let is_own = |(stream, durable, _): &&(String, String, String)| {
+                *stream == planned.stream && *durable == planned.durable
+            };
+            if let Some((_, _, name)) = names.iter().find(is_own) {
+                planned.consumer.insert("name".to_owned(), json!(name));
+                planned.consumer.insert("durable_name".to_owned(), json!(name));
+            }
+        }
+    }
+
     /// Gives each ephemeral consumer a name of this process; two processes would share one otherwise.
     pub(crate) fn name_ephemerals(&mut self, random: u64) {
         let all = self.subscribers.iter_mut().chain(&mut self.everywhere);
@@ -83,6 +96,7 @@ impl Plan {
 pub(crate) struct SubscriberPlan {
     pub(crate) origin: Origin,
     pub(crate) payload: &'static str,
+    /// Who the subscriber is, in dead letters and logs.
     pub(crate) durable: String,
     /// Empty as long as it is not known.
     pub(crate) stream: String,
@@ -114,10 +128,15 @@ impl SubscriberPlan {
         self.source == Source::Subject || matches!(self.home, Home::Named { .. } | Home::Found)
     }
 
-    /// What its deliveries are recorded under: durables of two streams may have one name.
+    /// What its deliveries are recorded under: consumers of two streams may have one name.
     pub(crate) fn record_name(&self, namespace: &Namespace) -> String {
-        let (durable, stream) = (&self.durable, &self.stream);
-        if *stream == namespace.stream() { durable.clone() } else { format!("{durable}.{stream}") }
+        let (consumer, stream) = (self.consumer_name(), &self.stream);
+        if *stream == namespace.stream() { consumer.to_owned() } else { format!("{consumer}.{stream}") }
+    }
+
+    /// The name that the consumer has on the server: that of the durable, until another one replaces it.
+    pub(crate) fn consumer_name(&self) -> &str {
+        config_text(&self.consumer, "name")
     }
 }
 

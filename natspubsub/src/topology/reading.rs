@@ -5,8 +5,8 @@ use std::time::Duration;
 use natspubsub_grammar::Pattern;
 use serde_json::Value;
 
-use super::apply::subjects;
 use super::everywhere::everyone;
+use super::owner::subjects;
 use crate::config::Config;
 use crate::registry::{Source, SubscriberDescriptor};
 use crate::subject::Namespace;

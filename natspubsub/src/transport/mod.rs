@@ -1,6 +1,7 @@
 //! The port to JetStream and its two adapters: a NATS server, and a broker inside this process.
 
 mod ack_subject;
+mod api_fault;
 mod memory;
 mod nats;
 mod port;
@@ -8,9 +9,10 @@ mod port;
 use crate::clock::SharedClock;
 use crate::config::{Config, ServerUrl};
 use crate::error::Result;
+pub(crate) use api_fault::ApiFault;
 pub(crate) use port::{
-    Answer, AssetConfig, CONSUMING_LANE, Confirmation, Outbound, Progress, PublishFault, Pull, PullEvent, Received,
-    SharedTransport, Stored, Transport, Trial, config_text,
+    Answer, AssetConfig, CONSUMING_LANE, Confirmation, ConsumerState, Outbound, Progress, PublishFault, Pull,
+    PullEvent, Received, ServerFacts, SharedTransport, Stored, Transport, Trial, config_text,
 };
 
 /// Connects to what the configuration names; `note` is told of every attempt that failed.

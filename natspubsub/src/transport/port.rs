@@ -94,6 +94,28 @@ pub(crate) struct Received {
     pub(crate) fault: Option<String>,
 }
 
+/// What is known about the server without asking it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ServerFacts {
+    /// Major and minor version.
+    pub(crate) version: (u32, u32),
+    /// Whether it is a node of a cluster; `None` where that is not known, or makes no difference.
+    pub(crate) is_clustered: Option<bool>,
+}
+
+/// A consumer as it stands on the server.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ConsumerState {
+    pub(crate) name: String,
+    pub(crate) config: AssetConfig,
+    /// Every message up to this one is answered, or not for this consumer.
+    pub(crate) answered: u64,
+    /// Messages that were delivered and are not answered.
+    pub(crate) unanswered: u64,
+    /// Pull requests that are open.
+    pub(crate) waiting: u64,
+}
+
 /// How far a consumer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Progress {
@@ -211,6 +233,12 @@ pub(crate) trait Transport: Send + Sync + 'static {
         limit: Duration,
     ) -> Result<Stored, PublishFault>;
 
+    /// What is known about the server without asking it.
+    fn server(&self) -> ServerFacts;
+
+    /// The level of the JetStream API, which rises with the features of a version.
+    async fn api_level(&self) -> Result<u32>;
+
     /// Whether the server is of this version or a newer one.
     fn is_at_least(&self, major: u32, minor: u32) -> bool;
 
@@ -252,6 +280,12 @@ pub(crate) trait Transport: Send + Sync + 'static {
 
     /// The configuration of a consumer, if it exists.
     async fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>>;
+
+    /// A consumer as it stands, if it exists.
+    async fn consumer_state(&self, stream: &str, name: &str) -> Result<Option<ConsumerState>>;
+
+    /// Every consumer of a stream; none if the stream does not exist.
+    async fn consumers(&self, stream: &str) -> Result<Vec<ConsumerState>>;
 
     /// Creates a consumer; an equal one that exists is fine, a different one is an error.
     async fn create_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()>;

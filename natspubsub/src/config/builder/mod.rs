@@ -31,7 +31,7 @@ pub struct ConfigBuilder {
 }
 
 impl ConfigBuilder {
-    pub(super) fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub(crate) fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.values.push((key.into(), value.into()));
         self
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ConfigBuilder;
-use crate::config::{Storage, settings};
+use crate::config::{Manage, Storage, manage_name, settings};
 
 impl ConfigBuilder {
     /// Where the application's streams keep their messages. Default: [`Storage::File`].
@@ -51,5 +51,41 @@ impl ConfigBuilder {
     #[must_use]
     pub fn stream_replicas(self, count: u32) -> Self {
         self.set("stream_replicas", count.to_string())
+    }
+
+    /// What a start does about streams and consumers. Default: [`Manage::Apply`].
+    ///
+    /// ```
+    /// use natspubsub::{Config, Manage};
+    /// let config = Config::builder().url("memory:").app("a").manage(Manage::Verify).build()?;
+    /// # Ok::<(), natspubsub::Error>(())
+    /// ```
+    #[must_use]
+    pub fn manage(self, manage: Manage) -> Self {
+        self.set("manage", manage_name(manage))
+    }
+
+    /// Whether streams and consumers that nobody owns are taken over when they differ from the declaration. Default: no;
+    /// the start then fails with what differs. What another application owns is never taken over.
+    ///
+    /// ```
+    /// let config = natspubsub::Config::builder().url("memory:").app("a").adopt(true).build()?;
+    /// # Ok::<(), natspubsub::Error>(())
+    /// ```
+    #[must_use]
+    pub fn adopt(self, adopt: bool) -> Self {
+        self.set("adopt", adopt.to_string())
+    }
+
+    /// Whether a consumer whose declaration the server cannot follow in place is replaced by a new one, which starts
+    /// after what the old one has acknowledged. Default: no; the start then fails with what differs.
+    ///
+    /// ```
+    /// let config = natspubsub::Config::builder().url("memory:").app("a").migrate(true).build()?;
+    /// # Ok::<(), natspubsub::Error>(())
+    /// ```
+    #[must_use]
+    pub fn migrate(self, migrate: bool) -> Self {
+        self.set("migrate", migrate.to_string())
     }
 }

@@ -13,8 +13,11 @@ use super::stream::{Stream, message_id};
 use crate::clock::SharedClock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::headers::EXPECTED_LAST_SEQUENCE;
+use crate::transport::ApiFault;
 use crate::transport::ack_subject::AckSubject;
-use crate::transport::port::{Answer, AssetConfig, Outbound, Progress, PublishFault, Received, Stored, config_text};
+use crate::transport::port::{
+    Answer, AssetConfig, ConsumerState, Outbound, Progress, PublishFault, Received, Stored, config_text,
+};
 
 pub(super) struct Broker {
     pub(super) clock: SharedClock,
@@ -148,6 +151,10 @@ impl Broker {
         self.streams().get(stream)?.progress(name)
     }
 
+    pub(super) fn consumers(&self, stream: &str) -> Vec<ConsumerState> {
+        self.streams().get(stream).map(Stream::consumer_states).unwrap_or_default()
+    }
+
     pub(super) fn stream_made_at(&self, name: &str) -> Option<Timestamp> {
         self.streams().get(name).map(|stream| stream.made_at)
     }
@@ -235,8 +242,13 @@ fn repeated() -> PublishFault {
     PublishFault::Rejected("the batch contains a duplicate message id (10201)".to_owned())
 }
 
+/// The text ends with the number that the server would give.
 pub(super) fn refuse<T>(text: String) -> Result<T> {
-    Err(Error::new(ErrorKind::Server, text))
+    let code = text.strip_suffix(')').and_then(|text| text.rsplit_once('(')).and_then(|(_, code)| code.parse().ok());
+    Err(match code {
+        Some(code) => ApiFault::numbered(code, text),
+        None => Error::new(ErrorKind::Server, text),
+    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::stream::{Kept, nanos};
 use crate::error::Result;
 use crate::transport::ack_subject::AckSubject;
-use crate::transport::port::{AssetConfig, Progress, Received, config_text};
+use crate::transport::port::{AssetConfig, ConsumerState, Progress, Received, config_text};
 
 /// The server's defaults.
 const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -117,6 +117,17 @@ impl Consumer {
         let mine =
             messages.range(self.next..).filter(|(sequence, kept)| self.matches(kept) && !self.is_left_out(**sequence));
         Progress { answered, backlog: mine.count() as u64 }
+    }
+
+    /// Who waits for messages is not counted.
+    pub(super) fn state(&self, name: &str, messages: &BTreeMap<u64, Kept>) -> ConsumerState {
+        ConsumerState {
+            name: name.to_owned(),
+            config: self.config.clone(),
+            answered: self.progress(messages).answered,
+            unanswered: self.pending.len() as u64,
+            waiting: 0,
+        }
     }
 
     /// Messages that reached the limit of deliveries since the last call, with their deliveries.

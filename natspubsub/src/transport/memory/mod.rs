@@ -19,8 +19,8 @@ use self::broker::Broker;
 use self::pull::MemoryPull;
 use super::ack_subject::AckSubject;
 use super::port::{
-    Answer, AssetConfig, Confirmation, Outbound, Progress, PublishFault, Pull, Received, SharedTransport, Stored,
-    Transport, Trial,
+    Answer, AssetConfig, Confirmation, ConsumerState, Outbound, Progress, PublishFault, Pull, Received, ServerFacts,
+    SharedTransport, Stored, Transport, Trial,
 };
 use crate::clock::SharedClock;
 use crate::error::{Error, ErrorKind, Result};
@@ -75,6 +75,14 @@ impl Transport for MemoryTransport {
 
     async fn denies(&self, _trial: &Trial) -> Option<String> {
         None
+    }
+
+    fn server(&self) -> ServerFacts {
+        ServerFacts { version: (u32::MAX, 0), is_clustered: None }
+    }
+
+    async fn api_level(&self) -> Result<u32> {
+        Ok(u32::MAX)
     }
 
     fn is_at_least(&self, _major: u32, _minor: u32) -> bool {
@@ -153,6 +161,14 @@ impl Transport for MemoryTransport {
 
     async fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>> {
         self.broker.consumer(stream, name)
+    }
+
+    async fn consumer_state(&self, stream: &str, name: &str) -> Result<Option<ConsumerState>> {
+        Ok(self.broker.consumers(stream).into_iter().find(|consumer| consumer.name == name))
+    }
+
+    async fn consumers(&self, stream: &str) -> Result<Vec<ConsumerState>> {
+        Ok(self.broker.consumers(stream))
     }
 
     async fn create_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {

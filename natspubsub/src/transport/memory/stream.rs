@@ -12,7 +12,9 @@ use super::consumer::{Consumer, Taken};
 use crate::error::Result;
 use crate::message::Headers;
 use crate::message::headers::{EXPECTED_LAST_SEQUENCE, MESSAGE_ID, SCHEDULE, TTL};
-use crate::transport::port::{AssetConfig, Outbound, Progress, PublishFault, Received, Stored, config_text};
+use crate::transport::port::{
+    AssetConfig, ConsumerState, Outbound, Progress, PublishFault, Received, Stored, config_text,
+};
 
 /// A message as it is kept.
 pub(super) struct Kept {
@@ -153,6 +155,10 @@ impl Stream {
 
     pub(super) fn progress(&self, consumer: &str) -> Option<Progress> {
         Some(self.consumers.get(consumer)?.progress(&self.messages))
+    }
+
+    pub(super) fn consumer_states(&self) -> Vec<ConsumerState> {
+        self.consumers.iter().map(|(name, consumer)| consumer.state(name, &self.messages)).collect()
     }
 
     pub(super) fn stored(&self, sequence: u64) -> Option<Received> {

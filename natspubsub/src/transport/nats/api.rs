@@ -12,7 +12,8 @@ use super::API_TIMEOUT;
 use super::link::{Link, Unanswered};
 use super::unreadable::Stored;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::port::{AssetConfig, config_text};
+use crate::transport::ApiFault;
+use crate::transport::port::{AssetConfig, ConsumerState, config_text};
 
 /// `err_code` of a missing stream and of a missing consumer.
 const NOT_FOUND: [u32; 2] = [10059, 10014];
@@ -41,6 +42,20 @@ struct Reply {
     num_ack_pending: u64,
     #[serde(default)]
     num_pending: u64,
+    #[serde(default)]
+    num_waiting: u64,
+    name: Option<String>,
+    /// A page of consumers.
+    consumers: Option<Vec<Reply>>,
+    api: Option<Api>,
+}
+
+/// About the JetStream API itself.
+#[derive(Debug, Deserialize)]
+struct Api {
+    /// Servers before 2.11 have none.
+    #[serde(default)]
+    level: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,13 +100,29 @@ impl Reply {
     }
 }
 
+impl From<Reply> for ConsumerState {
+    fn from(reply: Reply) -> Self {
+        Self {
+            name: reply.name.unwrap_or_default(),
+            config: reply.config.unwrap_or_default(),
+            answered: reply.ack_floor.map_or(0, |position| position.stream_seq),
+            unanswered: reply.num_ack_pending,
+            waiting: reply.num_waiting,
+        }
+    }
+}
+
 async fn request(link: &Link, operation: &str, body: &Value) -> Result<Reply> {
     let body: Bytes = if body.is_null() { Bytes::new() } else { body.to_string().into() };
     let exchange = link.exchange(format!("$JS.API.{operation}").into(), HeaderMap::new(), body, API_TIMEOUT);
     let answer = exchange.await.map_err(|unanswered| {
         if unanswered == Unanswered::NoResponders {
             let text = format!("nobody answers JetStream request {operation}; is JetStream enabled on the server?");
-            return Error::new(ErrorKind::Server, text);
+            // In a cluster nobody answers while a leader is elected.
+            return match link.client.server_info().cluster {
+                Some(_) => ApiFault::unanswered(ErrorKind::Server, text),
+                None => Error::new(ErrorKind::Server, text),
+            };
         }
         unanswered.error(&format!("JetStream request {operation}"))
     })?;
@@ -105,7 +136,7 @@ async fn request(link: &Link, operation: &str, body: &Value) -> Result<Reply> {
 fn accepted(operation: &str, reply: Reply) -> Result<Reply> {
     match reply.error {
         Some(Refusal { err_code, description }) => {
-            Err(Error::new(ErrorKind::Server, format!("the server refused {operation}: {description} ({err_code})")))
+            Err(ApiFault::refused(&format!("the server refused {operation}"), err_code, &description))
         }
         None => Ok(reply),
     }
@@ -128,6 +159,43 @@ pub(super) async fn made_at(link: &Link, stream: &str) -> Result<Option<Timestam
         return Ok(None);
     }
     Ok(accepted(&operation, reply)?.created)
+}
+
+/// The level of the API.
+pub(super) async fn level(link: &Link) -> Result<u32> {
+    let reply = accepted("INFO", request(link, "INFO", &Value::Null).await?)?;
+    Ok(reply.api.map_or(0, |api| api.level))
+}
+
+/// A consumer as it stands, or `None` if it does not exist.
+pub(super) async fn consumer(link: &Link, stream: &str, name: &str) -> Result<Option<ConsumerState>> {
+    let operation = format!("CONSUMER.INFO.{stream}.{name}");
+    let reply = request(link, &operation, &Value::Null).await?;
+    if reply.is_missing() {
+        return Ok(None);
+    }
+    Ok(Some(accepted(&operation, reply)?.into()))
+}
+
+/// Every consumer of a stream, page by page.
+pub(super) async fn consumers(link: &Link, stream: &str) -> Result<Vec<ConsumerState>> {
+    let operation = format!("CONSUMER.LIST.{stream}");
+    let mut found: Vec<ConsumerState> = Vec::new();
+    loop {
+        let reply = request(link, &operation, &json!({ "offset": found.len() })).await?;
+        if reply.is_missing() {
+            return Ok(found);
+        }
+        let reply = accepted(&operation, reply)?;
+        let page = reply.consumers.unwrap_or_default();
+        if page.is_empty() {
+            return Ok(found);
+        }
+        found.extend(page.into_iter().map(ConsumerState::from));
+        if found.len() as u64 >= reply.total {
+            return Ok(found);
+        }
+    }
 }
 
 /// The names of the streams whose subjects overlap `subject`; the server tells them page by page.

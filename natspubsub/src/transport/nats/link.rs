@@ -20,6 +20,7 @@ use super::replies::{Awaited, NoReply, Replies, Reply};
 use super::send;
 use crate::clock::timeout;
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::ApiFault;
 
 /// How often a request that waits for the connection looks at it, as the client can drop events; and how often the time
 /// limits of requests are looked at, which costs less than a timer for each.
@@ -74,15 +75,17 @@ pub(super) enum Unanswered {
 
 impl Unanswered {
     pub(super) fn error(self, what: &str) -> Error {
+        let server = |text: String| ApiFault::unanswered(ErrorKind::Server, text);
         match self {
             Self::Denied(subject) | Self::Deaf(subject) => Error::denied(subject),
             Self::NotConnected(limit) => {
-                Error::new(ErrorKind::Connect, format!("{what} could not be sent: no connection within {limit:?}"))
+                let text = format!("{what} could not be sent: no connection within {limit:?}");
+                ApiFault::unanswered(ErrorKind::Connect, text)
             }
-            Self::NotSent(reason) => Error::new(ErrorKind::Server, format!("{what} could not be sent: {reason}")),
-            Self::NoResponders => Error::new(ErrorKind::Server, format!("nobody answers {what}")),
-            Self::Broken => Error::new(ErrorKind::Server, format!("the connection broke before {what} was answered")),
-            Self::Late(limit) => Error::new(ErrorKind::Server, format!("no answer to {what} within {limit:?}")),
+            Self::NotSent(reason) => server(format!("{what} could not be sent: {reason}")),
+            Self::NoResponders => server(format!("nobody answers {what}")),
+            Self::Broken => server(format!("the connection broke before {what} was answered")),
+            Self::Late(limit) => server(format!("no answer to {what} within {limit:?}")),
         }
     }
 }

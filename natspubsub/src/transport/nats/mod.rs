@@ -25,7 +25,8 @@ pub(super) use self::connect::connect;
 use self::link::Link;
 use self::pull::NatsPull;
 use super::port::{
-    Answer, AssetConfig, Confirmation, Outbound, Progress, PublishFault, Pull, Received, Stored, Transport, Trial,
+    Answer, AssetConfig, Confirmation, ConsumerState, Outbound, Progress, PublishFault, Pull, Received, ServerFacts,
+    Stored, Transport, Trial,
 };
 use crate::clock::SharedClock;
 use crate::config::ServerUrl;
@@ -76,6 +77,12 @@ async fn send<T, E: std::error::Error + Send + Sync + 'static>(
             format!("{what} could not be sent within {SEND_TIMEOUT:?}: the connection is down"),
         )),
     }
+}
+
+/// The first two numbers of `2.15.1`, zeros where there are none.
+fn version(text: &str) -> (u32, u32) {
+    let mut numbers = text.split(['.', '-']).map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 #[async_trait]
@@ -142,6 +149,17 @@ impl Transport for NatsTransport {
         self.main().client.is_server_compatible(i64::from(major), i64::from(minor), 0)
     }
 
+    fn server(&self) -> ServerFacts {
+        let info = self.main().client.server_info();
+        // A leaf node outside every cluster, which has no JetStream itself, may stand before one.
+        let is_clustered = info.cluster.is_some().then_some(true).or(info.jetstream.then_some(false));
+        ServerFacts { version: version(&info.version), is_clustered }
+    }
+
+    async fn api_level(&self) -> Result<u32> {
+        api::level(self.main()).await
+    }
+
     async fn publish_core(&self, lane: usize, message: Outbound) -> Result<()> {
         publish::publish_core(self.lane(lane), message).await
     }
@@ -194,6 +212,14 @@ impl Transport for NatsTransport {
 
     async fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>> {
         api::config(self.main(), &format!("CONSUMER.INFO.{stream}.{name}")).await
+    }
+
+    async fn consumer_state(&self, stream: &str, name: &str) -> Result<Option<ConsumerState>> {
+        api::consumer(self.main(), stream, name).await
+    }
+
+    async fn consumers(&self, stream: &str) -> Result<Vec<ConsumerState>> {
+        api::consumers(self.main(), stream).await
     }
 
     async fn create_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {

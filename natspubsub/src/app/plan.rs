@@ -1,0 +1,93 @@
+//! What a start would change, without changing it.
+
+use std::io::Write;
+use std::time::Duration;
+
+use super::builder::{App, start_error};
+use super::io_thread::IoThread;
+use crate::error::Result;
+use crate::topology::{Terms, TopologyPlan, adopt_advisories, locate_now, planned};
+use crate::transport::connect;
+
+/// The variable that makes a program print what it would change instead of running.
+const PLAN: &str = "NATSPUBSUB_PLAN";
+
+/// The exit code of a program that would change something.
+const CHANGES_EXIT: i32 = 2;
+
+/// How long the connection may take to end.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// In which form the plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PlanForm {
+    Lines,
+    Json,
+}
+
+/// What the environment asks for; an empty variable, `0` and `false` ask for nothing.
+pub(super) fn asked() -> Option<PlanForm> {
+    match std::env::var(PLAN).unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "" | "0" | "false" => None,
+        "json" => Some(PlanForm::Json),
+        _ => Some(PlanForm::Lines),
+    }
+}
+
+impl App {
+    /// Connects, reads, and tells what a start would change. Nothing is changed, and nothing runs.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let config = Config::builder().url("memory:app-plan-doc").app("orders").build()?;
+    /// let app = App::builder().config(config).publish_only().build()?;
+    /// let plan = app.plan().await?;
+    /// assert_eq!(plan.changes()[0].name, "development-orders-stream");
+    /// let running = app.start().await?;
+    /// # running.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Connect`](crate::ErrorKind::Connect) when no server answers within `connect_timeout`;
+    /// [`ErrorKind::Start`](crate::ErrorKind::Start) with every fault that no change mends: streams that overlap,
+    /// work queues with two readers, features that the server does not know, what may not be read.
+    ///
+    /// # Panics
+    /// When called outside a tokio runtime.
+    pub async fn plan(&self) -> Result<TopologyPlan> {
+        self.plan_noting(|text| tracing::warn!("{text}")).await
+    }
+
+    async fn plan_noting(&self, note: fn(&str)) -> Result<TopologyPlan> {
+        let io = IoThread::start("natspubsub-plan")?;
+        let (config, clock) = (self.config.clone(), self.clock.clone());
+        let transport = io.run(async move { connect(&config, &clock, note).await }).await?;
+        let mut plan = self.plan.clone();
+        adopt_advisories(&mut plan, transport.as_ref()).await?;
+        let spread = plan.spread(&self.config.namespace, transport.as_ref()).await;
+        spread.map_err(|faults| start_error(&faults))?;
+        locate_now(&mut plan, transport.as_ref()).await.map_err(|faults| start_error(&faults))?;
+        let found = planned(&plan, &Terms::of(&self.config), transport.as_ref()).await;
+        transport.close(CLOSE_LIMIT).await;
+        found.map_err(|faults| start_error(&faults))
+    }
+
+    /// Prints the plan on standard output, and exits with 2 when something would change.
+    pub(super) async fn print_plan(&self, form: PlanForm, note: fn(&str)) -> Result<()> {
+        let plan = self.plan_noting(note).await?;
+        let text = match form {
+            PlanForm::Lines => plan.to_string(),
+            PlanForm::Json => plan.to_json(),
+        };
+        // A reader that has seen enough, such as `head`, is no fault.
+        let _ = writeln!(std::io::stdout(), "{text}").and_then(|()| std::io::stdout().flush());
+        if plan.is_empty() {
+            return Ok(());
+        }
+        std::process::exit(CHANGES_EXIT);
+    }
+}
