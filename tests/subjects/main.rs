@@ -3,5 +3,6 @@
 
 mod names;
 mod other_applications;
+mod queues;
 mod raw_subscribers;
 mod streams;

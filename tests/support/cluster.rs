@@ -22,17 +22,28 @@ impl NatsCluster {
         Self::start_version(crate::server::ANY).await
     }
 
+    /// As [`NatsCluster::start`], with the user `sys` of the system account, who may ask the leader of all streams and
+    /// consumers to step down.
+    pub async fn start_with_operator() -> Self {
+        let accounts = "accounts { $SYS { users: [{ user: sys, password: sys }] }, APP { jetstream: enabled, users: [{ user: app, password: app }] } }\nno_auth_user: app";
+        Self::spawn(crate::server::ANY, accounts).await
+    }
+
     /// As [`NatsCluster::start`], with a version of nats-server.
     ///
     /// # Panics
     /// When the cluster is not ready in time.
     pub async fn start_version(version: &str) -> Self {
+        Self::spawn(version, "").await
+    }
+
+    async fn spawn(version: &str, lines: &str) -> Self {
         let (clients, routes) = (free_ports(), free_ports());
         let list: Vec<String> = routes.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
         let mut nodes = Vec::new();
         for (number, (client, route)) in clients.iter().zip(&routes).enumerate() {
             let extra = format!(
-                "server_name: n{number}\ncluster {{ name: test, listen: \"127.0.0.1:{route}\", routes: [{}] }}",
+                "{lines}\nserver_name: n{number}\ncluster {{ name: test, listen: \"127.0.0.1:{route}\", routes: [{}] }}",
                 list.join(", ")
             );
             nodes.push(NatsServer::spawn_on(version, *client, &extra));

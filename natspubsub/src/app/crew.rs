@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::consume::{Intake, Shared, Subscriber, Worker};
 use crate::error::Result;
-use crate::topology::{Position, SubscriberPlan, position};
+use crate::topology::{Patience, Position, SubscriberPlan, position};
 use crate::transport::{Pull, Transport};
 
 /// A consumer that can be pulled from.
@@ -26,6 +26,22 @@ impl Opened {
         let consumer = plan.consumer_name();
         let position = position(&plan.stream, consumer, transport).await?.map(|(position, _)| position);
         Ok(Self { pull: transport.pull(&plan.stream, consumer).await?, position })
+    }
+}
+
+impl Opened {
+    /// As [`Opened::of`], again while a leader is elected.
+    pub(super) async fn patiently(
+        plan: &SubscriberPlan,
+        transport: &dyn Transport,
+        patience: &Patience<'_>,
+    ) -> Result<Self> {
+        loop {
+            match Self::of(plan, transport).await {
+                Err(error) if patience.outlasts(&error).await => {}
+                opened => return opened,
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::builder::{App, start_error};
 use super::io_thread::IoThread;
 use crate::error::Result;
-use crate::topology::{Terms, TopologyPlan, adopt_advisories, locate_now, planned};
+use crate::topology::{Patience, Terms, TopologyPlan, adopt_advisories, locate_now, planned};
 use crate::transport::connect;
 
 /// The variable that makes a program print what it would change instead of running.
@@ -67,11 +67,13 @@ impl App {
         let (config, clock) = (self.config.clone(), self.clock.clone());
         let transport = io.run(async move { connect(&config, &clock, note).await }).await?;
         let mut plan = self.plan.clone();
-        adopt_advisories(&mut plan, transport.as_ref()).await?;
-        let spread = plan.spread(&self.config.namespace, transport.as_ref()).await;
+        let terms = Terms::of(&self.config);
+        let patience = Patience::new(&terms, &*self.clock);
+        adopt_advisories(&mut plan, transport.as_ref(), &patience).await?;
+        let spread = plan.spread(&self.config.namespace, transport.as_ref(), &patience).await;
         spread.map_err(|faults| start_error(&faults))?;
-        locate_now(&mut plan, transport.as_ref()).await.map_err(|faults| start_error(&faults))?;
-        let found = planned(&plan, &Terms::of(&self.config), transport.as_ref()).await;
+        locate_now(&mut plan, transport.as_ref(), &patience).await.map_err(|faults| start_error(&faults))?;
+        let found = planned(&plan, &terms, transport.as_ref(), &*self.clock).await;
         transport.close(CLOSE_LIMIT).await;
         found.map_err(|faults| start_error(&faults))
     }

@@ -16,7 +16,7 @@ use crate::config::Manage;
 use crate::consume::{Keeper, Shared, watch};
 use crate::error::Result;
 use crate::publish::Publisher;
-use crate::topology::{Drain, Restorer, Terms, adopt_advisories, denied, drain_all, locate, manage};
+use crate::topology::{Drain, Patience, Restorer, Terms, adopt_advisories, denied, drain_all, locate, manage};
 use crate::transport::{SharedTransport, connect};
 
 /// What the keeper goes by when there are no subscribers.
@@ -53,13 +53,18 @@ impl App {
         self.plan.name_ephemerals(self.clock.random());
         let io = IoThread::start("natspubsub-io")?;
         let (config, clock) = (self.config.clone(), self.clock.clone());
-        let transport = io.run(async move { connect(&config, &clock, note).await }).await?;
-        if self.config.manage != Manage::Off {
-            adopt_advisories(&mut self.plan, transport.as_ref()).await?;
-        }
-        let spread = self.plan.spread(&self.config.namespace, transport.as_ref()).await;
-        spread.map_err(|faults| start_error(&faults))?;
+        let connection = {
+            let clock = clock.clone();
+            async move { connect(&config, &clock, note).await }
+        };
+        let transport = io.run(connection).await?;
         let terms = Terms::of(&self.config);
+        let patience = Patience::new(&terms, &*clock);
+        if self.config.manage != Manage::Off {
+            adopt_advisories(&mut self.plan, transport.as_ref(), &patience).await?;
+        }
+        let spread = self.plan.spread(&self.config.namespace, transport.as_ref(), &patience).await;
+        spread.map_err(|faults| start_error(&faults))?;
         let located = locate(&mut self.plan, &terms, transport.as_ref(), &*self.clock, note).await;
         located.map_err(|faults| start_error(&faults))?;
         let managed = manage(&mut self.plan, &terms, transport.as_ref(), &*self.clock).await;
@@ -76,7 +81,7 @@ impl App {
         // All are opened before the first begins: a start that fails, or that a signal ends, has run nothing.
         let mut opened = Vec::new();
         for plan in self.plan.consumers() {
-            opened.push((plan, Opened::of(plan, shared.transport.as_ref()).await?));
+            opened.push((plan, Opened::patiently(plan, shared.transport.as_ref(), &patience).await?));
         }
         if !opened.is_empty() {
             shared.enter().await;

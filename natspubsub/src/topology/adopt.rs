@@ -4,13 +4,27 @@ use natspubsub_grammar::Pattern;
 use serde_json::json;
 
 use super::owner::subjects;
+use super::patience::Patience;
 use super::plan::Plan;
 use crate::error::{Error, Result};
 use crate::transport::{AssetConfig, Transport, config_text};
 
 /// When a stream of somebody else takes the advisories, reads them there. Where that cannot be, nothing would catch a
 /// message at the server's limit of deliveries: there is no limit then.
-pub(crate) async fn adopt_advisories(plan: &mut Plan, transport: &dyn Transport) -> Result<()> {
+pub(crate) async fn adopt_advisories(
+    plan: &mut Plan,
+    transport: &dyn Transport,
+    patience: &Patience<'_>,
+) -> Result<()> {
+    loop {
+        match adopt(plan, transport).await {
+            Err(error) if patience.outlasts(&error).await => {}
+            done => return done,
+        }
+    }
+}
+
+async fn adopt(plan: &mut Plan, transport: &dyn Transport) -> Result<()> {
     let Some(sweeper) = &mut plan.sweeper else { return Ok(()) };
     let subject = config_text(&sweeper.consumer, "filter_subject").to_owned();
     // Where ours takes them nobody else's does, and a running application needs no list of all streams.
@@ -20,7 +34,7 @@ pub(crate) async fn adopt_advisories(plan: &mut Plan, transport: &dyn Transport)
     }
     let found = transport.streams_on(&subject).await.map_err(|error| {
         let text = format!("it is not known whether {:?} can be made: {}", sweeper.stream, crate::error::chain(&error));
-        Error::new(error.kind().clone(), text)
+        Error::new(error.kind().clone(), text).with_source(error)
     })?;
     let Some(other) = found.into_iter().find(|other| *other != sweeper.stream) else { return Ok(()) };
     plan.streams.retain(|stream| config_text(stream, "name") != sweeper.stream);

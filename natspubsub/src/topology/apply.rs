@@ -1,7 +1,6 @@
 //! The only place that changes streams and consumers: read everything, decide, write whole configurations, look again.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -9,6 +8,7 @@ use super::change::AssetKind;
 use super::changes::{Changes, Replacement, Step, Write, changes};
 use super::generation::REPLACED_BY;
 use super::owner::marked;
+use super::patience::Patience;
 use super::plan::Plan;
 use super::print;
 use super::read::read;
@@ -17,9 +17,6 @@ use super::terms::Terms;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result, chain};
 use crate::transport::{ApiFault, AssetConfig, Transport};
-
-/// The pause before the server is asked again: while a leader is elected, or after another process was faster.
-pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// How often one thing is written: others may write it too, but not for ever.
 const WRITES_MAX: u32 = 5;
@@ -36,16 +33,12 @@ pub(super) async fn apply(
     transport: &dyn Transport,
     clock: &dyn Clock,
 ) -> Result<Changes, Vec<String>> {
-    let deadline = clock.monotonic() + terms.limit;
-    let is_over = || clock.monotonic() + PAUSE > deadline;
+    let patience = Patience::new(terms, clock);
     let mut written = Written::new();
     loop {
         let state = match read(plan, transport).await {
             Ok(state) => state,
-            Err(unread) if unread.is_passing && !is_over() => {
-                clock.sleep(PAUSE).await;
-                continue;
-            }
+            Err(unread) if patience.outlasts_all(&unread).await => continue,
             Err(unread) => return Err(unread.faults),
         };
         let found = changes(plan, &state, terms);
@@ -58,16 +51,12 @@ pub(super) async fn apply(
             return Ok(found);
         }
         // A new leader may not have applied everything yet.
-        if left.iter().any(|step| times(step, &written) > 0) {
-            clock.sleep(PAUSE).await;
-        }
+        let is_repeated = left.iter().any(|step| times(step, &written) > 0);
+        patience.waits(is_repeated).await;
         match write(left, &mut written, transport).await {
             Attempt::Done => {}
-            Attempt::Again(fault) if is_over() => return Err(vec![fault]),
-            Attempt::Again(fault) => {
-                tracing::debug!(fault, "streams and consumers are looked at again");
-                clock.sleep(PAUSE).await;
-            }
+            Attempt::Again(_) if patience.waits(true).await => {}
+            Attempt::Again(fault) => return Err(vec![fault]),
             Attempt::Failed(faults) => return Err(faults),
         }
     }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::consumer::unlimited;
+use super::patience::Patience;
 use super::plan::{Plan, SubscriberPlan, retains};
 use super::reading::Home;
 use crate::error::Result;
@@ -11,15 +12,23 @@ use crate::transport::{AssetConfig, Transport};
 
 impl Plan {
     /// Adds a subscriber for each application that is there, wherever one reads every application.
-    pub(crate) async fn spread(&mut self, namespace: &Namespace, transport: &dyn Transport) -> Result<(), Vec<String>> {
+    pub(crate) async fn spread(
+        &mut self,
+        namespace: &Namespace,
+        transport: &dyn Transport,
+        patience: &Patience<'_>,
+    ) -> Result<(), Vec<String>> {
         let Some(first) = self.everywhere.first().map(|template| template.origin) else { return Ok(()) };
-        let found = applications(namespace, transport).await.map_err(|error| {
-            let (place, name) = (first.place(), first.name);
-            vec![format!(
-                "{place}: {name}: it is not known which applications there are: {}",
-                crate::error::chain(&error)
-            )]
-        })?;
+        let found = loop {
+            match applications(namespace, transport).await {
+                Ok(found) => break found,
+                Err(error) if patience.outlasts(&error).await => {}
+                Err(error) => {
+                    let (place, name, why) = (first.place(), first.name, crate::error::chain(&error));
+                    return Err(vec![format!("{place}: {name}: it is not known which applications there are: {why}")]);
+                }
+            }
+        };
         for (of, stream) in found {
             let subscribers = self.everywhere.iter().map(|template| template.of(&of, namespace, &stream));
             self.subscribers.extend(subscribers);

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::manage::ahead;
 use super::owner::subjects;
+use super::patience::Patience;
 use super::plan::{Plan, SubscriberPlan, retains, shared_durables};
+use super::read::Unread;
 use super::reading::{Choice, Home, check_takes, choose, several};
 use super::terms::Terms;
 use crate::clock::Clock;
@@ -25,7 +27,8 @@ pub(crate) async fn locate(
     clock: &dyn Clock,
     note: fn(&str),
 ) -> Result<(), Vec<String>> {
-    let mut absent = look(plan, transport).await?;
+    let patience = Patience::new(terms, clock);
+    let mut absent = look_patiently(plan, transport, &patience).await?;
     let faults: Vec<String> = absent.iter().filter(|absent| absent.wait.is_none()).map(Absent::fault).collect();
     if !faults.is_empty() {
         return Err(faults);
@@ -43,7 +46,7 @@ pub(crate) async fn locate(
             return Err(absent.iter().map(Absent::fault).collect());
         }
         clock.sleep(LOOK).await;
-        absent = look(plan, transport).await?;
+        absent = look_patiently(plan, transport, &Patience::new(terms, clock)).await?;
     }
     // Only now is it known which subscribers read one stream.
     let shared = shared_durables(&plan.subscribers);
@@ -51,8 +54,12 @@ pub(crate) async fn locate(
 }
 
 /// As [`locate`], without waiting and without making anything.
-pub(crate) async fn locate_now(plan: &mut Plan, transport: &dyn Transport) -> Result<(), Vec<String>> {
-    let absent = look(plan, transport).await?;
+pub(crate) async fn locate_now(
+    plan: &mut Plan,
+    transport: &dyn Transport,
+    patience: &Patience<'_>,
+) -> Result<(), Vec<String>> {
+    let absent = look_patiently(plan, transport, patience).await?;
     let mut faults: Vec<String> = absent.iter().map(Absent::fault).collect();
     faults.extend(shared_durables(&plan.subscribers));
     if faults.is_empty() { Ok(()) } else { Err(faults) }
@@ -79,30 +86,47 @@ impl Absent {
     }
 }
 
+async fn look_patiently(
+    plan: &mut Plan,
+    transport: &dyn Transport,
+    patience: &Patience<'_>,
+) -> Result<Vec<Absent>, Vec<String>> {
+    loop {
+        match look(plan, transport).await {
+            Ok(absent) => return Ok(absent),
+            Err(unread) if patience.outlasts_all(&unread).await => {}
+            Err(unread) => return Err(unread.faults),
+        }
+    }
+}
+
 /// Those that are not there; where the others are is noted in the plan.
-async fn look(plan: &mut Plan, transport: &dyn Transport) -> Result<Vec<Absent>, Vec<String>> {
-    let (mut absent, mut faults) = (Vec::new(), Vec::new());
+async fn look(plan: &mut Plan, transport: &dyn Transport) -> Result<Vec<Absent>, Unread> {
+    let (mut absent, mut faults, mut is_passing) = (Vec::new(), Vec::new(), true);
     for subscriber in &mut plan.subscribers {
         let (place, name) = (subscriber.origin.place(), subscriber.origin.name);
         match find(subscriber, transport).await {
             Ok(None) => {}
             Ok(Some((what, remedy, wait))) => absent.push(Absent { place, subscriber: name, what, remedy, wait }),
-            Err(fault) => faults.push(format!("{place}: {name}: {fault}")),
+            Err(unread) => {
+                is_passing &= unread.is_passing;
+                faults.extend(unread.faults.iter().map(|fault| format!("{place}: {name}: {fault}")));
+            }
         }
     }
-    if faults.is_empty() { Ok(absent) } else { Err(faults) }
+    if faults.is_empty() { Ok(absent) } else { Err(Unread { faults, is_passing }) }
 }
 
 type Missing = (String, String, Option<Duration>);
 
-async fn find(subscriber: &mut SubscriberPlan, transport: &dyn Transport) -> Result<Option<Missing>, String> {
-    let chain = |error| crate::error::chain(&error);
+async fn find(subscriber: &mut SubscriberPlan, transport: &dyn Transport) -> Result<Option<Missing>, Unread> {
+    let chain = |error| Unread::of(&error);
     let filters = subscriber.filters();
     match subscriber.home {
         Home::Own | Home::Everywhere | Home::Found => Ok(None),
         Home::Named { wait } => match transport.stream(&subscriber.stream).await.map_err(chain)? {
             Some(config) => {
-                check_takes(&config, &filters)?;
+                check_takes(&config, &filters).map_err(Unread::lasting)?;
                 subscriber.retained = retains(&config);
                 Ok(None)
             }
@@ -121,7 +145,7 @@ async fn find(subscriber: &mut SubscriberPlan, transport: &dyn Transport) -> Res
                         streams.iter().any(|config| config_text(config, "name") == stream && retains(config));
                     Ok(None)
                 }
-                Choice::Several(streams) => Err(several(&filters, &streams)),
+                Choice::Several(streams) => Err(Unread::lasting(several(&filters, &streams))),
                 Choice::None => {
                     let what = format!("stream that takes {}", filters.join(", "));
                     Ok(Some((

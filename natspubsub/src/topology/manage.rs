@@ -1,17 +1,19 @@
 //! What a start does about streams and consumers: apply, verify, or nothing.
 
-use super::apply::{PAUSE, apply};
+use super::apply::apply;
 use super::changes::{Changes, changes};
 use super::drain::{Drain, drain};
 use super::owner::owned;
+use super::patience::Patience;
 use super::plan::{Plan, SubscriberPlan};
 use super::read::read;
+use super::state::State;
 use super::terms::Terms;
 use super::topology_plan::TopologyPlan;
 use crate::clock::Clock;
 use crate::config::Manage;
 use crate::error::chain;
-use crate::transport::{ApiFault, Transport};
+use crate::transport::Transport;
 
 /// What the running application still has to do.
 #[derive(Debug, Default)]
@@ -33,7 +35,7 @@ pub(crate) async fn manage(
         return Ok(Managed::default());
     }
     let found = match terms.manage {
-        Manage::Verify => verify(plan, terms, transport).await?,
+        Manage::Verify => verify(plan, terms, transport, clock).await?,
         Manage::Apply | Manage::Off => apply(plan, terms, transport, clock).await?,
     };
     for warning in &found.warnings {
@@ -64,15 +66,37 @@ pub(crate) async fn planned(
     plan: &Plan,
     terms: &Terms,
     transport: &dyn Transport,
+    clock: &dyn Clock,
 ) -> Result<TopologyPlan, Vec<String>> {
-    let state = read(plan, transport).await.map_err(|unread| unread.faults)?;
+    let state = read_patiently(plan, terms, transport, clock).await?;
     let found = changes(plan, &state, terms);
     if found.faults.is_empty() { Ok(found.into()) } else { Err(found.faults) }
 }
 
+async fn read_patiently(
+    plan: &Plan,
+    terms: &Terms,
+    transport: &dyn Transport,
+    clock: &dyn Clock,
+) -> Result<State, Vec<String>> {
+    let patience = Patience::new(terms, clock);
+    loop {
+        match read(plan, transport).await {
+            Ok(state) => return Ok(state),
+            Err(unread) if patience.outlasts_all(&unread).await => {}
+            Err(unread) => return Err(unread.faults),
+        }
+    }
+}
+
 /// Nothing is written: what differs ends the start.
-async fn verify(plan: &Plan, terms: &Terms, transport: &dyn Transport) -> Result<Changes, Vec<String>> {
-    let state = read(plan, transport).await.map_err(|unread| unread.faults)?;
+async fn verify(
+    plan: &Plan,
+    terms: &Terms,
+    transport: &dyn Transport,
+    clock: &dyn Clock,
+) -> Result<Changes, Vec<String>> {
+    let state = read_patiently(plan, terms, transport, clock).await?;
     let found = changes(plan, &state, terms);
     if !found.faults.is_empty() {
         return Err(found.faults);
@@ -108,17 +132,16 @@ async fn create_ephemerals(
     transport: &dyn Transport,
     clock: &dyn Clock,
 ) -> Result<(), Vec<String>> {
-    let deadline = clock.monotonic() + terms.limit;
+    let patience = Patience::new(terms, clock);
     let mut faults = Vec::new();
     let ephemerals: Vec<&SubscriberPlan> = plan.consumers().filter(|planned| planned.settings.ephemeral).collect();
     for planned in ephemerals {
         let config = owned(&planned.consumer, &terms.app);
         while let Err(error) = transport.create_consumer(&planned.stream, &config).await {
-            if !ApiFault::is_passing(&error) || clock.monotonic() + PAUSE > deadline {
+            if !patience.outlasts(&error).await {
                 faults.push(format!("{}: {}", planned.origin.place(), chain(&error)));
                 break;
             }
-            clock.sleep(PAUSE).await;
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(faults) }

@@ -28,15 +28,22 @@ pub(super) fn overlaps(plan: &Plan, state: &State, terms: &Terms) -> Vec<String>
         let planned = (other.planned.as_str(), other.subject.as_str());
         let own = other.subjects.iter().map(|subject| (other.name.as_str(), subject.as_str()));
         let found = own.filter_map(|taken| Some((taken, common(planned, taken)?))).next();
-        faults.push(match found {
+        let text = match found {
             Some((taken, example)) => format!(
-                "stream {} cannot take {}, which the stream {:?} on the server overlaps with {}: both would store {example:?}; change the subjects of one, or set another env or app",
-                named(planned.0, plan), told(planned.1), taken.0, told(taken.1)
+                "stream {:?} cannot take {}, which the stream {:?} on the server overlaps with {}: both would store {example:?}; change the subjects of one, or set another env or app",
+                planned.0,
+                told(planned.1),
+                taken.0,
+                told(taken.1)
             ),
             None => format!(
-                "stream {} cannot take {:?}: the stream {:?} on the server already takes subjects that overlap it; change the subjects of one, or set another env or app",
-                named(planned.0, plan), planned.1, other.name
+                "stream {:?} cannot take {:?}: the stream {:?} on the server already takes subjects that overlap it; change the subjects of one, or set another env or app",
+                planned.0, planned.1, other.name
             ),
+        };
+        faults.push(match plan.declared.iter().find(|(name, _)| name == planned.0) {
+            Some((_, origin)) => format!("{}: {}: {text}", origin.place(), origin.name),
+            None => text,
         });
     }
     faults

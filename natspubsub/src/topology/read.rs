@@ -23,6 +23,17 @@ pub(super) struct Unread {
     pub(super) is_passing: bool,
 }
 
+impl Unread {
+    pub(super) fn of(error: &Error) -> Self {
+        Self { faults: vec![chain(error)], is_passing: ApiFault::is_passing(error) }
+    }
+
+    /// What no waiting mends.
+    pub(super) fn lasting(fault: String) -> Self {
+        Self { faults: vec![fault], is_passing: false }
+    }
+}
+
 /// Gathers what could not be read.
 #[derive(Default)]
 struct Collected {

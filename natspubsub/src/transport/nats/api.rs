@@ -6,6 +6,7 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::API_TIMEOUT;
@@ -47,11 +48,18 @@ struct Reply {
     name: Option<String>,
     /// A page of consumers.
     consumers: Option<Vec<Reply>>,
-    api: Option<Api>,
+}
+
+/// What the server says about the account.
+#[derive(Debug, Deserialize)]
+struct Account {
+    error: Option<Refusal>,
+    #[serde(default)]
+    api: Api,
 }
 
 /// About the JetStream API itself.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Api {
     /// Servers before 2.11 have none.
     #[serde(default)]
@@ -93,6 +101,12 @@ struct Refusal {
     description: String,
 }
 
+impl Refusal {
+    fn error(&self, operation: &str) -> Error {
+        ApiFault::refused(&format!("the server refused {operation}"), self.err_code, &self.description)
+    }
+}
+
 impl Reply {
     /// Whether the stream or the consumer does not exist.
     fn is_missing(&self) -> bool {
@@ -113,6 +127,10 @@ impl From<Reply> for ConsumerState {
 }
 
 async fn request(link: &Link, operation: &str, body: &Value) -> Result<Reply> {
+    ask(link, operation, body).await
+}
+
+async fn ask<T: DeserializeOwned>(link: &Link, operation: &str, body: &Value) -> Result<T> {
     let body: Bytes = if body.is_null() { Bytes::new() } else { body.to_string().into() };
     let exchange = link.exchange(format!("$JS.API.{operation}").into(), HeaderMap::new(), body, API_TIMEOUT);
     let answer = exchange.await.map_err(|unanswered| {
@@ -135,9 +153,7 @@ async fn request(link: &Link, operation: &str, body: &Value) -> Result<Reply> {
 /// Turns the server's refusal into an error.
 fn accepted(operation: &str, reply: Reply) -> Result<Reply> {
     match reply.error {
-        Some(Refusal { err_code, description }) => {
-            Err(ApiFault::refused(&format!("the server refused {operation}"), err_code, &description))
-        }
+        Some(refusal) => Err(refusal.error(operation)),
         None => Ok(reply),
     }
 }
@@ -163,8 +179,8 @@ pub(super) async fn made_at(link: &Link, stream: &str) -> Result<Option<Timestam
 
 /// The level of the API.
 pub(super) async fn level(link: &Link) -> Result<u32> {
-    let reply = accepted("INFO", request(link, "INFO", &Value::Null).await?)?;
-    Ok(reply.api.map_or(0, |api| api.level))
+    let account: Account = ask(link, "INFO", &Value::Null).await?;
+    account.error.map_or(Ok(account.api.level), |refusal| Err(refusal.error("INFO")))
 }
 
 /// A consumer as it stands, or `None` if it does not exist.
