@@ -134,7 +134,7 @@ impl AppBuilder {
 
     /// Names a stream explicitly. As with [`AppBuilder::subscriber`], the application then has only what is named.
     ///
-    /// ```
+    /// ```standalone_crate
     /// use natspubsub::prelude::*;
     ///
     /// #[stream(name = "MATCH_STREAM", subjects = ["match.>"], retention = "interest", max_age = "1h")]
