@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use natspubsub::prelude::*;
 use natspubsub::{AppBuilder, HealthStatus, RunningApp};
-use natspubsub_tests::{Inspector, NatsServer, config, eventually, unique};
+use natspubsub_tests::{Inspector, NatsServer, config, eventually, keep_logs, kept_logs, unique};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -138,6 +138,7 @@ async fn in_memory_every_application_is_read() {
 
 #[tokio::test]
 async fn on_a_server_every_application_is_read_and_one_that_comes_later_too() {
+    keep_logs();
     let server = NatsServer::start().await;
     every_application(&server.url()).await;
     let inspector = Inspector::connect(&server.url()).await;
@@ -155,6 +156,10 @@ async fn on_a_server_every_application_is_read_and_one_that_comes_later_too() {
     assert_eq!(sorted(&log), ["7 user.created test-late-stream"]);
     // An application that is taken down for good makes nobody unready.
     inspector.jetstream.delete_stream("test-late-stream").await.unwrap();
+    eventually("the watcher has noticed it", LIMIT, || async {
+        kept_logs().contains("the consumer is lost").then_some(())
+    })
+    .await;
     eventually("the watcher is well without it", LIMIT, || async {
         let health = watcher.health();
         (health.status == HealthStatus::Healthy).then_some(())
