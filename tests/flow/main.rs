@@ -26,6 +26,7 @@ mod outcomes;
 mod plan_exit;
 mod publish_batch;
 mod publish_forms;
+mod publish_left_alone;
 mod publish_memory;
 mod publish_metadata;
 mod publish_outage;

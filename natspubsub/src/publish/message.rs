@@ -270,14 +270,15 @@ impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T> {
         };
         Ok(match UnderWay::begin(publisher, self.prepare()?, place, began) {
             Ok(under_way) => Either::Left(under_way.end()),
-            Err((prepared, place)) => {
+            Err(back) => {
+                let (prepared, place) = *back;
                 Either::Right(Either::Right(Box::pin(publisher.store(prepared, Ok(place), began))))
             }
         })
     }
 
     async fn publish_in_turn(self, began: Option<Duration>) -> Result<Published> {
-        let place = self.publisher.outlet().reserve(self.draft.name()).await;
+        let place = self.publisher.outlet().reserve(self.draft.name(), false).await;
         // Made when it has its place: thousands may wait for theirs.
         Box::pin(self.publish_in_place(place, began)).await
     }

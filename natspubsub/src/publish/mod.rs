@@ -16,6 +16,7 @@ mod report;
 mod returned;
 mod subject;
 mod under_way;
+mod window;
 
 pub use atomic::AtomicBatch;
 pub use batch::PublishBatch;

@@ -1,27 +1,21 @@
 //! The last step of every publish: the size is checked, and the store is confirmed.
 
 use std::fmt;
-use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 use tokio::task::coop::{consume_budget, unconstrained};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::feature::Allowed;
+use super::window::Window;
 use crate::clock::{SharedClock, timeout};
 use crate::config::{Config, PUBLISH_PAUSE, WireHeaders};
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::WireRules;
 use crate::transport::{Confirmation, Outbound, PublishFault, SharedTransport, Stored};
-
-/// The most bytes of larger messages that wait for their confirmation, in KiB.
-const IN_FLIGHT_KIB_MAX: u32 = 64 * 1024;
-
-/// Messages up to this size need no room of their own: the largest window of them, 65,536, has 64 MiB.
-const SMALL_BYTES_MAX: usize = 1024;
 
 /// The connection that messages leave by, and how.
 pub(super) struct Outlet {
@@ -32,10 +26,7 @@ pub(super) struct Outlet {
     pub(super) allowed: Allowed,
     /// Publishes on their way; closed when the application ends.
     pub(super) under_way: TaskTracker,
-    /// Messages that may still be sent without a confirmation.
-    window: Semaphore,
-    /// The same of larger ones, in KiB.
-    room: Semaphore,
+    window: Window,
     next_lane: AtomicUsize,
 }
 
@@ -65,8 +56,7 @@ impl Outlet {
                 mirror_payload: config.mirror_payload,
                 compress_above: config.compress_above,
             },
-            window: Semaphore::new(config.publish_window as usize),
-            room: Semaphore::new(IN_FLIGHT_KIB_MAX as usize),
+            window: Window::new(config.publish_window),
             allowed: Allowed::default(),
             under_way: TaskTracker::new(),
             next_lane: AtomicUsize::new(0),
@@ -108,8 +98,8 @@ impl Outlet {
     /// Publishes until there is a certain answer, at most `publish_attempts` times. Trying again is safe: the message
     /// id makes the stream store it once.
     pub(super) async fn store(&self, lane: usize, outbound: &Outbound) -> Result<Stored> {
-        let _under_way = self.accept()?;
-        self.store_accepted(lane, outbound).await
+        let place = self.reserve(&outbound.subject, false).await?;
+        self.store_reserved(lane, outbound, place).await
     }
 
     /// Takes one more message on, unless the application ends; it waits for what was taken on.
@@ -119,27 +109,17 @@ impl Outlet {
         if self.under_way.is_closed() { Err(shutting_down()) } else { Ok(token) }
     }
 
-    /// Stores a message that was taken on before.
-    pub(super) async fn store_accepted(&self, lane: usize, outbound: &Outbound) -> Result<Stored> {
-        let in_turn = async {
-            let _place = self.place(&outbound.subject).await?;
-            self.store_in_turn(lane, outbound).await
-        };
-        // Tokio makes a task wait that did much in one go, and wakes what waited in another order. So the message leaves
-        // first, and the task waits for others after it.
-        let stored = unconstrained(in_turn).await;
-        consume_budget().await;
-        stored
-    }
-
-    /// Takes on a message that is not written yet, and waits for its place: what waits holds no bytes.
-    pub(super) async fn reserve(&self, subject: &str) -> Result<Reserved<'_>> {
-        let under_way = self.accept()?;
-        Ok(Reserved { _place: unconstrained(self.place(subject)).await?, _under_way: Some(under_way) })
+    /// Takes on a message that is not written yet, and waits for its place: what waits holds no bytes. `is_accepted`: the
+    /// application knows that it has to wait for the message.
+    pub(super) async fn reserve(&self, subject: &str, is_accepted: bool) -> Result<Reserved<'_>> {
+        let under_way = if is_accepted { None } else { Some(self.accept()?) };
+        Ok(Reserved { _place: unconstrained(self.place(subject)).await?, _under_way: under_way })
     }
 
     /// Stores a message that has its place.
     pub(super) async fn store_reserved(&self, lane: usize, outbound: &Outbound, place: Reserved<'_>) -> Result<Stored> {
+        // Tokio makes a task wait that did much in one go, and wakes what waited in another order. So the message leaves
+        // first, and the task waits for others after it.
         let stored = unconstrained(self.store_in_turn(lane, outbound)).await;
         drop(place);
         consume_budget().await;
@@ -150,7 +130,7 @@ impl Outlet {
     /// wait for the message.
     pub(super) fn try_reserve(&self, is_accepted: bool) -> Option<Reserved<'_>> {
         let under_way = if is_accepted { None } else { Some(self.accept().ok()?) };
-        Some(Reserved { _place: Some(self.window.try_acquire().ok()?), _under_way: under_way })
+        Some(Reserved { _place: Some(self.window.try_place()?), _under_way: under_way })
     }
 
     /// Hands over a message that has its place, if nothing else has to be waited for; the place comes back otherwise.
@@ -160,13 +140,7 @@ impl Outlet {
         outbound: &Outbound,
         place: Reserved<'a>,
     ) -> Result<HandedOver<'a>, Reserved<'a>> {
-        let room = match needed_room(outbound) {
-            0 => None,
-            kib => match self.room.try_acquire_many(kib) {
-                Ok(room) => Some(room),
-                Err(_) => return Err(place),
-            },
-        };
+        let Some(room) = self.window.try_room(outbound.size()) else { return Err(place) };
         match self.transport.hand_over(lane, outbound, self.config.publish_timeout) {
             Some(confirmation) => Ok(HandedOver { confirmation, place: Place { _reserved: place, _room: room } }),
             None => Err(place),
@@ -175,16 +149,7 @@ impl Outlet {
 
     /// A place in the window. While there is no connection nobody waits longer for it than for the connection itself.
     async fn place(&self, subject: &str) -> Result<Option<SemaphorePermit<'_>>> {
-        let limit = self.config.publish_timeout;
-        let place = self.window.acquire();
-        let mut place = pin!(place);
-        loop {
-            match timeout(&*self.clock, limit, &mut place).await {
-                Some(place) => return Ok(place.ok()),
-                None if self.transport.is_connected() => {}
-                None => return Err(refused(subject, PublishFault::NotConnected(limit))),
-            }
-        }
+        self.window.place(self).await.map_err(|limit| refused(subject, PublishFault::NotConnected(limit)))
     }
 
     /// What the stream allows may have changed: it was made again, or somebody else wrote it.
@@ -210,10 +175,8 @@ impl Outlet {
     }
 
     async fn store_in_turn(&self, lane: usize, outbound: &Outbound) -> Result<Stored> {
-        let _room = match needed_room(outbound) {
-            0 => None,
-            kib => Some(self.room.acquire_many(kib).await),
-        };
+        let room = self.window.room(outbound.size(), self).await;
+        let _room = room.map_err(|limit| refused(&outbound.subject, PublishFault::NotConnected(limit)))?;
         match self.transport.publish(lane, outbound, self.config.publish_timeout).await {
             Ok(stored) => Ok(stored),
             Err(fault) => self.store_after(lane, outbound, fault).await,
@@ -260,14 +223,6 @@ impl Outlet {
                 Err(fault) => fault,
             };
         }
-    }
-}
-
-/// The room of a message in KiB.
-fn needed_room(outbound: &Outbound) -> u32 {
-    match outbound.size() {
-        small if small <= SMALL_BYTES_MAX => 0,
-        size => u32::try_from(size / 1024 + 1).unwrap_or(u32::MAX).min(IN_FLIGHT_KIB_MAX),
     }
 }
 

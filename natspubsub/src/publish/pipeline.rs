@@ -4,6 +4,7 @@
 //! costs a queue. From the first fault on, every message has a future of its own: none waits for another to be sent again.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::FuturesOrdered;
@@ -11,6 +12,7 @@ use futures::{FutureExt, StreamExt};
 
 use super::entry::Entry;
 use super::feature::Feature;
+use super::outlet::Reserved;
 use super::published::Published;
 use super::publisher::Publisher;
 use super::report::PublishResult;
@@ -34,12 +36,39 @@ pub(super) async fn store_all(publisher: &Publisher, entries: Vec<Entry>, are_ac
         while under_way.len() < window
             && let Some(step) = line.steps.pop_front().or_else(|| entries.next().map(Step::Waiting))
         {
-            under_way.push_back(step.end(publisher, are_accepted, &down).boxed());
+            under_way.push_back(match step {
+                Step::Ended(result) => ready(result).boxed(),
+                Step::Failed(written, fault) => written.ended(|under_way| under_way.mend(fault)).boxed(),
+                Step::Written(written) => written.ended(UnderWay::end).boxed(),
+                Step::Waiting(entry) => {
+                    match place(publisher, &entry.topic, are_accepted, under_way.is_empty()).await {
+                        Some(place) => store(entry, publisher, place, &down).boxed(),
+                        None => {
+                            line.steps.push_front(Step::Waiting(entry));
+                            break;
+                        }
+                    }
+                }
+            });
         }
         match under_way.next().await {
             Some(result) => results.push(result),
             None => return results,
         }
+    }
+}
+
+/// A place in the window; `None` when none is free, unless `waits`. One message after the other waits for it: those that
+/// wait together have their places in order, but get to know of them in any.
+async fn place<'a>(
+    publisher: &'a Publisher,
+    topic: &str,
+    is_accepted: bool,
+    waits: bool,
+) -> Option<Result<Reserved<'a>>> {
+    match publisher.outlet().try_reserve(is_accepted) {
+        None if waits => Some(publisher.outlet().reserve(topic, is_accepted).await),
+        place => place.map(Ok),
     }
 }
 
@@ -109,9 +138,7 @@ impl<'a> Line<'a> {
             }
             Ok(prepared) if !features.is_empty() => Err(prepared),
             Ok(prepared) => match publisher.outlet().try_reserve(self.are_accepted) {
-                Some(place) => {
-                    UnderWay::begin(publisher, prepared, place, publisher.begin()).map_err(|(prepared, _)| prepared)
-                }
+                Some(place) => UnderWay::begin(publisher, prepared, place, publisher.begin()).map_err(|back| back.0),
                 None => Err(prepared),
             },
         };
@@ -121,17 +148,6 @@ impl<'a> Line<'a> {
                 None
             }
             Err(prepared) => Some(Entry { topic, event_id, is_chosen, message: Ok(prepared), features }),
-        }
-    }
-}
-
-impl Step<'_> {
-    async fn end(self, publisher: &Publisher, is_accepted: bool, down: &AtomicBool) -> PublishResult {
-        match self {
-            Self::Ended(result) => result,
-            Self::Waiting(entry) => store(entry, publisher, is_accepted, down).await,
-            Self::Failed(written, fault) => written.ended(|under_way| under_way.mend(fault)).await,
-            Self::Written(written) => written.ended(UnderWay::end).await,
         }
     }
 }
@@ -148,19 +164,19 @@ impl<'a> Written<'a> {
     }
 }
 
-/// Publishes a message that may have to wait. `down` is set by the first that waited for a connection in vain: those
+/// Publishes a message that may have to wait for all but its place. `down` is set by the first that waited for a connection in vain: those
 /// behind it do not wait once more.
-async fn store(entry: Entry, publisher: &Publisher, is_accepted: bool, down: &AtomicBool) -> PublishResult {
+async fn store(entry: Entry, publisher: &Publisher, place: Result<Reserved<'_>>, down: &AtomicBool) -> PublishResult {
     let Entry { topic, event_id, message, features, .. } = entry;
     let outlet = publisher.outlet();
     let store = async {
-        let prepared = message?;
+        let (prepared, place, began) = (message?, place?, publisher.begin());
         if down.load(Ordering::Relaxed) && !outlet.transport.is_connected() {
             let text = format!("no connection; the message for {} is not stored", prepared.subject());
             return Err(Error::new(ErrorKind::Connect, text));
         }
         publisher.ensure(features.iter().copied()).await?;
-        publisher.store_noting(prepared, is_accepted).await
+        publisher.store(prepared, Ok(place), began).await
     };
     let result = store.await;
     match result.as_ref().map_err(Error::kind) {

@@ -357,16 +357,6 @@ impl Publisher {
         self.told(prepared, stored, began)
     }
 
-    /// Sends one of several messages. `is_accepted`: the application knows that it has to wait for it.
-    pub(super) async fn store_noting(&self, prepared: Prepared, is_accepted: bool) -> Result<Published> {
-        let began = self.begin();
-        let stored = match is_accepted {
-            true => self.outlet.store_accepted(self.lane, &prepared.outbound).await,
-            false => self.outlet.store(self.lane, &prepared.outbound).await,
-        };
-        self.told(prepared, stored, began)
-    }
-
     /// What became of a message, once the listener knows it.
     pub(super) fn told(
         &self,

@@ -33,12 +33,12 @@ impl<'a> UnderWay<'a> {
         prepared: Prepared,
         place: Reserved<'a>,
         began: Option<Duration>,
-    ) -> Result<Self, (Prepared, Reserved<'a>)> {
+    ) -> Result<Self, Box<(Prepared, Reserved<'a>)>> {
         match publisher.outlet().hand_over(publisher.lane(), &prepared.outbound, place) {
             Ok(HandedOver { confirmation, place }) => {
                 Ok(Self { confirmation, sent: Sent { publisher, prepared, began, _place: place } })
             }
-            Err(place) => Err((prepared, place)),
+            Err(place) => Err(Box::new((prepared, place))),
         }
     }
 

@@ -205,6 +205,9 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// How many of the connections that publishers share do not stand.
     fn connections_down(&self) -> usize;
 
+    /// Whether anything that was written waits for its answer.
+    fn owes_answers(&self) -> bool;
+
     /// How often a connection was made: what was written to an earlier one may not have been read.
     fn connections_made(&self) -> u64;
 

@@ -63,6 +63,10 @@ impl Transport for MemoryTransport {
         0
     }
 
+    fn owes_answers(&self) -> bool {
+        false
+    }
+
     fn connections_made(&self) -> u64 {
         1
     }

@@ -123,6 +123,11 @@ impl Link {
         })
     }
 
+    /// Whether a request waits for its answer.
+    pub(super) fn owes_answers(&self) -> bool {
+        !self.watched.replies.is_empty()
+    }
+
     pub(super) fn is_connected(&self) -> bool {
         self.client.connection_state() == State::Connected
     }

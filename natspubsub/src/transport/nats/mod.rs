@@ -108,6 +108,10 @@ impl Transport for NatsTransport {
         self.links.iter().filter(|link| !link.is_connected()).count()
     }
 
+    fn owes_answers(&self) -> bool {
+        self.links.iter().any(Link::owes_answers)
+    }
+
     fn denied(&self, stream: &str, durable: &str) -> Option<String> {
         let denials = self.main().denials();
         // Asked before each pull.
