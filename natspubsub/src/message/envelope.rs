@@ -38,12 +38,14 @@ impl EnvelopeIn {
         if is_enveloped { Self::read_json(&bytes) } else { Self::read_bare(bytes, headers) }
     }
 
-    /// Reads a message that is all payload, whatever it holds.
+    /// Reads a message that is all payload, whatever it holds. Another program wrote it: an id that could not be used as a
+    /// key is a label of its own, not a fault.
     pub(crate) fn read_plain(bytes: &Bytes, headers: &Headers, inflate_max: usize) -> Result<Self, DecodeFault> {
         let encoding = headers.get(headers::CONTENT_ENCODING).unwrap_or_default().trim();
         let is_packed = encoding.eq_ignore_ascii_case(GZIP);
         let body = if is_packed { inflate(bytes, inflate_max)?.into() } else { bytes.clone() };
-        Self::read_bare(body, headers)
+        let read = Self::bare(body, headers);
+        Ok(Self { event_id: read.event_id.filter(|id| check_event_id(id).is_ok()), ..read })
     }
 
     /// Reads the envelope and leaves the body as a slice of `bytes`.
@@ -72,11 +74,16 @@ impl EnvelopeIn {
         })
     }
 
-    /// A message without an envelope: all of it is the body, and headers say the rest.
+    /// A message without an envelope that natspubsub wrote.
     fn read_bare(body: Bytes, headers: &Headers) -> Result<Self, DecodeFault> {
+        let read = Self::bare(body, headers);
+        read.event_id.as_deref().map_or(Ok(()), check_event_id)?;
+        Ok(read)
+    }
+
+    /// A message without an envelope: all of it is the body, and headers say the rest.
+    fn bare(body: Bytes, headers: &Headers) -> Self {
         let header = |name: &str| headers.get(name).filter(|value| !value.is_empty()).map(str::to_owned);
-        let event_id = header(bare::EVENT_ID);
-        event_id.as_deref().map_or(Ok(()), check_event_id)?;
         let trace_id = header(headers::TRACE_ID);
         let metadata = Metadata {
             trace_id: trace_id.clone(),
@@ -85,7 +92,7 @@ impl EnvelopeIn {
             ..Metadata::default()
         };
         let occurred_at = headers.get(bare::OCCURRED_AT).and_then(read_time);
-        Ok(Self { event_id, occurred_at, trace_id, metadata, body })
+        Self { event_id: header(bare::EVENT_ID), occurred_at, trace_id, metadata, body }
     }
 }
 
