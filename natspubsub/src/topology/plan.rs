@@ -238,7 +238,9 @@ fn durable(config: &Config, function: &str, patterns: &[Pattern]) -> String {
     match config.durable_names {
         DurableNames::AppFunction => format!("{app}-{function}"),
         DurableNames::SubjectService => {
-            let subjects: Vec<String> = patterns.iter().map(natspubsub_grammar::encode_pattern).collect();
+            let mut subjects: Vec<String> = patterns.iter().map(natspubsub_grammar::encode_pattern).collect();
+            // Literals in another order read the same, and another durable would deliver everything again.
+            subjects.sort();
             format!("{}_{app}", subjects.join("_OR_"))
         }
     }
