@@ -49,6 +49,8 @@ impl Opened {
 pub(super) struct Crew {
     subscribers: Mutex<Vec<Arc<Subscriber>>>,
     workers: Mutex<JoinSet<()>>,
+    /// What others publish and nobody here can read yet, in one sentence each.
+    unread: Mutex<Vec<String>>,
     /// How many there were so far.
     engaged: AtomicUsize,
     shared: Shared,
@@ -72,6 +74,7 @@ impl Crew {
         Self {
             subscribers: Mutex::default(),
             workers: Mutex::default(),
+            unread: Mutex::default(),
             engaged: AtomicUsize::new(0),
             stop: shared.stopping.clone(),
             cut: CancellationToken::new(),
@@ -106,6 +109,16 @@ impl Crew {
     /// Strikes off those whose stream is gone for good.
     pub(super) fn dismiss_left(&self) {
         locked(&self.subscribers).retain(|subscriber| !subscriber.has_left());
+    }
+
+    /// Notes what cannot be read yet; it replaces what was noted before.
+    pub(super) fn note_unread(&self, problems: Vec<String>) {
+        *locked(&self.unread) = problems;
+    }
+
+    /// What cannot be read yet.
+    pub(super) fn unread(&self) -> Vec<String> {
+        locked(&self.unread).clone()
     }
 
     /// Ends handlers that still run.

@@ -19,14 +19,21 @@ pub(super) async fn welcome(crew: Arc<Crew>, everywhere: Vec<SubscriberPlan>, sh
             () = shared.stopping.cancelled() => return,
         }
         crew.dismiss_left();
-        if let Err(error) = look(&crew, &everywhere, &shared, &terms).await {
-            tracing::warn!(%error, "it could not be looked whether applications have appeared");
-        }
+        let unread = match look(&crew, &everywhere, &shared, &terms).await {
+            Ok(unread) => unread,
+            Err(error) => {
+                let why = crate::error::chain(&error);
+                vec![format!("it could not be looked whether applications have appeared: {why}")]
+            }
+        };
+        unread.iter().for_each(|problem| tracing::warn!("{problem}"));
+        crew.note_unread(unread);
     }
 }
 
-async fn look(crew: &Crew, everywhere: &[SubscriberPlan], shared: &Shared, terms: &Terms) -> Result<()> {
-    let own = &shared.namespace;
+/// What cannot be read yet.
+async fn look(crew: &Crew, everywhere: &[SubscriberPlan], shared: &Shared, terms: &Terms) -> Result<Vec<String>> {
+    let (own, mut unread) = (&shared.namespace, Vec::new());
     for (of, stream) in applications(own, shared.transport.as_ref()).await? {
         for template in everywhere {
             let plan = template.of(&of, own, &stream);
@@ -35,11 +42,11 @@ async fn look(crew: &Crew, everywhere: &[SubscriberPlan], shared: &Shared, terms
             }
             tracing::info!(stream = plan.stream, consumer = plan.durable, "an application has appeared");
             if let Err(fault) = engage(crew, plan, shared, terms).await {
-                tracing::warn!(app = of.app(), fault, "its topics cannot be read yet");
+                unread.push(format!("the topics of the application {:?} cannot be read yet: {fault}", of.app()));
             }
         }
     }
-    Ok(())
+    Ok(unread)
 }
 
 async fn engage(crew: &Crew, plan: SubscriberPlan, shared: &Shared, terms: &Terms) -> Result<(), String> {
@@ -61,13 +68,15 @@ async fn engage(crew: &Crew, plan: SubscriberPlan, shared: &Shared, terms: &Term
 mod tests {
     use futures::future::BoxFuture;
     use jiff::Timestamp;
+    use serde_json::json;
 
     use super::*;
     use crate::clock::{Clock, SharedClock, SystemClock};
     use crate::config::Config;
     use crate::handler::{CallFuture, Delivery, Outcome};
     use crate::registry::{Call, Origin, Source, Subscribe, SubscriberDescriptor, SubscriberOptions};
-    use crate::{App, RunningApp};
+    use crate::transport::AssetConfig;
+    use crate::{App, Health, HealthStatus, RunningApp};
 
     /// A clock that goes fast, so that half a minute is soon over.
     #[derive(Debug)]
@@ -116,6 +125,44 @@ mod tests {
         let mut app = builder.build().unwrap();
         app.clock = Arc::new(Fast(SystemClock::shared()));
         app.start().await.unwrap()
+    }
+
+    /// Its stream takes the application's topics only when `is_there`.
+    fn stream_of_payments(is_there: bool) -> AssetConfig {
+        let subject = if is_there { "test.payments.>" } else { "test.payments.not.yet" };
+        let text = json!({ "name": "test-payments-stream", "subjects": [subject], "retention": "limits" });
+        text.as_object().unwrap().clone()
+    }
+
+    #[tokio::test]
+    async fn an_application_that_cannot_be_read_is_a_problem_until_it_can() {
+        let watcher = start("memory:unread-newcomers", "watcher", true).await;
+        let transport = watcher.shared.transport.clone();
+        let stream = "test-payments-stream";
+        transport.create_stream(&stream_of_payments(false)).await.unwrap();
+        let other = json!({ "durable_name": "watcher-audit", "name": "watcher-audit", "deliver_policy": "new",
+            "ack_policy": "explicit", "filter_subject": "test.payments.user.*" });
+        transport.create_consumer(stream, other.as_object().unwrap()).await.unwrap();
+        assert_eq!(watcher.health().status, HealthStatus::Healthy);
+        transport.update_stream(&stream_of_payments(true)).await.unwrap();
+        let health = until(&watcher, HealthStatus::Degraded).await;
+        let told = "the topics of the application \"payments\" cannot be read yet: ";
+        assert!(health.problems[0].starts_with(told) && health.problems[0].contains("deliver_policy"), "{health:?}");
+        transport.delete_consumer(stream, "watcher-audit").await.unwrap();
+        until(&watcher, HealthStatus::Healthy).await;
+        assert!(watcher.shutdown().await.is_clean());
+    }
+
+    /// Within twenty of the clock's minutes.
+    async fn until(app: &RunningApp, status: HealthStatus) -> Health {
+        for _ in 0..1_200 {
+            let health = app.health();
+            if health.status == status {
+                return health;
+            }
+            app.shared.clock.sleep(Duration::from_secs(1)).await;
+        }
+        panic!("{:?}", app.health());
     }
 
     #[tokio::test]

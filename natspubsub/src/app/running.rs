@@ -115,6 +115,7 @@ impl RunningApp {
             return Health { status: HealthStatus::Unhealthy, problems };
         }
         problems.extend(subscribers.iter().filter_map(|subscriber| subscriber.pause()));
+        problems.extend(self.crew.unread());
         let unstored = self.shared.stats.read().unstored;
         if unstored > 0 {
             problems.push(format!("{unstored} attempt(s) to store a dead letter failed; the messages are kept"));
