@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::StreamExt;
 use natspubsub::prelude::*;
 use natspubsub::{AppBuilder, ChangeKind, ConfigBuilder};
 use natspubsub_tests::{Inspector, NatsServer, eventually};
@@ -169,7 +170,7 @@ async fn eight_applications_that_migrate_at_once_make_one_consumer() {
     assert_eq!(inspector.consumer_names(STREAM).await, ["moves-2"]);
 }
 
-/// What a message was given back for counts for the consumer that it was given back to.
+/// Both would deliver everything. The old process looks whether it was replaced each time it tries to get it back.
 #[tokio::test]
 async fn a_replaced_consumer_that_vanishes_is_not_made_again() {
     let server = NatsServer::start().await;
@@ -177,7 +178,12 @@ async fn a_replaced_consumer_that_vanishes_is_not_made_again() {
     let (before, after) = (Runs::default(), Runs::default());
     let running = old(&server, &before).start().await.unwrap();
     let newer = new(config(&server).migrate(true), &after).start().await.unwrap();
+    let mut looks = inspector.client.subscribe(format!("$JS.API.CONSUMER.LIST.{STREAM}")).await.unwrap();
     inspector.jetstream.delete_consumer_from_stream("moves", STREAM).await.unwrap();
+    for _ in 0..2 {
+        let look = tokio::time::timeout(LIMIT, looks.next()).await;
+        assert!(look.expect("the old process tries to get its consumer back").is_some());
+    }
     eventually("the old process says that its consumer is lost", LIMIT, || async {
         running.health().problems.iter().any(|problem| problem.contains("moves")).then_some(())
     })
