@@ -29,7 +29,8 @@ pub(crate) async fn locate(
 ) -> Result<(), Vec<String>> {
     let patience = Patience::new(terms, clock);
     let mut absent = look_patiently(plan, transport, &patience).await?;
-    let faults: Vec<String> = absent.iter().filter(|absent| absent.wait.is_none()).map(Absent::fault).collect();
+    let faults: Vec<String> =
+        absent.iter().filter(|absent| absent.wait.is_none()).map(|absent| absent.fault(None)).collect();
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -43,7 +44,7 @@ pub(crate) async fn locate(
     while !absent.is_empty() {
         let waited = clock.monotonic().saturating_sub(began);
         if absent.iter().any(|absent| absent.wait.is_some_and(|wait| wait <= waited)) {
-            return Err(absent.iter().map(Absent::fault).collect());
+            return Err(absent.iter().map(|absent| absent.fault(Some(waited))).collect());
         }
         clock.sleep(LOOK).await;
         absent = look_patiently(plan, transport, &Patience::new(terms, clock)).await?;
@@ -60,7 +61,7 @@ pub(crate) async fn locate_now(
     patience: &Patience<'_>,
 ) -> Result<(), Vec<String>> {
     let absent = look_patiently(plan, transport, patience).await?;
-    let mut faults: Vec<String> = absent.iter().map(Absent::fault).collect();
+    let mut faults: Vec<String> = absent.iter().map(|absent| absent.fault(None)).collect();
     faults.extend(shared_durables(&plan.subscribers));
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
@@ -75,12 +76,17 @@ struct Absent {
 }
 
 impl Absent {
-    fn fault(&self) -> String {
+    fn fault(&self, waited: Option<Duration>) -> String {
         let Self { place, subscriber, what, remedy, wait } = self;
-        match wait {
-            None => format!("{place}: {subscriber}: there is no {what}; {remedy}, or write wait_for_stream = \"60s\""),
-            Some(wait) => {
-                format!("{place}: {subscriber}: there is no {what} after {wait:?} (wait_for_stream); {remedy}")
+        match (wait, waited) {
+            (None, _) => {
+                format!("{place}: {subscriber}: there is no {what}; {remedy}, or write wait_for_stream = \"60s\"")
+            }
+            (Some(_), None) => format!("{place}: {subscriber}: there is no {what}; {remedy}"),
+            (Some(wait), Some(waited)) => {
+                // The start ends with the shortest time: not all of them were waited for as long as they say.
+                let waited = waited.min(*wait);
+                format!("{place}: {subscriber}: there is no {what} after {waited:?} (wait_for_stream); {remedy}")
             }
         }
     }
