@@ -27,6 +27,13 @@ fn cpu_time() -> Duration {
     duration(usage.user_time()) + duration(usage.system_time())
 }
 
+/// What the same work took with both.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pair {
+    pub(crate) raw: Cost,
+    pub(crate) ours: Cost,
+}
+
 /// The two sides of a case, run by run.
 #[derive(Debug, Default)]
 pub(crate) struct Pairs {
@@ -35,9 +42,9 @@ pub(crate) struct Pairs {
 }
 
 impl Pairs {
-    pub(crate) fn add(&mut self, raw: Cost, ours: Cost) {
-        self.raw.push(raw);
-        self.ours.push(ours);
+    pub(crate) fn add(&mut self, pair: Pair) {
+        self.raw.push(pair.raw);
+        self.ours.push(pair.ours);
     }
 
     /// One line: throughput against raw, and CPU time against raw, pair by pair.

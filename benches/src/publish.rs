@@ -9,7 +9,7 @@ use natspubsub::{Config, Publisher, Storage};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::measure::{Pairs, cost};
+use crate::measure::{Pair, Pairs, cost};
 use crate::server::Server;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -27,6 +27,13 @@ struct Envelope<'a> {
     producer: &'a str,
     occurred_at: String,
     message: &'a str,
+}
+
+/// The side that runs first.
+#[derive(Clone, Copy)]
+enum First {
+    Raw,
+    Ours,
 }
 
 struct Sides {
@@ -59,6 +66,35 @@ impl Sides {
             self.context.get_stream(stream).await?.purge().await?;
         }
         Ok(())
+    }
+
+    /// What both sides take; each begins with empty streams.
+    async fn pair(
+        &self,
+        first: First,
+        raw: impl AsyncFnOnce() -> Outcome,
+        ours: impl AsyncFnOnce() -> Outcome,
+    ) -> Outcome<Pair> {
+        let raw = async {
+            self.empty().await?;
+            let (done, raw) = cost(raw()).await;
+            done.map(|()| raw)
+        };
+        let ours = async {
+            self.empty().await?;
+            let (done, ours) = cost(ours()).await;
+            done.map(|()| ours)
+        };
+        Ok(match first {
+            First::Raw => {
+                let raw = raw.await?;
+                Pair { raw, ours: ours.await? }
+            }
+            First::Ours => {
+                let ours = ours.await?;
+                Pair { raw: raw.await?, ours }
+            }
+        })
     }
 
     fn raw_message(&self) -> Outcome<jetstream::message::PublishMessage> {
@@ -166,26 +202,25 @@ pub(crate) async fn run(pairs: usize, messages: usize) -> Outcome {
     let (mut concurrent, mut single) = (Pairs::default(), Pairs::default());
     // The first pair warms up and does not count.
     for round in 0..=pairs {
-        sides.empty().await?;
-        let (raw, raw_cost) = cost(sides.raw_windowed(messages)).await;
-        let (ours, ours_cost) = cost(sides.ours_windowed(messages)).await;
-        raw.and(ours)?;
-        sides.empty().await?;
-        let (raw, raw_together) = cost(sides.raw_batch(messages)).await;
-        let (ours, ours_together) = cost(sides.ours_batch(messages)).await;
-        raw.and(ours)?;
-        sides.empty().await?;
-        let (raw, raw_tasks) = cost(sides.raw_concurrent(messages)).await;
-        let (ours, ours_tasks) = cost(sides.ours_concurrent(messages)).await;
-        raw.and(ours)?;
-        let (raw, raw_single) = cost(sides.raw_one_by_one(few)).await;
-        let (ours, ours_single) = cost(sides.ours_one_by_one(few)).await;
-        raw.and(ours)?;
+        // What the first of two leaves behind in the server would slow the second down: they take turns.
+        let first = if round % 2 == 0 { First::Raw } else { First::Ours };
+        let together = sides
+            .pair(first, async || sides.raw_windowed(messages).await, async || sides.ours_windowed(messages).await)
+            .await?;
+        let written = sides
+            .pair(first, async || sides.raw_batch(messages).await, async || sides.ours_batch(messages).await)
+            .await?;
+        let tasks = sides
+            .pair(first, async || sides.raw_concurrent(messages).await, async || sides.ours_concurrent(messages).await)
+            .await?;
+        let one = sides
+            .pair(first, async || sides.raw_one_by_one(few).await, async || sides.ours_one_by_one(few).await)
+            .await?;
         if round > 0 {
-            windowed.add(raw_cost, ours_cost);
-            batch.add(raw_together, ours_together);
-            concurrent.add(raw_tasks, ours_tasks);
-            single.add(raw_single, ours_single);
+            windowed.add(together);
+            batch.add(written);
+            concurrent.add(tasks);
+            single.add(one);
         }
     }
     println!("{pairs} pairs of {messages} messages ({few} one by one); ratios: natspubsub to raw async-nats");
