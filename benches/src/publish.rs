@@ -5,7 +5,7 @@ use std::future::IntoFuture;
 
 use async_nats::jetstream;
 use futures::{StreamExt, TryStreamExt};
-use natspubsub::{Config, Publisher, Storage};
+use natspubsub::{App, Config, Publisher, RunningApp, Storage};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -39,6 +39,8 @@ enum First {
 struct Sides {
     context: jetstream::Context,
     subject: String,
+    /// An application that publishes; its connection has a thread of its own, as everywhere.
+    _running: RunningApp,
     publisher: Publisher,
     body: String,
 }
@@ -47,7 +49,8 @@ impl Sides {
     async fn new(server: &Server) -> Outcome<Self> {
         let config =
             Config::builder().url(server.url()).env("bench").app("ours").stream_storage(Storage::Memory).build()?;
-        let publisher = Publisher::connect(config).await?;
+        let running = App::builder().config(config).publish_only().build()?.start().await?;
+        let publisher = running.publisher().clone();
         let client = async_nats::connect(server.url()).await?;
         let context = jetstream::new(client);
         let stream = jetstream::stream::Config {
@@ -57,7 +60,7 @@ impl Sides {
             ..Default::default()
         };
         context.create_stream(stream).await?;
-        Ok(Self { context, subject: format!("bench.raw.{TOPIC}"), publisher, body: "x".repeat(256) })
+        Ok(Self { context, subject: format!("bench.raw.{TOPIC}"), publisher, _running: running, body: "x".repeat(256) })
     }
 
     /// Both streams begin each run empty.
