@@ -104,6 +104,8 @@ impl PublishBatch {
 
     /// Publishes what was gathered and waits until each message has its result. The batch is empty then.
     ///
+    /// Dropping the future drops the messages that are not sent yet; of those that are, each may be stored.
+    ///
     /// ```
     /// # use natspubsub::prelude::*;
     /// # async fn example(publisher: Publisher) {

@@ -95,6 +95,8 @@ impl Publisher {
 
     /// Publishes a value under a topic and waits until it is stored.
     ///
+    /// Dropping the future takes nothing back: a message that was sent already may be stored.
+    ///
     /// ```
     /// # use natspubsub::prelude::*;
     /// #[topic_subscriber("order.created")]
