@@ -79,5 +79,13 @@ async fn main() -> Result<()> {
         "queued" => app.subscriber(queued {}),
         _ => app.subscriber(work {}),
     };
-    app.build()?.run().await
+    match variable("WORKER_EMBEDDED").as_str() {
+        "" => app.build()?.run().await,
+        "publisher" => Publisher::connect(Config::load()?).await.map(|_| ()),
+        // A program that starts its application itself.
+        _ => {
+            app.build()?.start().await?.shutdown().await;
+            Ok(())
+        }
+    }
 }

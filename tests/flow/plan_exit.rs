@@ -6,12 +6,18 @@ use std::process::{Command, Output};
 use natspubsub_tests::{Inspector, NatsServer};
 
 fn worker(url: &str, form: &str) -> Output {
+    run(url, form, "")
+}
+
+/// `embedded`: what the program starts itself instead of `App::run`.
+fn run(url: &str, form: &str, embedded: &str) -> Output {
     let mut worker = Command::new(env!("CARGO_BIN_EXE_worker"));
     worker
         .env("NATS_URL", url)
         .env("NATSPUBSUB_ENV", "prod")
         .env("NATSPUBSUB_APP", "jobs")
-        .env("NATSPUBSUB_PLAN", form);
+        .env("NATSPUBSUB_PLAN", form)
+        .env("WORKER_EMBEDDED", embedded);
     worker.env("NATSPUBSUB_CONNECT_TIMEOUT", "500ms").env("WORKER_QUIET", "yes").output().unwrap()
 }
 
@@ -86,6 +92,23 @@ async fn a_program_with_nothing_to_change_exits_with_0() {
     assert_eq!((output.status.code(), printed(&output).as_str()), (Some(0), "nothing to change\n"), "{output:?}");
     running.signal(nix::sys::signal::Signal::SIGTERM);
     running.exit(std::time::Duration::from_secs(20)).await;
+}
+
+/// A program that runs its application in its own way must not change what the operator only wants to read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_embeds_its_application_changes_nothing_either() {
+    let server = NatsServer::start().await;
+    let inspector = Inspector::connect(&server.url()).await;
+    let output = run(&server.url(), "1", "application");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(printed(&output).starts_with("+ stream   prod-jobs-stream  "), "{output:?}");
+    let output = run(&server.url(), "1", "publisher");
+    assert_eq!((output.status.code(), printed(&output).as_str()), (Some(1), ""), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("NATSPUBSUB_PLAN is set"), "{output:?}");
+    assert!(inspector.stream_names().await.is_empty(), "nothing is changed");
+    assert!(run(&server.url(), "0", "application").status.success());
+    let output = run(&server.url(), "1", "application");
+    assert_eq!((output.status.code(), printed(&output).as_str()), (Some(0), "nothing to change\n"), "{output:?}");
 }
 
 #[test]

@@ -5,34 +5,16 @@ use std::time::Duration;
 
 use super::builder::{App, start_error};
 use super::io_thread::IoThread;
+use crate::config::PlanForm;
 use crate::error::Result;
 use crate::topology::{Patience, Terms, TopologyPlan, adopt_advisories, locate_now, planned};
 use crate::transport::connect;
-
-/// The variable that makes a program print what it would change instead of running.
-const PLAN: &str = "NATSPUBSUB_PLAN";
 
 /// The exit code of a program that would change something.
 const CHANGES_EXIT: i32 = 2;
 
 /// How long the connection may take to end.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
-
-/// In which form the plan is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PlanForm {
-    Lines,
-    Json,
-}
-
-/// What the environment asks for; an empty variable, `0` and `false` ask for nothing.
-pub(super) fn asked() -> Option<PlanForm> {
-    match std::env::var(PLAN).unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "" | "0" | "false" => None,
-        "json" => Some(PlanForm::Json),
-        _ => Some(PlanForm::Lines),
-    }
-}
 
 impl App {
     /// Connects, reads, and tells what a start would change. Nothing is changed, and nothing runs.
@@ -91,5 +73,11 @@ impl App {
             return Ok(());
         }
         std::process::exit(CHANGES_EXIT);
+    }
+
+    /// The same where the program expects an application that runs.
+    pub(super) async fn exit_with_plan<T>(&self, form: PlanForm, note: fn(&str)) -> Result<T> {
+        self.print_plan(form, note).await?;
+        std::process::exit(0);
     }
 }

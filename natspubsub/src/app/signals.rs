@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::builder::App;
 use super::io_thread::IoThread;
 use super::manifest::{Places, manifest};
-use super::plan::asked;
+use crate::config::plan_asked;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The exit code of a program that a second signal ended at once.
@@ -50,7 +50,7 @@ impl App {
             describe(&self);
             return Ok(());
         }
-        if let Some(form) = asked() {
+        if let Some(form) = plan_asked() {
             return self.print_plan(form, note).await;
         }
         let stop = CancellationToken::new();

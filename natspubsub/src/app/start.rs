@@ -12,7 +12,7 @@ use super::io_thread::IoThread;
 use super::newcomers::welcome;
 use super::report;
 use super::running::RunningApp;
-use crate::config::Manage;
+use crate::config::{Manage, plan_asked};
 use crate::consume::{Keeper, Shared, watch};
 use crate::error::Result;
 use crate::publish::Publisher;
@@ -25,7 +25,8 @@ const KEEPER_ACK_WAIT: Duration = Duration::from_secs(30);
 impl App {
     /// Connects, brings streams and consumers to the plan, and starts the subscribers.
     ///
-    /// For embedding in a program of one's own; [`App::run`] also waits for signals and drains.
+    /// For embedding in a program of one's own; [`App::run`] also waits for signals and drains. With `NATSPUBSUB_PLAN=1` in
+    /// the environment it starts nothing: it prints the plan and ends the process, as [`App::run`] does.
     ///
     /// ```
     /// # use natspubsub::prelude::*;
@@ -45,7 +46,11 @@ impl App {
     /// # Panics
     /// When called outside a tokio runtime.
     pub async fn start(self) -> Result<RunningApp> {
-        self.start_noting(|text| tracing::warn!("{text}")).await
+        let note = |text: &str| tracing::warn!("{text}");
+        match plan_asked() {
+            Some(form) => self.exit_with_plan(form, note).await,
+            None => self.start_noting(note).await,
+        }
     }
 
     /// `note` is told what the start waits for.

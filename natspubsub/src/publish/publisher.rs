@@ -19,7 +19,7 @@ use super::published::{PublishListener, Published};
 use super::report::MultiPublished;
 use super::subject::SubjectPublisher;
 use crate::clock::{SharedClock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, PLAN, plan_asked};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Delivery, Failure, FromDelivery, FromServices, Requirement, Services};
 use crate::message::{Context, Encode, Event, Headers, Metadata, headers};
@@ -81,8 +81,14 @@ impl Publisher {
     ///
     /// # Errors
     /// [`ErrorKind::Connect`] when no server answers within `connect_timeout`; [`ErrorKind::Start`] when a stream
-    /// cannot be created.
+    /// cannot be created, or when `NATSPUBSUB_PLAN` asks for a program that changes nothing.
     pub async fn connect(config: Config) -> Result<Self> {
+        if plan_asked().is_some() {
+            let text = format!(
+                "{PLAN} is set, so that nothing may be changed, and a publisher of its own makes streams and stores messages; leave the variable out, or take the publisher of an application"
+            );
+            return Err(Error::new(ErrorKind::Start, text));
+        }
         let clock = SystemClock::shared();
         let transport = crate::transport::connect(&config, &clock, |text| tracing::warn!("{text}")).await?;
         let empty = crate::registry::Registry::default();
