@@ -1,4 +1,4 @@
-//! Helpers for the tests of applications.
+//! What is linked into a program, pinned in a file.
 
 use std::path::Path;
 

@@ -1,0 +1,5 @@
+//! Helpers for the tests of applications.
+
+mod topology;
+
+pub use topology::assert_topology;
