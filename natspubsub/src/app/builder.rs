@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{SharedClock, SystemClock};
+use super::surroundings::Surroundings;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Middleware, Services};
@@ -12,6 +12,9 @@ use crate::middleware::Logging;
 use crate::publish::{PublishListener, Published};
 use crate::registry::{DeclaredStream, Layer, Registry, Subscribe, check, linked};
 use crate::topology::{Plan, plan};
+
+/// The name of the middleware that logs.
+pub(super) const LOGGING: &str = "logging";
 
 /// The logging middleware lies outside every other.
 const LOGGING_ORDER: i32 = i32::MIN;
@@ -39,7 +42,7 @@ const LOGGING_ORDER: i32 = i32::MIN;
 /// ```
 pub struct App {
     pub(super) config: Config,
-    pub(super) clock: SharedClock,
+    pub(super) surroundings: Surroundings,
     pub(super) registry: Registry,
     pub(super) services: Services,
     pub(super) plan: Plan,
@@ -239,17 +242,17 @@ impl AppBuilder {
     /// each with its file and line.
     pub fn build(self) -> Result<App> {
         let config = self.config.map_or_else(Config::load, Ok)?;
-        let clock = SystemClock::shared();
+        let surroundings = Surroundings::production();
         let mut registry = registry(self.named, self.linked, self.publish_only);
-        let middleware = Arc::new(Logging::new(clock.clone()));
-        registry.middleware.push(Layer { order: LOGGING_ORDER, name: "logging", middleware });
+        let middleware = Arc::new(Logging::new(surroundings.clock.clone()));
+        registry.middleware.push(Layer { order: LOGGING_ORDER, name: LOGGING, middleware });
         let registry = registry.sorted();
         let services = Some(&self.services).filter(|_| !self.without_state_check);
         let mut faults = check(&registry, services, self.publish_only);
         match plan(&registry, &config) {
             Ok(plan) if faults.is_empty() => {
                 let (services, listener) = (self.services, self.listener);
-                return Ok(App { config, clock, registry, services, plan, listener });
+                return Ok(App { config, surroundings, registry, services, plan, listener });
             }
             Ok(_) => {}
             Err(more) => faults.extend(more),

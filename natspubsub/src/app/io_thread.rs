@@ -17,7 +17,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// How long the thread may take to end.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
-/// The thread; it ends when it is told to, or when this is dropped.
+/// The thread; it ends when it is told to, or when this is dropped. In tests all of it is on one thread, and only the
+/// tasks end.
 pub(super) struct IoThread {
     handle: Handle,
     end: CancellationToken,
@@ -41,6 +42,11 @@ impl IoThread {
         Ok(Self { handle, end, thread: Some(thread) })
     }
 
+    /// No thread: everything is on the runtime of the caller.
+    pub(super) fn borrowed() -> Self {
+        Self { handle: Handle::current(), end: CancellationToken::new(), thread: None }
+    }
+
     /// Where tasks of the thread are started from elsewhere.
     pub(super) fn handle(&self) -> Handle {
         self.handle.clone()
@@ -59,7 +65,13 @@ impl IoThread {
 
     /// Starts a task that goes on until it ends or the thread does.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.handle.spawn(task);
+        let ended = self.end.clone();
+        match self.thread {
+            Some(_) => self.handle.spawn(task),
+            None => self.handle.spawn(async move {
+                ended.run_until_cancelled(task).await;
+            }),
+        };
     }
 
     /// Ends the thread and every task on it.

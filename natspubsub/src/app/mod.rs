@@ -11,11 +11,14 @@ mod running;
 mod shutdown;
 mod signals;
 mod start;
+mod surroundings;
 
 pub use builder::{App, AppBuilder};
 pub(crate) use manifest::{Places, manifest};
 pub use running::{Health, RunningApp};
 pub use shutdown::ShutdownReport;
+#[cfg(feature = "testing")]
+pub(crate) use surroundings::Surroundings;
 
 use crate::error::Result;
 

@@ -123,7 +123,7 @@ mod tests {
         let builder = App::builder().config(Config::builder().url(url).env("test").app(app).build().unwrap());
         let builder = if watches { builder.subscriber(Audit) } else { builder.publish_only() };
         let mut app = builder.build().unwrap();
-        app.clock = Arc::new(Fast(SystemClock::shared()));
+        app.surroundings.clock = Arc::new(Fast(SystemClock::shared()));
         app.start().await.unwrap()
     }
 

@@ -46,16 +46,16 @@ impl App {
 
     async fn plan_noting(&self, note: fn(&str)) -> Result<TopologyPlan> {
         let io = IoThread::start("natspubsub-plan")?;
-        let (config, clock) = (self.config.clone(), self.clock.clone());
+        let (config, clock) = (self.config.clone(), self.surroundings.clock.clone());
         let transport = io.run(async move { connect(&config, &clock, note).await }).await?;
         let mut plan = self.plan.clone();
         let terms = Terms::of(&self.config);
-        let patience = Patience::new(&terms, &*self.clock);
+        let patience = Patience::new(&terms, &*self.surroundings.clock);
         adopt_advisories(&mut plan, transport.as_ref(), &patience).await?;
         let spread = plan.spread(&self.config.namespace, transport.as_ref(), &patience).await;
         spread.map_err(|faults| start_error(&faults))?;
         locate_now(&mut plan, transport.as_ref(), &patience).await.map_err(|faults| start_error(&faults))?;
-        let found = planned(&plan, &terms, transport.as_ref(), &*self.clock).await;
+        let found = planned(&plan, &terms, transport.as_ref(), &*self.surroundings.clock).await;
         transport.close(CLOSE_LIMIT).await;
         found.map_err(|faults| start_error(&faults))
     }

@@ -55,14 +55,17 @@ impl App {
 
     /// `note` is told what the start waits for.
     pub(super) async fn start_noting(mut self, note: fn(&str)) -> Result<RunningApp> {
-        self.plan.name_ephemerals(self.clock.random());
-        let io = IoThread::start("natspubsub-io")?;
-        let (config, clock) = (self.config.clone(), self.clock.clone());
+        let clock = self.surroundings.clock.clone();
+        self.plan.name_ephemerals(clock.random());
+        let io = match self.surroundings.on_one_thread {
+            true => IoThread::borrowed(),
+            false => IoThread::start("natspubsub-io")?,
+        };
         let connection = {
-            let clock = clock.clone();
+            let (config, clock) = (self.config.clone(), clock.clone());
             async move { connect(&config, &clock, note).await }
         };
-        let transport = io.run(connection).await?;
+        let transport = self.surroundings.wrapped(io.run(connection).await?);
         let terms = Terms::of(&self.config);
         let patience = Patience::new(&terms, &*clock);
         if self.config.manage != Manage::Off {
@@ -70,17 +73,16 @@ impl App {
         }
         let spread = self.plan.spread(&self.config.namespace, transport.as_ref(), &patience).await;
         spread.map_err(|faults| start_error(&faults))?;
-        let located = locate(&mut self.plan, &terms, transport.as_ref(), &*self.clock, note).await;
+        let located = locate(&mut self.plan, &terms, transport.as_ref(), &*clock, note).await;
         located.map_err(|faults| start_error(&faults))?;
-        let managed = manage(&mut self.plan, &terms, transport.as_ref(), &*self.clock).await;
+        let managed = manage(&mut self.plan, &terms, transport.as_ref(), &*clock).await;
         let managed = managed.map_err(|faults| start_error(&faults))?;
         let denied = denied(&self.plan, &self.config.namespace, transport.as_ref()).await;
         if !denied.is_empty() {
             return Err(start_error(&denied));
         }
         let report = report::start(&self, &transport.describe());
-        let publisher =
-            Publisher::new(transport.clone(), self.clock.clone(), self.config.clone(), self.listener.clone());
+        let publisher = Publisher::new(transport.clone(), clock.clone(), self.config.clone(), self.listener.clone());
         let shared = shared(&self, transport, &publisher);
         let crew = Arc::new(Crew::new(shared.clone(), io.handle()));
         // All are opened before the first begins: a start that fails, or that a signal ends, has run nothing.
@@ -114,18 +116,20 @@ impl App {
 fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Shared {
     let mut services = app.services.clone();
     services.insert(publisher.clone());
+    let clock = &app.surroundings.clock;
+    let layers = app.surroundings.outermost.iter().chain(&app.registry.middleware);
     let shortest =
         app.plan.subscribers.iter().chain(&app.plan.everywhere).map(|subscriber| subscriber.settings.ack_wait).min();
     Shared {
         namespace: app.config.namespace.clone(),
         inflate_max: app.config.inflate_max,
         transport,
-        clock: app.clock.clone(),
+        clock: clock.clone(),
         services: Arc::new(services),
-        layers: app.registry.middleware.iter().map(|layer| layer.middleware.clone()).collect(),
-        keeper: Arc::new(Keeper::new(app.clock.clone(), shortest.unwrap_or(KEEPER_ACK_WAIT))),
+        layers: layers.map(|layer| layer.middleware.clone()).collect(),
+        keeper: Arc::new(Keeper::new(clock.clone(), shortest.unwrap_or(KEEPER_ACK_WAIT))),
         stats: Arc::default(),
-        id: format!("{:016x}", app.clock.random()).into(),
+        id: format!("{:016x}", clock.random()).into(),
         quarantine: Arc::new(RwLock::new(())),
         durables: app.plan.consumers().map(|consumer| consumer.durable.clone()).collect(),
         restorer: Arc::new(Restorer {

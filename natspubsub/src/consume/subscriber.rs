@@ -153,6 +153,12 @@ impl Subscriber {
         Holder { index: self.index, ack_wait: self.plan.settings.ack_wait }
     }
 
+    /// The stream and the consumer that it pulls from.
+    #[cfg(feature = "testing")]
+    pub(crate) fn place(&self) -> (String, String) {
+        (self.stream.to_string(), self.consumer.to_string())
+    }
+
     pub(crate) fn is_ephemeral(&self) -> bool {
         self.plan.settings.ephemeral
     }

@@ -63,6 +63,14 @@ impl Publisher {
         Self { outlet: Arc::new(Outlet::new(transport, clock, config)), lane: 0, cause: None, listener }
     }
 
+    /// A publisher of another application of the same environment.
+    #[cfg(feature = "testing")]
+    pub(crate) fn of(&self, app: &str) -> Result<Self> {
+        let mut config = self.outlet.config.clone();
+        config.namespace = crate::subject::Namespace::new(config.env(), app)?;
+        Ok(Self::new(self.outlet.transport.clone(), self.outlet.clock.clone(), config, None))
+    }
+
     /// Another publisher on the same outlet; with several connections they take turns.
     fn sibling(&self) -> Self {
         Self { lane: self.outlet.next_lane(), ..self.clone() }
@@ -209,7 +217,7 @@ impl Publisher {
     }
 
     /// The message that [`Publisher::send`] publishes, to add to it.
-    fn event_message<'a, E: Event + Encode>(&'a self, event: &'a E) -> MessageBuilder<'a, E> {
+    pub(crate) fn event_message<'a, E: Event + Encode>(&'a self, event: &'a E) -> MessageBuilder<'a, E> {
         let draft = match E::IS_RAW {
             true => Draft::new(Destination::Subject(E::TOPIC.to_owned())),
             false => Draft::topic(E::TOPIC),

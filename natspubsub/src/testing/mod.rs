@@ -1,5 +1,31 @@
 //! Helpers for the tests of applications.
 
+#[cfg(feature = "testing")]
+mod bell;
+#[cfg(feature = "testing")]
+mod builder;
+#[cfg(feature = "testing")]
+mod clock;
+#[cfg(feature = "testing")]
+mod dice;
+#[cfg(feature = "testing")]
+mod journal;
+#[cfg(feature = "testing")]
+mod live;
+#[cfg(feature = "testing")]
+mod recorder;
+#[cfg(feature = "testing")]
+mod test_app;
 mod topology;
+#[cfg(feature = "testing")]
+mod view;
+#[cfg(feature = "testing")]
+mod world;
 
+#[cfg(feature = "testing")]
+pub use builder::TestAppBuilder;
+#[cfg(feature = "testing")]
+pub use journal::{Attempt, End};
+#[cfg(feature = "testing")]
+pub use test_app::TestApp;
 pub use topology::assert_topology;

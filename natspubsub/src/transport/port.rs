@@ -281,6 +281,10 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Writes the whole configuration of a stream.
     async fn update_stream(&self, config: &AssetConfig) -> Result<()>;
 
+    /// Deletes a stream; one that does not exist is fine.
+    #[cfg(feature = "testing")]
+    async fn delete_stream(&self, name: &str) -> Result<()>;
+
     /// The configuration of a consumer, if it exists.
     async fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>>;
 

@@ -139,6 +139,12 @@ impl Broker {
         }
     }
 
+    #[cfg(feature = "testing")]
+    pub(super) fn delete_stream(&self, name: &str) {
+        self.streams().remove(name);
+        self.changed.notify_waiters();
+    }
+
     pub(super) fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>> {
         Ok(self
             .streams()

@@ -163,6 +163,12 @@ impl Transport for MemoryTransport {
         self.broker.update_stream(config)
     }
 
+    #[cfg(feature = "testing")]
+    async fn delete_stream(&self, name: &str) -> Result<()> {
+        self.broker.delete_stream(name);
+        Ok(())
+    }
+
     async fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>> {
         self.broker.consumer(stream, name)
     }

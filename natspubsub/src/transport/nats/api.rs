@@ -312,6 +312,16 @@ pub(super) async fn delete_consumer(link: &Link, stream: &str, name: &str) -> Re
     accepted(&operation, reply).map(|_| ())
 }
 
+#[cfg(feature = "testing")]
+pub(super) async fn delete_stream(link: &Link, name: &str) -> Result<()> {
+    let operation = format!("STREAM.DELETE.{name}");
+    let reply = request(link, &operation, &Value::Null).await?;
+    if reply.is_missing() {
+        return Ok(());
+    }
+    accepted(&operation, reply).map(|_| ())
+}
+
 /// Creates or updates a consumer; the action makes the server refuse the other of the two.
 pub(super) async fn write_consumer(link: &Link, stream: &str, action: &str, config: &AssetConfig) -> Result<()> {
     let name = config_text(config, "name");

@@ -214,6 +214,11 @@ impl Transport for NatsTransport {
         api::write_stream(self.main(), "UPDATE", config).await
     }
 
+    #[cfg(feature = "testing")]
+    async fn delete_stream(&self, name: &str) -> Result<()> {
+        api::delete_stream(self.main(), name).await
+    }
+
     async fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>> {
         api::config(self.main(), &format!("CONSUMER.INFO.{stream}.{name}")).await
     }

@@ -1,0 +1,103 @@
+//! What an application runs on: the machine, or what a test puts in its place.
+
+use std::sync::Arc;
+
+use crate::clock::{SharedClock, SystemClock};
+use crate::registry::Layer;
+use crate::transport::SharedTransport;
+
+/// What is laid around the connection.
+pub(crate) type Wrap = Arc<dyn Fn(SharedTransport) -> SharedTransport + Send + Sync>;
+
+/// Where time and randomness come from, what lies around the connection and around every handler, and which threads
+/// there are.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) clock: SharedClock,
+    /// Whether the connection works on the caller's runtime instead of a thread of its own.
+    pub(crate) on_one_thread: bool,
+    pub(crate) wrap: Option<Wrap>,
+    /// Outside every other middleware.
+    pub(crate) outermost: Option<Layer>,
+}
+
+impl Surroundings {
+    pub(crate) fn production() -> Self {
+        Self { clock: SystemClock::shared(), on_one_thread: false, wrap: None, outermost: None }
+    }
+
+    pub(super) fn wrapped(&self, transport: SharedTransport) -> SharedTransport {
+        match &self.wrap {
+            Some(wrap) => wrap(transport),
+            None => transport,
+        }
+    }
+}
+
+#[cfg(feature = "testing")]
+mod staged {
+    use std::sync::Arc;
+
+    use super::Surroundings;
+    use crate::app::RunningApp;
+    use crate::app::builder::{App, LOGGING, start_error};
+    use crate::config::{Config, ServerUrl};
+    use crate::error::Result;
+    use crate::middleware::Logging;
+    use crate::topology::plan;
+
+    impl App {
+        /// The same declarations once more, on other surroundings.
+        pub(crate) fn on(&self, surroundings: &Surroundings) -> Self {
+            let mut registry = self.registry.clone();
+            for layer in registry.middleware.iter_mut().filter(|layer| layer.name == LOGGING) {
+                layer.middleware = Arc::new(Logging::new(surroundings.clock.clone()));
+            }
+            Self {
+                config: self.config.clone(),
+                surroundings: surroundings.clone(),
+                registry,
+                services: self.services.clone(),
+                plan: self.plan.clone(),
+                listener: self.listener.clone(),
+            }
+        }
+
+        pub(crate) fn config(&self) -> &Config {
+            &self.config
+        }
+
+        /// The streams that a start makes.
+        pub(crate) fn streams(&self) -> impl Iterator<Item = &crate::transport::AssetConfig> {
+            self.plan.streams.iter()
+        }
+
+        /// The names of its subscribers: function and durable.
+        pub(crate) fn subscriber_names(&self) -> Vec<(&'static str, String)> {
+            let all = self.plan.subscribers.iter().chain(&self.plan.everywhere);
+            all.map(|subscriber| (subscriber.origin.name, subscriber.durable.clone())).collect()
+        }
+
+        /// The same application at another server and in another environment.
+        pub(crate) fn moved(mut self, url: ServerUrl, env: Option<&str>) -> Result<Self> {
+            self.config.url = url;
+            if let Some(env) = env {
+                self.config.namespace = crate::subject::Namespace::new(env, self.config.app())?;
+                self.plan = plan(&self.registry, &self.config).map_err(|faults| start_error(&faults))?;
+            }
+            Ok(self)
+        }
+
+        /// Starts without a look at the environment of the process.
+        pub(crate) async fn start_staged(self) -> Result<RunningApp> {
+            self.start_noting(|text| tracing::warn!("{text}")).await
+        }
+    }
+
+    impl RunningApp {
+        /// Stream and consumer of each subscriber that works.
+        pub(crate) fn consumers(&self) -> Vec<(String, String)> {
+            self.crew.subscribers().iter().map(|subscriber| subscriber.place()).collect()
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What a test sees of an application from outside.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use natspubsub_grammar::Pattern;
+
+use super::bell::Bell;
+use super::journal::Journal;
+use super::recorder::{Record, Records};
+use crate::app::RunningApp;
+use crate::clock::SharedClock;
+use crate::handler::{DeadLetter, DeadLetterPayload, Delivery, Payload};
+use crate::message::{Context, EnvelopeIn, INFLATE_MAX, Origin};
+use crate::subject::Namespace;
+use crate::transport::{Outbound, SharedTransport, Stored};
+
+/// How often a look is taken at least; most changes ring.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// What a test sees of an application: the attempts of its handlers, what is stored, what waits.
+#[derive(Clone)]
+pub(super) struct View {
+    pub(super) journal: Journal,
+    pub(super) records: Arc<Records>,
+    pub(super) bell: Arc<Bell>,
+    pub(super) clock: SharedClock,
+    pub(super) namespace: Namespace,
+    /// A connection of its own.
+    pub(super) broker: SharedTransport,
+    /// How long everything must be quiet before it counts as settled.
+    pub(super) quiet: Duration,
+    /// The longest pause between two looks.
+    pub(super) look: Duration,
+}
+
+impl View {
+    pub(super) fn new(
+        broker: SharedTransport,
+        journal: Journal,
+        records: Arc<Records>,
+        clock: SharedClock,
+        namespace: Namespace,
+    ) -> Self {
+        let bell = records.bell.clone();
+        Self { journal, records, bell, clock, namespace, broker, quiet: Duration::from_millis(1), look: LOOK }
+    }
+
+    /// Waits until nothing waits for a handler and nothing is in hand; else what still does after `limit`.
+    pub(super) async fn settled(&self, running: &RunningApp, limit: Duration) -> Result<(), Vec<String>> {
+        let end = self.clock.monotonic() + limit;
+        loop {
+            let seen = self.bell.rings();
+            let mut open = self.open(running).await;
+            if open.is_empty() {
+                self.clock.sleep(self.quiet).await;
+                open = self.open(running).await;
+                if open.is_empty() && self.bell.rings() == seen {
+                    self.catch_up().await;
+                    return Ok(());
+                }
+                continue;
+            }
+            let left = end.saturating_sub(self.clock.monotonic());
+            if left.is_zero() {
+                return Err(open);
+            }
+            futures::future::select(Box::pin(self.bell.after(seen)), self.clock.sleep(left.min(self.look))).await;
+        }
+    }
+
+    /// What is not settled, one sentence for each consumer.
+    async fn open(&self, running: &RunningApp) -> Vec<String> {
+        let mut open = Vec::new();
+        for (stream, consumer) in running.consumers() {
+            let state = self.broker.consumer_state(&stream, &consumer).await.ok().flatten();
+            let progress = self.broker.progress(&stream, &consumer).await.ok().flatten();
+            let (Some(state), Some(progress)) = (state, progress) else {
+                open.push(format!("the consumer {consumer} of {stream} is not there"));
+                continue;
+            };
+            if state.unanswered > 0 || progress.backlog > 0 {
+                let (in_hand, waiting) = (state.unanswered, progress.backlog);
+                open.push(format!(
+                    "{consumer} of {stream}: {in_hand} delivered and not answered, {waiting} not delivered"
+                ));
+            }
+        }
+        open
+    }
+
+    /// Reads what the broker stored by itself, such as delayed messages whose time has come.
+    pub(super) async fn catch_up(&self) {
+        for stream in self.records.streams() {
+            let mut last = self.records.read_up_to(&stream);
+            while let Ok(Some(received)) = self.broker.stored_after(&stream, last).await {
+                last = received.sequence;
+                let stored = Stored { stream: stream.clone(), sequence: last, duplicate: false };
+                let message = Outbound { subject: received.subject, headers: received.headers, body: received.body };
+                self.records.note(&message, &stored);
+            }
+            self.records.set_read_up_to(&stream, last);
+        }
+    }
+
+    /// The bodies of what is stored under a topic or a raw subject, wildcards included.
+    pub(super) fn published<T: Payload>(&self, topic: &str) -> Result<Vec<T>, String> {
+        let pattern = Pattern::subject(topic).map_err(|fault| fault.to_string())?;
+        let is_meant = |record: &Record| {
+            let subject = &record.message.subject;
+            pattern.matches(self.namespace.topic(subject)) || pattern.matches(subject)
+        };
+        let records = self.records.all();
+        let meant = records.iter().filter(|record| is_meant(record));
+        meant
+            .map(|record| {
+                let delivery = self.delivery(record, true)?;
+                T::from_body(&delivery).map_err(|failure| {
+                    let (subject, sequence) = (&record.message.subject, record.stored.sequence);
+                    format!("message {sequence} on {subject}: {}", failure.describe())
+                })
+            })
+            .collect()
+    }
+
+    /// The dead letters of the application, in the order in which they were stored.
+    pub(super) fn dead_letters(&self) -> Vec<DeadLetter> {
+        let stream = self.namespace.dead_letter_stream();
+        let records = self.records.all();
+        let letters = records.iter().filter(|record| record.stored.stream == stream);
+        letters.filter_map(|record| DeadLetter::from_letter(&self.delivery(record, false).ok()?).ok()).collect()
+    }
+
+    /// A stored message as a handler would receive it.
+    fn delivery(&self, record: &Record, opened: bool) -> Result<Delivery, String> {
+        let Record { message, stored } = record;
+        let envelope = match opened {
+            true => EnvelopeIn::read(&message.body, &message.headers, INFLATE_MAX)
+                .or_else(|_| EnvelopeIn::read_plain(&message.body, &message.headers, INFLATE_MAX))
+                .map_err(|fault| format!("message {} on {}: {fault}", stored.sequence, message.subject))?,
+            false => EnvelopeIn { body: message.body.clone(), ..EnvelopeIn::default() },
+        };
+        let topic = self.namespace.topic(&message.subject);
+        let context = Context::new(Origin {
+            subscriber: "test".into(),
+            durable: "test".into(),
+            event_id: envelope.event_id.unwrap_or_default(),
+            topic_at: message.subject.len() - topic.len(),
+            subject: message.subject.clone(),
+            stream: stored.stream.as_str().into(),
+            sequence: stored.sequence,
+            deliveries: 1,
+            max_attempts: 1,
+            ack_wait: Duration::from_secs(30),
+            stored_at: self.clock.now(),
+            occurred_at: envelope.occurred_at,
+            trace_id: envelope.trace_id,
+            headers: message.headers.clone(),
+            metadata: envelope.metadata,
+        });
+        Ok(Delivery::new(context, envelope.body, Arc::default()))
+    }
+}

@@ -1,0 +1,4 @@
+//! The test kit as its users use it: each file is one promise.
+
+mod backoff;
+mod crashes;
