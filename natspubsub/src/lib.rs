@@ -39,6 +39,9 @@ mod subject;
 mod topology;
 mod transport;
 
+#[cfg(feature = "failpoints")]
+#[doc(hidden)]
+pub mod __port;
 #[doc(hidden)]
 pub mod __private;
 pub mod attributes;

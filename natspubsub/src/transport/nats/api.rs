@@ -302,9 +302,18 @@ pub(super) async fn write_stream(link: &Link, verb: &str, config: &AssetConfig) 
     accepted(&operation, request(link, &operation, &Value::Object(config.clone())).await?).map(|_| ())
 }
 
+/// Deletes a stream; one that does not exist is fine.
+#[cfg(feature = "failpoints")]
+pub(super) async fn delete_stream(link: &Link, name: &str) -> Result<()> {
+    delete(link, format!("STREAM.DELETE.{name}")).await
+}
+
 /// Deletes a consumer; one that does not exist is fine.
 pub(super) async fn delete_consumer(link: &Link, stream: &str, name: &str) -> Result<()> {
-    let operation = format!("CONSUMER.DELETE.{stream}.{name}");
+    delete(link, format!("CONSUMER.DELETE.{stream}.{name}")).await
+}
+
+async fn delete(link: &Link, operation: String) -> Result<()> {
     let reply = request(link, &operation, &Value::Null).await?;
     if reply.is_missing() {
         return Ok(());
