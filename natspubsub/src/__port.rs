@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub use self::shapes::{Answered, ConsumerState, Delivery, Fault, FaultKind, Progress, Stored};
+pub use self::shapes::{Answered, ConsumerState, CoreMessage, Delivery, Fault, FaultKind, Progress, Stored};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::transport::{self, Answer, AssetConfig, CONSUMING_LANE, Outbound, PullEvent, SharedTransport};
@@ -59,6 +59,16 @@ impl Pull {
     }
 }
 
+/// Listens to messages that nobody stores.
+pub struct Listener(Box<dyn transport::CoreSubscription>);
+
+impl Listener {
+    /// The next message, if there is one within `limit`.
+    pub async fn next(&mut self, limit: Duration) -> Option<CoreMessage> {
+        tokio::time::timeout(limit, self.0.next()).await.ok().flatten().map(CoreMessage::from)
+    }
+}
+
 /// A connection to a broker.
 #[derive(Clone)]
 pub struct Port(SharedTransport);
@@ -84,6 +94,21 @@ impl Port {
     pub async fn publish_atomic(&self, id: &str, messages: &[(&str, &[(&str, &str)])]) -> Answered<Stored> {
         let messages = messages.iter().map(|(subject, headers)| outbound(subject, headers, b"x")).collect();
         Ok(self.0.publish_atomic(CONSUMING_LANE, id, messages, LIMIT).await?.into())
+    }
+
+    /// Publishes a message that nobody has to store.
+    pub async fn publish_core(&self, subject: &str, headers: &[(&str, &str)], body: &[u8]) -> Answered {
+        Ok(self.0.publish_core(CONSUMING_LANE, outbound(subject, headers, body)).await?)
+    }
+
+    /// Asks whoever listens, and returns the body of the reply.
+    pub async fn request(&self, subject: &str, body: &[u8], limit: Duration) -> Answered<Bytes> {
+        Ok(self.0.request(outbound(subject, &[], body), limit).await?.body)
+    }
+
+    /// Listens on a subject, alone or as a member of a queue group.
+    pub async fn subscribe(&self, subject: &str, queue: Option<&str>) -> Answered<Listener> {
+        Ok(Listener(self.0.subscribe(subject, queue).await?))
     }
 
     /// Opens the pull of a consumer.

@@ -89,6 +89,26 @@ impl From<Received> for Delivery {
     }
 }
 
+/// A message that nobody stores.
+#[derive(Debug, Clone)]
+pub struct CoreMessage {
+    /// Where it was published.
+    pub subject: String,
+    /// Its headers.
+    pub headers: Headers,
+    /// Its bytes.
+    pub body: Bytes,
+    /// Where an answer is expected.
+    pub reply: Option<String>,
+}
+
+impl From<transport::CoreMessage> for CoreMessage {
+    fn from(message: transport::CoreMessage) -> Self {
+        let transport::CoreMessage { subject, headers, body, reply } = message;
+        Self { subject, headers, body, reply }
+    }
+}
+
 /// Where a stream stored a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {

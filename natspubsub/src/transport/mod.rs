@@ -15,6 +15,9 @@ pub(crate) use port::{
     PullEvent, Received, ServerFacts, SharedTransport, Stored, Transport, Trial, config_text,
 };
 
+#[cfg(any(feature = "testing", feature = "failpoints"))]
+pub(crate) use port::{CoreMessage, CoreSubscription};
+
 /// Connects to what the configuration names; `note` is told of every attempt that failed.
 pub(crate) async fn connect(config: &Config, clock: &SharedClock, note: fn(&str)) -> Result<SharedTransport> {
     match &config.url {

@@ -94,6 +94,25 @@ pub(crate) struct Received {
     pub(crate) fault: Option<String>,
 }
 
+/// A message that nobody stores.
+#[cfg(any(feature = "testing", feature = "failpoints"))]
+#[derive(Debug, Clone)]
+pub(crate) struct CoreMessage {
+    pub(crate) subject: String,
+    pub(crate) headers: Headers,
+    pub(crate) body: Bytes,
+    /// Where an answer is expected.
+    pub(crate) reply: Option<String>,
+}
+
+/// Listens to messages that nobody stores.
+#[cfg(any(feature = "testing", feature = "failpoints"))]
+#[async_trait]
+pub(crate) trait CoreSubscription: Send {
+    /// The next message; none when the connection has ended. Dropping the future loses nothing.
+    async fn next(&mut self) -> Option<CoreMessage>;
+}
+
 /// What is known about the server without asking it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ServerFacts {
@@ -250,6 +269,10 @@ pub(crate) trait Transport: Send + Sync + 'static {
 
     /// Sends a request that nobody stores, and waits for the reply of whoever listens now.
     async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound>;
+
+    /// Listens on a subject, from now on: everybody alone, or one member of each queue group.
+    #[cfg(any(feature = "testing", feature = "failpoints"))]
+    async fn subscribe(&self, subject: &str, queue: Option<&str>) -> Result<Box<dyn CoreSubscription>>;
 
     /// The configuration of a stream, if it exists.
     async fn stream(&self, name: &str) -> Result<Option<AssetConfig>>;

@@ -9,6 +9,7 @@ use natspubsub_grammar::Pattern;
 use tokio::sync::Notify;
 
 use super::consumer::Taken;
+use super::core::Core;
 use super::stream::{Stream, message_id};
 use crate::clock::SharedClock;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,13 +22,14 @@ use crate::transport::port::{
 
 pub(super) struct Broker {
     pub(super) clock: SharedClock,
+    pub(super) core: Core,
     streams: Mutex<BTreeMap<String, Stream>>,
     changed: Notify,
 }
 
 impl Broker {
     pub(super) fn new(clock: SharedClock) -> Self {
-        Self { clock, streams: Mutex::default(), changed: Notify::new() }
+        Self { clock, core: Core::default(), streams: Mutex::default(), changed: Notify::new() }
     }
 
     fn streams(&self) -> MutexGuard<'_, BTreeMap<String, Stream>> {

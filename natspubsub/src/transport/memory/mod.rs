@@ -4,6 +4,7 @@
 
 mod broker;
 mod consumer;
+mod core;
 mod pull;
 mod stream;
 
@@ -23,7 +24,7 @@ use super::port::{
     SharedTransport, Stored, Transport, Trial,
 };
 use crate::clock::SharedClock;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 /// The default of nats-server.
 const MAX_PAYLOAD: usize = 1024 * 1024;
@@ -94,10 +95,12 @@ impl Transport for MemoryTransport {
     }
 
     async fn publish(&self, _lane: usize, message: &Outbound, _limit: Duration) -> Result<Stored, PublishFault> {
+        self.broker.core.tell(message, None);
         self.broker.publish(message.clone())
     }
 
     fn hand_over(&self, _lane: usize, message: &Outbound, _limit: Duration) -> Option<Confirmation<'_>> {
+        self.broker.core.tell(message, None);
         Some(Box::pin(ready(self.broker.publish(message.clone()))))
     }
 
@@ -111,14 +114,22 @@ impl Transport for MemoryTransport {
         self.broker.publish_atomic(messages)
     }
 
-    async fn publish_core(&self, _lane: usize, _message: Outbound) -> Result<()> {
-        // Nobody can listen yet.
+    async fn publish_core(&self, _lane: usize, message: Outbound) -> Result<()> {
+        core::publish(&self.broker, &message);
         Ok(())
     }
 
-    async fn request(&self, message: Outbound, _limit: Duration) -> Result<Outbound> {
-        let text = format!("nobody answers requests on {}", message.subject);
-        Err(Error::new(ErrorKind::NoResponders, text))
+    async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound> {
+        core::request(&self.broker, message, limit).await
+    }
+
+    #[cfg(any(feature = "testing", feature = "failpoints"))]
+    async fn subscribe(
+        &self,
+        subject: &str,
+        queue: Option<&str>,
+    ) -> Result<Box<dyn crate::transport::CoreSubscription>> {
+        Ok(Box::new(core::MemoryListener::new(self.broker.clone(), subject, queue)?))
     }
 
     async fn stream(&self, name: &str) -> Result<Option<AssetConfig>> {

@@ -5,6 +5,8 @@ mod connect;
 mod denial;
 mod events;
 mod link;
+#[cfg(any(feature = "testing", feature = "failpoints"))]
+mod listen;
 mod options;
 mod publish;
 mod pull;
@@ -170,6 +172,15 @@ impl Transport for NatsTransport {
 
     async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound> {
         publish::request(self.main(), message, limit).await
+    }
+
+    #[cfg(any(feature = "testing", feature = "failpoints"))]
+    async fn subscribe(
+        &self,
+        subject: &str,
+        queue: Option<&str>,
+    ) -> Result<Box<dyn crate::transport::CoreSubscription>> {
+        listen::listen(self.main(), subject, queue).await
     }
 
     async fn stream(&self, name: &str) -> Result<Option<AssetConfig>> {
