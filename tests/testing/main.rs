@@ -2,3 +2,4 @@
 
 mod backoff;
 mod crashes;
+mod responders;

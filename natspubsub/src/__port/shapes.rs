@@ -104,7 +104,7 @@ pub struct CoreMessage {
 
 impl From<transport::CoreMessage> for CoreMessage {
     fn from(message: transport::CoreMessage) -> Self {
-        let transport::CoreMessage { subject, headers, body, reply } = message;
+        let transport::CoreMessage { message: transport::Outbound { subject, headers, body }, reply } = message;
         Self { subject, headers, body, reply }
     }
 }

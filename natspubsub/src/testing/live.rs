@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
+use super::responder::Responder;
 use super::view::View;
 use crate::app::{App, RunningApp, ShutdownReport, Surroundings};
 use crate::config::Config;
@@ -18,6 +20,8 @@ pub(super) struct Live {
     surroundings: Surroundings,
     pub(super) view: View,
     pub(super) running: Mutex<Option<RunningApp>>,
+    /// What answers requests beside the application.
+    responders: Mutex<JoinSet<()>>,
     /// What is deleted at the end.
     _made: Made,
 }
@@ -31,7 +35,21 @@ pub(super) struct Made {
 impl Live {
     pub(super) async fn start(app: App, surroundings: Surroundings, view: View, made: Made) -> Result<Self> {
         let running = app.on(&surroundings).start_staged().await?;
-        Ok(Self { app, surroundings, view, running: Mutex::new(Some(running)), _made: made })
+        Ok(Self {
+            app,
+            surroundings,
+            view,
+            running: Mutex::new(Some(running)),
+            responders: Mutex::default(),
+            _made: made,
+        })
+    }
+
+    /// Answers requests from now on.
+    pub(super) async fn respond(&self, responder: Responder) -> Result<()> {
+        let requests = responder.subscribe(&self.view.broker).await?;
+        self.responders.lock().await.spawn(responder.serve(self.view.broker.clone(), requests));
+        Ok(())
     }
 
     /// Ends the application without a drain.

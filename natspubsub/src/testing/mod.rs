@@ -15,6 +15,8 @@ mod live;
 #[cfg(feature = "testing")]
 mod recorder;
 #[cfg(feature = "testing")]
+mod responder;
+#[cfg(feature = "testing")]
 mod test_app;
 mod topology;
 #[cfg(feature = "testing")]

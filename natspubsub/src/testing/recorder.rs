@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::bell::Bell;
 use crate::error::Result;
 use crate::transport::{
-    Answer, AssetConfig, Confirmation, ConsumerState, Outbound, Progress, PublishFault, Pull, PullEvent, Received,
-    ServerFacts, SharedTransport, Stored, Transport, Trial,
+    Answer, AssetConfig, Confirmation, ConsumerState, CoreSubscription, Outbound, Progress, PublishFault, Pull,
+    PullEvent, Received, ServerFacts, SharedTransport, Stored, Transport, Trial,
 };
 
 /// A message that is stored, as it was published.
@@ -206,6 +206,10 @@ impl Transport for Recorder {
         self.inner.request(message, limit).await
     }
 
+    async fn subscribe(&self, subject: &str, queue: Option<&str>) -> Result<Box<dyn CoreSubscription>> {
+        self.inner.subscribe(subject, queue).await
+    }
+
     async fn stream(&self, name: &str) -> Result<Option<AssetConfig>> {
         self.inner.stream(name).await
     }
@@ -246,7 +250,6 @@ impl Transport for Recorder {
         self.inner.update_stream(config).await
     }
 
-    #[cfg(feature = "testing")]
     async fn delete_stream(&self, name: &str) -> Result<()> {
         self.inner.delete_stream(name).await
     }

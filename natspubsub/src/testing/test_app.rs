@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::builder::TestAppBuilder;
 use super::journal::{Attempt, End};
 use super::live::Live;
+use super::responder::Responder;
 use super::view::View;
 use super::world::Stage;
 use crate::app::{Health, RunningApp, ShutdownReport};
@@ -159,6 +162,31 @@ impl TestApp {
         match &self.place {
             Place::Virtual(stage) => stage.ask(|world| world.running().map(ask)).await.ok_or_else(ended),
             Place::Live(live) => live.running.lock().await.as_ref().map(ask).ok_or_else(ended),
+        }
+    }
+
+    /// Answers requests on a subject from now on, in the place of a service that the application asks with
+    /// [`Publisher::request`].
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(test: natspubsub::testing::TestApp) -> natspubsub::Result {
+    /// test.respond("quote.get", |article: String| format!("{article} costs 7")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidSubject`] when it is no subject; [`ErrorKind::Connect`] without a connection.
+    pub async fn respond<T: DeserializeOwned, R: Serialize>(
+        &self,
+        subject: &str,
+        answer: impl Fn(T) -> R + Send + Sync + 'static,
+    ) -> Result<()> {
+        let responder = Responder::new(subject, answer);
+        match &self.place {
+            Place::Virtual(stage) => stage.ask(|world| world.respond(responder)).await,
+            Place::Live(live) => live.respond(responder).await,
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use super::clock::VirtualClock;
+use super::responder::Responder;
 use super::view::View;
 use crate::app::{App, RunningApp, ShutdownReport, Surroundings};
 use crate::clock::Clock;
@@ -27,6 +28,8 @@ pub(super) struct World {
     app: App,
     surroundings: Surroundings,
     view: View,
+    /// What answers requests beside the application, in each of its lives.
+    responders: Vec<Responder>,
     /// `None` between two lives of the application, and after its end.
     life: Option<Life>,
 }
@@ -108,7 +111,7 @@ pub(super) fn runtime() -> Result<Runtime> {
 impl World {
     /// Starts the application for the first time.
     pub(super) fn new(clock: Arc<VirtualClock>, app: App, surroundings: Surroundings, view: View) -> Result<Self> {
-        let mut world = Self { clock, app, surroundings, view, life: None };
+        let mut world = Self { clock, app, surroundings, view, responders: Vec::new(), life: None };
         world.start()?;
         Ok(world)
     }
@@ -116,6 +119,9 @@ impl World {
     fn start(&mut self) -> Result<()> {
         let runtime = runtime()?;
         self.clock.enter(runtime.handle());
+        for responder in &self.responders {
+            serve(&runtime, responder, &self.view)?;
+        }
         match runtime.block_on(self.app.on(&self.surroundings).start_staged()) {
             Ok(running) => self.life = Some(Life { running, runtime }),
             Err(error) => {
@@ -166,6 +172,15 @@ impl World {
         Some(self.life.as_ref()?.runtime.block_on(future))
     }
 
+    /// Answers requests from now on.
+    pub(super) fn respond(&mut self, responder: Responder) -> Result<()> {
+        if let Some(life) = &self.life {
+            serve(&life.runtime, &responder, &self.view)?;
+        }
+        self.responders.push(responder);
+        Ok(())
+    }
+
     /// The application that works.
     pub(super) fn running(&self) -> Option<&RunningApp> {
         self.life.as_ref().map(|life| &life.running)
@@ -178,4 +193,10 @@ impl World {
         self.clock.leave();
         Some(report)
     }
+}
+
+fn serve(runtime: &Runtime, responder: &Responder, view: &View) -> Result<()> {
+    let requests = runtime.block_on(responder.subscribe(&view.broker))?;
+    runtime.spawn(responder.clone().serve(view.broker.clone(), requests));
+    Ok(())
 }

@@ -15,8 +15,10 @@ pub(crate) use port::{
     PullEvent, Received, ServerFacts, SharedTransport, Stored, Transport, Trial, config_text,
 };
 
-#[cfg(any(feature = "testing", feature = "failpoints"))]
-pub(crate) use port::{CoreMessage, CoreSubscription};
+#[cfg(feature = "failpoints")]
+pub(crate) use port::CoreMessage;
+#[cfg(feature = "testing")]
+pub(crate) use port::CoreSubscription;
 
 /// Connects to what the configuration names; `note` is told of every attempt that failed.
 pub(crate) async fn connect(config: &Config, clock: &SharedClock, note: fn(&str)) -> Result<SharedTransport> {

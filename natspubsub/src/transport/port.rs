@@ -95,18 +95,16 @@ pub(crate) struct Received {
 }
 
 /// A message that nobody stores.
-#[cfg(any(feature = "testing", feature = "failpoints"))]
+#[cfg(feature = "testing")]
 #[derive(Debug, Clone)]
 pub(crate) struct CoreMessage {
-    pub(crate) subject: String,
-    pub(crate) headers: Headers,
-    pub(crate) body: Bytes,
+    pub(crate) message: Outbound,
     /// Where an answer is expected.
     pub(crate) reply: Option<String>,
 }
 
 /// Listens to messages that nobody stores.
-#[cfg(any(feature = "testing", feature = "failpoints"))]
+#[cfg(feature = "testing")]
 #[async_trait]
 pub(crate) trait CoreSubscription: Send {
     /// The next message; none when the connection has ended. Dropping the future loses nothing.
@@ -271,7 +269,7 @@ pub(crate) trait Transport: Send + Sync + 'static {
     async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound>;
 
     /// Listens on a subject, from now on: everybody alone, or one member of each queue group.
-    #[cfg(any(feature = "testing", feature = "failpoints"))]
+    #[cfg(feature = "testing")]
     async fn subscribe(&self, subject: &str, queue: Option<&str>) -> Result<Box<dyn CoreSubscription>>;
 
     /// The configuration of a stream, if it exists.

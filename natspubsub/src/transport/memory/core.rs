@@ -13,7 +13,7 @@ use crate::clock::timeout;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::Headers;
 use crate::transport::port::Outbound;
-#[cfg(any(feature = "testing", feature = "failpoints"))]
+#[cfg(feature = "testing")]
 use crate::transport::port::{CoreMessage, CoreSubscription};
 
 /// A message, and where an answer to it is expected.
@@ -116,12 +116,12 @@ impl Drop for MemoryListener {
     }
 }
 
-#[cfg(any(feature = "testing", feature = "failpoints"))]
+#[cfg(feature = "testing")]
 #[async_trait::async_trait]
 impl CoreSubscription for MemoryListener {
     async fn next(&mut self) -> Option<CoreMessage> {
-        let (Outbound { subject, headers, body }, reply) = self.told().await?;
-        Some(CoreMessage { subject, headers, body, reply })
+        let (message, reply) = self.told().await?;
+        Some(CoreMessage { message, reply })
     }
 }
 

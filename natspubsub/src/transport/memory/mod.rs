@@ -123,7 +123,7 @@ impl Transport for MemoryTransport {
         core::request(&self.broker, message, limit).await
     }
 
-    #[cfg(any(feature = "testing", feature = "failpoints"))]
+    #[cfg(feature = "testing")]
     async fn subscribe(
         &self,
         subject: &str,

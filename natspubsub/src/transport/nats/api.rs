@@ -303,7 +303,7 @@ pub(super) async fn write_stream(link: &Link, verb: &str, config: &AssetConfig) 
 }
 
 /// Deletes a stream; one that does not exist is fine.
-#[cfg(feature = "failpoints")]
+#[cfg(feature = "testing")]
 pub(super) async fn delete_stream(link: &Link, name: &str) -> Result<()> {
     delete(link, format!("STREAM.DELETE.{name}")).await
 }
@@ -314,16 +314,6 @@ pub(super) async fn delete_consumer(link: &Link, stream: &str, name: &str) -> Re
 }
 
 async fn delete(link: &Link, operation: String) -> Result<()> {
-    let reply = request(link, &operation, &Value::Null).await?;
-    if reply.is_missing() {
-        return Ok(());
-    }
-    accepted(&operation, reply).map(|_| ())
-}
-
-#[cfg(feature = "testing")]
-pub(super) async fn delete_stream(link: &Link, name: &str) -> Result<()> {
-    let operation = format!("STREAM.DELETE.{name}");
     let reply = request(link, &operation, &Value::Null).await?;
     if reply.is_missing() {
         return Ok(());

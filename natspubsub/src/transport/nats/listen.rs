@@ -9,7 +9,7 @@ use super::link::Link;
 use super::publish::read_headers;
 use super::{SEND_TIMEOUT, send};
 use crate::error::Result;
-use crate::transport::port::{CoreMessage, CoreSubscription};
+use crate::transport::port::{CoreMessage, CoreSubscription, Outbound};
 
 /// A subscription; dropped, it ends.
 struct NatsListener(Subscriber);
@@ -31,11 +31,9 @@ pub(super) async fn listen(link: &Link, subject: &str, queue: Option<&str>) -> R
 impl CoreSubscription for NatsListener {
     async fn next(&mut self) -> Option<CoreMessage> {
         let message = self.0.next().await?;
-        Some(CoreMessage {
-            headers: read_headers(message.headers.as_ref()),
-            subject: message.subject.into_string(),
-            body: message.payload,
-            reply: message.reply.map(async_nats::Subject::into_string),
-        })
+        let reply = message.reply.map(async_nats::Subject::into_string);
+        let headers = read_headers(message.headers.as_ref());
+        let message = Outbound { subject: message.subject.into_string(), headers, body: message.payload };
+        Some(CoreMessage { message, reply })
     }
 }

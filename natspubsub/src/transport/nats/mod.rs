@@ -5,7 +5,7 @@ mod connect;
 mod denial;
 mod events;
 mod link;
-#[cfg(any(feature = "testing", feature = "failpoints"))]
+#[cfg(feature = "testing")]
 mod listen;
 mod options;
 mod publish;
@@ -174,7 +174,7 @@ impl Transport for NatsTransport {
         publish::request(self.main(), message, limit).await
     }
 
-    #[cfg(any(feature = "testing", feature = "failpoints"))]
+    #[cfg(feature = "testing")]
     async fn subscribe(
         &self,
         subject: &str,
