@@ -9,6 +9,9 @@ mod clock;
 #[cfg(feature = "testing")]
 mod dice;
 #[cfg(feature = "testing")]
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "nothing runs on them yet"))]
+mod faults;
+#[cfg(feature = "testing")]
 mod journal;
 #[cfg(feature = "testing")]
 mod live;
@@ -26,6 +29,8 @@ mod world;
 
 #[cfg(feature = "testing")]
 pub use builder::TestAppBuilder;
+#[cfg(feature = "testing")]
+pub use faults::{Profile, Trace};
 #[cfg(feature = "testing")]
 pub use journal::{Attempt, End};
 #[cfg(feature = "testing")]

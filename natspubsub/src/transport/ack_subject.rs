@@ -6,18 +6,18 @@ use jiff::Timestamp;
 
 /// What a reply subject tells about its delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AckSubject<'a> {
-    pub(super) stream: &'a str,
-    pub(super) consumer: &'a str,
-    pub(super) deliveries: u64,
-    pub(super) sequence: u64,
-    pub(super) stored_at: Timestamp,
+pub(crate) struct AckSubject<'a> {
+    pub(crate) stream: &'a str,
+    pub(crate) consumer: &'a str,
+    pub(crate) deliveries: u64,
+    pub(crate) sequence: u64,
+    pub(crate) stored_at: Timestamp,
 }
 
 impl<'a> AckSubject<'a> {
     /// Reads `$JS.ACK.stream.consumer.deliveries.sequence.consumer_sequence.nanoseconds.pending`, or the form of
     /// newer servers with domain and account before the stream.
-    pub(super) fn parse(reply: &'a str) -> Option<Self> {
+    pub(crate) fn parse(reply: &'a str) -> Option<Self> {
         let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
         let tokens = match tokens.len() {
             7 => &tokens[..],
@@ -35,7 +35,7 @@ impl<'a> AckSubject<'a> {
     }
 
     /// Writes the older form.
-    pub(super) fn write(&self, consumer_sequence: u64, pending: u64) -> String {
+    pub(crate) fn write(&self, consumer_sequence: u64, pending: u64) -> String {
         let Self { stream, consumer, deliveries, sequence, stored_at } = self;
         let nanos =
             Duration::try_from(stored_at.duration_since(Timestamp::UNIX_EPOCH)).map_or(0, |since| since.as_nanos());

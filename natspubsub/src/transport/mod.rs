@@ -9,6 +9,8 @@ mod port;
 use crate::clock::SharedClock;
 use crate::config::{Config, ServerUrl};
 use crate::error::Result;
+#[cfg(feature = "testing")]
+pub(crate) use ack_subject::AckSubject;
 pub(crate) use api_fault::ApiFault;
 pub(crate) use port::{
     Answer, AssetConfig, CONSUMING_LANE, Confirmation, ConsumerState, Outbound, Progress, PublishFault, Pull,
