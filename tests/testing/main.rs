@@ -2,4 +2,5 @@
 
 mod backoff;
 mod crashes;
+mod faults;
 mod responders;

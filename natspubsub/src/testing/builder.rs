@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::clock::VirtualClock;
 use super::dice::Dice;
+use super::faults::{Faults, Profile};
 use super::journal::Journal;
 use super::live::{Live, Made};
 use super::recorder::{Recorder, Records};
@@ -27,7 +28,7 @@ use crate::transport::{AssetConfig, SharedTransport, Transport, config_text, con
 const TEST_URL: &str = "NATSPUBSUB_TEST_URL";
 
 /// The seed of every test, instead of its own.
-const SEED: &str = "NATSPUBSUB_SEED";
+pub(super) const SEED: &str = "NATSPUBSUB_SEED";
 
 /// When virtual time begins unless the test says otherwise.
 const EPOCH: &str = "2026-01-01T00:00:00Z";
@@ -61,11 +62,20 @@ pub struct TestAppBuilder {
     streams: Vec<AssetConfig>,
     neighbours: Vec<String>,
     settle_within: Option<Duration>,
+    faults: Option<Profile>,
 }
 
 impl TestAppBuilder {
     pub(super) fn new() -> Self {
-        Self { seed: 0, epoch: None, real_io: None, streams: Vec::new(), neighbours: Vec::new(), settle_within: None }
+        Self {
+            seed: 0,
+            epoch: None,
+            real_io: None,
+            streams: Vec::new(),
+            neighbours: Vec::new(),
+            settle_within: None,
+            faults: None,
+        }
     }
 
     /// What randomness begins with, 0 if not set: equal seeds give equal runs. `NATSPUBSUB_SEED` in the environment
@@ -92,6 +102,18 @@ impl TestAppBuilder {
     /// How much time [`TestApp::settled`] may take: 24 hours of virtual time if not set, 1 minute against a server.
     pub fn settle_within(mut self, limit: Duration) -> Self {
         self.settle_within = Some(limit);
+        self
+    }
+
+    /// Lets go wrong between the application and its broker what the profile says; the seed says when. A server has no
+    /// faults on purpose.
+    ///
+    /// ```
+    /// use natspubsub::testing::{Profile, TestApp};
+    /// let builder = TestApp::builder().seed(7).faults(Profile::harsh());
+    /// ```
+    pub fn faults(mut self, profile: Profile) -> Self {
+        self.faults = Some(profile);
         self
     }
 
@@ -146,18 +168,19 @@ impl TestAppBuilder {
         let limit = self.settle_within.unwrap_or(SETTLE_VIRTUAL);
         let (config, shared): (_, SharedClock) = (app.config().clone(), clock.clone());
         let broker = connect(&config, &shared, |_| {}).await?;
+        let faults = self.faults.clone().map(|profile| Faults::new(self.seed, profile, shared.clone()));
         let (view, surroundings) = self.stage(&config, broker, shared, true);
-        let seen = view.clone();
+        let (seen, seed, active) = (view.clone(), self.seed, faults.clone());
         let make = move || {
             let runtime = runtime()?;
             clock.enter(runtime.handle());
             let made = runtime.block_on(self.prepare(&config, view.broker.as_ref()));
             clock.leave();
             made?;
-            World::new(clock, app, surroundings, view)
+            World::new(clock, app, surroundings, view, faults)
         };
         let stage = Stage::raise(make).await?;
-        Ok(TestApp { place: Place::Virtual(stage), view: seen, names, limit })
+        Ok(TestApp { place: Place::Virtual(stage), view: seen, names, limit, seed, faults: active })
     }
 
     async fn start_live(self, app: App, url: &str) -> Result<TestApp> {
@@ -183,7 +206,7 @@ impl TestAppBuilder {
         (view.quiet, view.look) = (QUIET_LIVE, QUIET_LIVE);
         let seen = view.clone();
         let live = Live::start(app, surroundings, view, made).await?;
-        Ok(TestApp { place: Place::Live(Box::new(live)), view: seen, names, limit })
+        Ok(TestApp { place: Place::Live(Box::new(live)), view: seen, names, limit, seed: self.seed, faults: None })
     }
 
     /// What lies around the application, and what is seen of it.

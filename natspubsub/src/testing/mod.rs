@@ -9,7 +9,6 @@ mod clock;
 #[cfg(feature = "testing")]
 mod dice;
 #[cfg(feature = "testing")]
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "nothing runs on them yet"))]
 mod faults;
 #[cfg(feature = "testing")]
 mod journal;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -9,7 +10,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::builder::TestAppBuilder;
+use super::builder::{SEED, TestAppBuilder};
+use super::faults::{Faults, Profile, Trace};
 use super::journal::{Attempt, End};
 use super::live::Live;
 use super::responder::Responder;
@@ -72,6 +74,8 @@ pub struct TestApp {
     pub(super) names: Vec<(&'static str, String)>,
     /// How long a settling may take.
     pub(super) limit: Duration,
+    pub(super) seed: u64,
+    pub(super) faults: Option<Arc<Faults>>,
 }
 
 impl TestApp {
@@ -86,6 +90,54 @@ impl TestApp {
     /// Starts a test that says more than [`TestApp::start`]: a seed, a time of day, streams of others.
     pub fn builder() -> TestAppBuilder {
         TestAppBuilder::new()
+    }
+
+    /// Starts a test in which things go wrong, as the profile says and as the seed decides. A test that fails prints its
+    /// seed; `NATSPUBSUB_SEED` in the environment repeats the run exactly.
+    ///
+    /// ```
+    /// use natspubsub::prelude::*;
+    /// use natspubsub::testing::{Profile, TestApp};
+    ///
+    /// #[topic_subscriber("order.created")]
+    /// async fn reserve(order: u32) {
+    ///     println!("{order}");
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let config = Config::builder().app("orders").build()?;
+    /// let app = App::builder().config(config).subscriber(reserve {}).build()?;
+    /// let test = TestApp::faults(7, Profile::gentle()).start(app).await?;
+    /// let mut stored = 0;
+    /// for order in 0..100 {
+    ///     stored += usize::from(test.publish("order.created", &order).await.is_ok());
+    /// }
+    /// test.heal().await;
+    /// test.settled().await;
+    /// assert!(test.handled("reserve") >= stored);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn faults(seed: u64, profile: Profile) -> TestAppBuilder {
+        Self::builder().seed(seed).faults(profile)
+    }
+
+    /// Ends all faults, so that everything can come to its end.
+    pub async fn heal(&self) {
+        if let Place::Virtual(stage) = &self.place {
+            stage.ask(|world| world.heal()).await;
+        }
+    }
+
+    /// Everything that passed between the application and its broker, with faults; `None` without them.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.faults.as_deref().map(Faults::trace)
+    }
+
+    /// The seed of the run.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// Publishes a value under a topic of the application and waits until it is stored; handlers run in
@@ -197,21 +249,11 @@ impl TestApp {
     pub async fn advance(&self, duration: Duration) {
         let passed = match &self.place {
             Place::Virtual(stage) => {
-                stage
-                    .ask(move |world| {
-                        world.drive(|_, view| {
-                            async move {
-                                view.clock.sleep(duration).await;
-                                view.catch_up().await;
-                            }
-                            .boxed_local()
-                        })
-                    })
-                    .await
+                let end = self.view.clock.monotonic() + duration;
+                stage.ask(move |world| world.drive(|_, view| view.until(end).boxed_local())).await
             }
             Place::Live(live) => {
-                live.view.clock.sleep(duration).await;
-                live.view.catch_up().await;
+                live.view.until(live.view.clock.monotonic() + duration).await;
                 Some(())
             }
         };
@@ -340,6 +382,16 @@ impl TestApp {
         match &self.place {
             Place::Virtual(stage) => stage.ask(|world| world.start_again()).await,
             Place::Live(live) => live.start_again().await,
+        }
+    }
+}
+
+/// A test that fails says how to repeat it.
+impl Drop for TestApp {
+    #[expect(clippy::print_stderr, reason = "the one who runs the test reads it")]
+    fn drop(&mut self) {
+        if self.faults.is_some() && std::thread::panicking() {
+            eprintln!("the faults were those of seed {}; {SEED}={} repeats the run", self.seed, self.seed);
         }
     }
 }

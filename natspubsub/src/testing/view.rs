@@ -46,6 +46,12 @@ impl View {
         Self { journal, records, bell, clock, namespace, broker, quiet: Duration::from_millis(1), look: LOOK }
     }
 
+    /// Waits until a time, and reads what the broker has stored by then.
+    pub(super) async fn until(&self, end: Duration) {
+        self.clock.sleep(end.saturating_sub(self.clock.monotonic())).await;
+        self.catch_up().await;
+    }
+
     /// Waits until nothing waits for a handler and nothing is in hand; else what still does after `limit`.
     pub(super) async fn settled(&self, running: &RunningApp, limit: Duration) -> Result<(), Vec<String>> {
         let end = self.clock.monotonic() + limit;

@@ -1,15 +1,18 @@
 //! A thread on which an application runs in virtual time.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use futures::future::LocalBoxFuture;
+use futures::future::{Either, LocalBoxFuture, select};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use super::clock::VirtualClock;
+use super::faults::{Crashes, Faults};
+use super::recorder::Recorder;
 use super::responder::Responder;
 use super::view::View;
 use crate::app::{App, RunningApp, ShutdownReport, Surroundings};
@@ -22,12 +25,16 @@ type Order = Box<dyn FnOnce(&mut World) + Send>;
 /// How long an application that crashed is away.
 const AWAY: Duration = Duration::from_secs(1);
 
+/// How often an application that cannot start is started again.
+const STARTS_MAX: u32 = 60;
+
 /// An application on a runtime of its own, whose time is paused.
 pub(super) struct World {
     clock: Arc<VirtualClock>,
     app: App,
     surroundings: Surroundings,
     view: View,
+    faults: Option<Arc<Faults>>,
     /// What answers requests beside the application, in each of its lives.
     responders: Vec<Responder>,
     /// `None` between two lives of the application, and after its end.
@@ -38,7 +45,22 @@ pub(super) struct World {
 struct Life {
     /// Dropped last: what runs on it is dropped with it.
     running: RunningApp,
+    /// Tells when a fault ends it.
+    crashes: Option<Arc<Crashes>>,
     runtime: Runtime,
+}
+
+impl Life {
+    /// Runs a future; `None` when the application crashes before it ends.
+    fn outlasts<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let Some(crashes) = &self.crashes else { return Some(self.runtime.block_on(future)) };
+        self.runtime.block_on(async {
+            match select(pin!(crashes.happened()), pin!(future)).await {
+                Either::Left(_) => None,
+                Either::Right((done, _)) => Some(done),
+            }
+        })
+    }
 }
 
 /// A handle to a world on its thread; dropped, the world ends.
@@ -110,8 +132,14 @@ pub(super) fn runtime() -> Result<Runtime> {
 
 impl World {
     /// Starts the application for the first time.
-    pub(super) fn new(clock: Arc<VirtualClock>, app: App, surroundings: Surroundings, view: View) -> Result<Self> {
-        let mut world = Self { clock, app, surroundings, view, responders: Vec::new(), life: None };
+    pub(super) fn new(
+        clock: Arc<VirtualClock>,
+        app: App,
+        surroundings: Surroundings,
+        view: View,
+        faults: Option<Arc<Faults>>,
+    ) -> Result<Self> {
+        let mut world = Self { clock, app, surroundings, view, faults, responders: Vec::new(), life: None };
         world.start()?;
         Ok(world)
     }
@@ -122,23 +150,61 @@ impl World {
         for responder in &self.responders {
             serve(&runtime, responder, &self.view)?;
         }
-        match runtime.block_on(self.app.on(&self.surroundings).start_staged()) {
-            Ok(running) => self.life = Some(Life { running, runtime }),
+        let (surroundings, crashes) = self.surrounded(&runtime);
+        match runtime.block_on(self.app.on(&surroundings).start_staged()) {
+            Ok(running) => self.life = Some(Life { running, crashes, runtime }),
             Err(error) => {
                 self.clock.leave();
                 return Err(error);
             }
         }
+        if let Some(faults) = &self.faults {
+            faults.begin();
+        }
         Ok(())
+    }
+
+    /// What the next life runs on: with faults, a connection and a death of its own.
+    fn surrounded(&self, runtime: &Runtime) -> (Surroundings, Option<Arc<Crashes>>) {
+        let mut surroundings = self.surroundings.clone();
+        let records = self.view.records.clone();
+        let Some(faults) = &self.faults else {
+            surroundings.wrap = Some(Arc::new(move |broker| Arc::new(Recorder::new(broker, records.clone()))));
+            return (surroundings, None);
+        };
+        let _on_runtime = runtime.enter();
+        let recorded = Arc::new(Recorder::new(self.view.broker.clone(), records));
+        let (connection, crashes) = faults.connect(recorded);
+        surroundings.wrap = Some(Arc::new(move |_| connection.clone()));
+        (surroundings, Some(crashes))
     }
 
     /// Ends the application as `kill -9` does.
     pub(super) fn crash(&mut self) {
-        if let Some(Life { running, runtime }) = self.life.take() {
+        if let Some(Life { running, crashes, runtime }) = self.life.take() {
+            crashes.iter().for_each(|crashes| crashes.end());
             self.clock.leave();
             // What runs on it is dropped where it waits.
             drop(runtime);
             drop(running);
+        }
+    }
+
+    /// Starts the application after a fault has ended it, as a supervisor does: again and again.
+    fn come_back(&mut self) {
+        for _ in 0..STARTS_MAX {
+            match self.start_again() {
+                Ok(()) => return,
+                Err(error) => tracing::warn!(%error, "the application of the test could not be started again"),
+            }
+        }
+    }
+
+    /// From now on there are no faults.
+    pub(super) fn heal(&mut self) {
+        if let (Some(life), Some(faults)) = (&self.life, &self.faults) {
+            let _on_runtime = life.runtime.enter();
+            faults.heal();
         }
     }
 
@@ -158,18 +224,29 @@ impl World {
         self.start()
     }
 
-    /// Runs what a test asks for while the application works; `None` when there is no application.
+    /// Runs what a test asks for while the application works, from the beginning again when a fault ends it; `None` when
+    /// there is no application.
     pub(super) fn drive<T>(
         &mut self,
         make: impl for<'a> Fn(&'a RunningApp, &'a View) -> LocalBoxFuture<'a, T>,
     ) -> Option<T> {
-        let life = self.life.as_ref()?;
-        Some(life.runtime.block_on(make(&life.running, &self.view)))
+        loop {
+            let life = self.life.as_ref()?;
+            match life.outlasts(make(&life.running, &self.view)) {
+                Some(done) => return Some(done),
+                None => self.come_back(),
+            }
+        }
     }
 
-    /// Runs a future of the test on the runtime of the application; `None` when there is no application.
+    /// Runs a future of the test on the runtime of the application; `None` when there is no application, or when a fault
+    /// ends it before.
     pub(super) fn run<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
-        Some(self.life.as_ref()?.runtime.block_on(future))
+        let done = self.life.as_ref()?.outlasts(future);
+        if done.is_none() {
+            self.come_back();
+        }
+        done
     }
 
     /// Answers requests from now on.
@@ -188,8 +265,9 @@ impl World {
 
     /// Drains, as a signal does.
     pub(super) fn shut_down(&mut self) -> Option<ShutdownReport> {
-        let Life { running, runtime } = self.life.take()?;
+        let Life { running, crashes, runtime } = self.life.take()?;
         let report = runtime.block_on(running.shutdown());
+        crashes.iter().for_each(|crashes| crashes.end());
         self.clock.leave();
         Some(report)
     }

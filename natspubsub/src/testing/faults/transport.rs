@@ -14,8 +14,8 @@ use super::pull::FaultyPull;
 use super::wire::{Fate, Place, Wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{
-    Answer, AssetConfig, Confirmation, ConsumerState, Outbound, Progress, PublishFault, Pull, Received, ServerFacts,
-    SharedTransport, Stored, Transport, Trial,
+    Answer, AssetConfig, Confirmation, ConsumerState, CoreSubscription, Outbound, Progress, PublishFault, Pull,
+    Received, ServerFacts, SharedTransport, Stored, Transport, Trial,
 };
 
 /// How long a question waits for the connection, and a lost signal or acknowledgement for its answer.
@@ -206,6 +206,14 @@ impl Transport for FaultyTransport {
 
     async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound> {
         self.link.ask(self.broker().request(message, limit)).await
+    }
+
+    async fn subscribe(&self, subject: &str, queue: Option<&str>) -> Result<Box<dyn CoreSubscription>> {
+        self.link.ask(self.broker().subscribe(subject, queue)).await
+    }
+
+    async fn delete_stream(&self, name: &str) -> Result<()> {
+        self.link.ask(self.broker().delete_stream(name)).await
     }
 
     async fn stream(&self, name: &str) -> Result<Option<AssetConfig>> {
