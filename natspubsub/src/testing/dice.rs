@@ -1,6 +1,9 @@
 //! Randomness that repeats: the same seed gives the same numbers, on every machine and in every version.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::unit;
 
 /// What SplitMix64 adds at each step.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -18,6 +21,25 @@ impl Dice {
     /// The next 64 bits.
     pub(super) fn roll(&self) -> u64 {
         mixed(self.0.fetch_add(STEP, Ordering::Relaxed))
+    }
+
+    /// `true` with this probability; what never happens draws nothing.
+    pub(super) fn chance(&self, probability: f64) -> bool {
+        probability > 0.0 && unit(self.roll()) < probability
+    }
+
+    /// A number below `end`; 0 when there is none.
+    pub(super) fn below(&self, end: u64) -> u64 {
+        self.roll().checked_rem(end).unwrap_or(0)
+    }
+
+    /// A time from zero up to `longest`, in whole microseconds.
+    pub(super) fn time(&self, longest: Duration) -> Duration {
+        if longest.is_zero() {
+            return Duration::ZERO;
+        }
+        let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX - 1);
+        Duration::from_micros(self.below(micros + 1))
     }
 }
 
@@ -49,5 +71,23 @@ mod tests {
         let dice = Dice(AtomicU64::new(0));
         assert_eq!(dice.roll(), 0xe220_a839_7b1d_cdaf);
         assert_eq!(dice.roll(), 0x6e78_9e6a_a1b9_65f4);
+    }
+
+    #[test]
+    fn what_never_happens_draws_nothing() {
+        let (one, other) = (Dice::new(1, "a"), Dice::new(1, "a"));
+        assert!(!one.chance(0.0) && one.time(Duration::ZERO).is_zero());
+        assert_eq!(one.roll(), other.roll());
+    }
+
+    #[test]
+    fn draws_stay_in_their_bounds_and_reach_them() {
+        let dice = Dice::new(3, "bounds");
+        let happened = (0..10_000).filter(|_| dice.chance(0.25)).count();
+        assert!((2_300..2_700).contains(&happened), "{happened} of 10,000");
+        let longest = Duration::from_micros(3);
+        let times: std::collections::BTreeSet<u128> = (0..100).map(|_| dice.time(longest).as_micros()).collect();
+        assert_eq!(times.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(dice.below(0), 0);
     }
 }

@@ -3,48 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::time::Instant as Moment;
+use tokio::runtime::Handle;
 
 use super::crashes::Crashes;
 use super::plan::Faults;
 use super::profile::Profile;
-use crate::clock::{Clock, SharedClock};
+use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::message::Headers;
 use crate::message::headers::MESSAGE_ID;
+use crate::testing::clock::VirtualClock;
+use crate::testing::dice::Dice;
 use crate::transport::{Outbound, PullEvent, SharedTransport, connect};
 
-/// The clock of a runtime whose time is paused.
-#[derive(Debug)]
-pub(super) struct PausedClock {
-    origin: Moment,
-}
-
-impl PausedClock {
-    pub(super) fn shared() -> SharedClock {
-        Arc::new(Self { origin: Moment::now() })
-    }
-}
-
-impl Clock for PausedClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH + self.monotonic()
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.origin.elapsed()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-
-    fn random(&self) -> u64 {
-        7
-    }
+/// The clock of this runtime, whose time is paused.
+pub(super) fn paused_clock() -> SharedClock {
+    let clock = VirtualClock::new(Timestamp::UNIX_EPOCH, Dice::new(0, "clock"));
+    clock.enter(&Handle::current());
+    Arc::new(clock)
 }
 
 pub(super) const STREAM: &str = "S";
@@ -62,7 +40,7 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) async fn new(name: &str, seed: u64, profile: Profile) -> Self {
-        let clock = PausedClock::shared();
+        let clock = paused_clock();
         let config = Config::builder().url(format!("memory:{name}")).app("faults").build().unwrap();
         let broker = connect(&config, &clock, |_| {}).await.unwrap();
         let object = |value: serde_json::Value| value.as_object().unwrap().clone();

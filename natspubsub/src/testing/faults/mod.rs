@@ -2,7 +2,6 @@
 //! seed.
 
 mod crashes;
-mod dice;
 #[cfg(test)]
 mod fixture;
 mod plan;
@@ -17,7 +16,6 @@ mod transport;
 mod wire;
 
 pub(crate) use crashes::Crashes;
-pub(crate) use dice::Dice;
 pub(crate) use plan::Faults;
 pub use profile::Profile;
 pub use trace::Trace;

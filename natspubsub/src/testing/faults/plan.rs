@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::crashes::Crashes;
-use super::dice::Dice;
 use super::profile::Profile;
 use super::spells::Spells;
 use super::trace::Trace;
 use super::transport::FaultyTransport;
 use crate::clock::SharedClock;
+use crate::testing::dice::Dice;
 use crate::transport::SharedTransport;
 
 /// The faults of one run.

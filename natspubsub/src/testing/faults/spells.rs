@@ -3,8 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::dice::Dice;
 use super::profile::Spell;
+use crate::testing::dice::Dice;
 
 /// The spells of one kind, one after the other. They are found by looking, in the order of time.
 #[derive(Debug)]

@@ -4,8 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::dice::{EMPTY, fnv};
 use crate::clock::SharedClock;
+
+/// The constants of FNV-1a.
+const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
+const PRIME: u64 = 0x0000_0100_0000_01b3;
 
 /// What happened in a run, one line each: the virtual time since its beginning in seconds, and what.
 ///
@@ -74,6 +77,11 @@ impl Trace {
     }
 }
 
+/// FNV-1a goes on from `digest` over `bytes`.
+fn fnv(digest: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(digest, |digest, byte| (digest ^ u64::from(*byte)).wrapping_mul(PRIME))
+}
+
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.written().lines.iter().try_for_each(|line| writeln!(f, "{line}"))
@@ -89,11 +97,11 @@ impl fmt::Debug for Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::faults::fixture::PausedClock;
+    use crate::testing::faults::fixture::paused_clock;
 
     #[tokio::test(start_paused = true)]
     async fn a_line_has_its_time_and_counts_for_the_digest() {
-        let clock = PausedClock::shared();
+        let clock = paused_clock();
         let (one, other) = (Trace::new(clock.clone()), Trace::new(clock.clone()));
         assert_eq!(one.digest(), other.digest());
         clock.sleep(Duration::from_millis(1_250)).await;

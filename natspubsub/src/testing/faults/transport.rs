@@ -204,6 +204,10 @@ impl Transport for FaultyTransport {
         self.link.ask(self.broker().publish_core(lane, message)).await
     }
 
+    async fn subscribe(&self, subject: &str, queue: Option<&str>) -> Result<Box<dyn CoreSubscription>> {
+        self.link.ask(self.broker().subscribe(subject, queue)).await
+    }
+
     async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound> {
         self.link.ask(self.broker().request(message, limit)).await
     }
@@ -254,6 +258,10 @@ impl Transport for FaultyTransport {
 
     async fn update_stream(&self, config: &AssetConfig) -> Result<()> {
         self.link.ask(self.broker().update_stream(config)).await
+    }
+
+    async fn delete_stream(&self, name: &str) -> Result<()> {
+        self.link.ask(self.broker().delete_stream(name)).await
     }
 
     async fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>> {
