@@ -3,7 +3,7 @@
 //! It runs on the connection's own thread, so that handlers that block every thread of the application do not make
 //! the server deliver their messages a second time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,7 +34,8 @@ pub(crate) struct Keeper {
     looked_ns: AtomicU64,
     /// When it looked before this process was stopped, until what arrived meanwhile is taken in.
     slept_since: Mutex<Option<Duration>>,
-    hands: Mutex<HashMap<u64, Arc<InHand>>>,
+    /// By their numbers: signals go out in the order in which the deliveries came.
+    hands: Mutex<BTreeMap<u64, Arc<InHand>>>,
 }
 
 impl Keeper {
@@ -52,7 +53,7 @@ impl Keeper {
         }
     }
 
-    fn hands(&self) -> MutexGuard<'_, HashMap<u64, Arc<InHand>>> {
+    fn hands(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<InHand>>> {
         self.hands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -76,10 +77,7 @@ impl Keeper {
 
     /// The deliveries of one subscriber that are still in hand, in the order in which they came.
     pub(super) fn of(&self, subscriber: usize) -> Vec<Arc<InHand>> {
-        let mut hands: Vec<Arc<InHand>> =
-            self.hands().values().filter(|hand| hand.subscriber() == subscriber).cloned().collect();
-        hands.sort_by_key(|hand| hand.id());
-        hands
+        self.hands().values().filter(|hand| hand.subscriber() == subscriber).cloned().collect()
     }
 
     /// The earliest moment at which the server may have delivered what arrives now. A process that was stopped, and goes
