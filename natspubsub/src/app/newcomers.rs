@@ -15,8 +15,9 @@ const LOOK: Duration = Duration::from_secs(30);
 pub(super) async fn welcome(crew: Arc<Crew>, everywhere: Vec<SubscriberPlan>, shared: Shared, terms: Terms) {
     loop {
         tokio::select! {
-            () = shared.clock.sleep(LOOK) => {}
+            biased;
             () = shared.stopping.cancelled() => return,
+            () = shared.clock.sleep(LOOK) => {}
         }
         crew.dismiss_left();
         let unread = match look(&crew, &everywhere, &shared, &terms).await {

@@ -147,8 +147,9 @@ fn start_drain(io: &IoThread, shared: &Shared, drains: Vec<Drain>) {
     if !drains.is_empty() {
         io.spawn(async move {
             tokio::select! {
-                () = drain_all(drains, transport, clock) => {}
+                biased;
                 () = stopping.cancelled() => {}
+                () = drain_all(drains, transport, clock) => {}
             }
         });
     }

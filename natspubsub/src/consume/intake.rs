@@ -213,6 +213,7 @@ impl Intake {
         let Subscriber { shared, stream, durable, consumer, .. } = &*subscriber;
         let search = timeout(&*shared.clock, SEARCH_LIMIT, shared.transport.unreadable(stream, consumer));
         let found = tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             found = search => found,
         };

@@ -66,8 +66,10 @@ impl Lookout {
                 }
             };
             let told = tokio::select! {
-                () = &mut self.look => None,
+                // The answer first: a look may ask anew.
+                biased;
                 told = asked => Some(told),
+                () = &mut self.look => None,
             };
             match told {
                 None => self.look(is_ready),

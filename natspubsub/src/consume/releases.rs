@@ -40,8 +40,9 @@ pub(super) async fn enter(shared: &Shared) {
 pub(super) async fn stay(shared: &Shared) {
     loop {
         tokio::select! {
-            () = shared.clock.sleep(RENEWAL) => enter(shared).await,
+            biased;
             () = shared.stopping.cancelled() => return,
+            () = shared.clock.sleep(RENEWAL) => enter(shared).await,
         }
     }
 }
