@@ -204,20 +204,12 @@ impl Transport for FaultyTransport {
         self.link.ask(self.broker().publish_core(lane, message)).await
     }
 
-    async fn subscribe(&self, subject: &str, queue: Option<&str>) -> Result<Box<dyn CoreSubscription>> {
-        self.link.ask(self.broker().subscribe(subject, queue)).await
-    }
-
     async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound> {
         self.link.ask(self.broker().request(message, limit)).await
     }
 
     async fn subscribe(&self, subject: &str, queue: Option<&str>) -> Result<Box<dyn CoreSubscription>> {
         self.link.ask(self.broker().subscribe(subject, queue)).await
-    }
-
-    async fn delete_stream(&self, name: &str) -> Result<()> {
-        self.link.ask(self.broker().delete_stream(name)).await
     }
 
     async fn stream(&self, name: &str) -> Result<Option<AssetConfig>> {
