@@ -128,8 +128,10 @@ fn a_mechanism_is_named_in_one_place() {
 
 #[test]
 fn the_settlement_is_the_only_place_that_answers_a_delivery() {
+    let is_test = |source: &&Source| source.path.ends_with("/tests.rs");
     let answers: std::collections::BTreeSet<String> = sources("natspubsub/src")
         .iter()
+        .filter(|source| !is_test(source))
         .flat_map(|source| {
             source
                 .code()
