@@ -27,11 +27,6 @@ impl ApiFault {
         Error::new(ErrorKind::Server, sentence).with_source(Self { code: Some(code), text })
     }
 
-    /// The same with a sentence that already ends with the number.
-    pub(crate) fn numbered(code: u32, sentence: String) -> Error {
-        Error::new(ErrorKind::Server, sentence.clone()).with_source(Self { code: Some(code), text: sentence })
-    }
-
     /// Nobody answered a request.
     pub(crate) fn unanswered(kind: ErrorKind, sentence: String) -> Error {
         Error::new(kind, sentence.clone()).with_source(Self { code: None, text: sentence })

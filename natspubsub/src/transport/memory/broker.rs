@@ -1,306 +1,202 @@
-//! The broker: its streams behind one lock, and a bell that rings on every change.
+//! The broker: its streams behind one lock.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use natspubsub_grammar::Pattern;
 use tokio::sync::Notify;
 
-use super::consumer::Taken;
+use super::consumer::Mailbox;
 use super::core::Core;
+use super::moment::Moment;
+use super::refuse::{ATOMIC_DISABLED, BATCH_DUPLICATE, BATCH_INCOMPLETE, BATCH_SEQUENCE, Refusal, STREAM_NOT_FOUND};
 use super::stream::{Stream, message_id};
 use crate::clock::SharedClock;
-use crate::error::{Error, ErrorKind, Result};
 use crate::message::headers::EXPECTED_LAST_SEQUENCE;
-use crate::transport::ApiFault;
-use crate::transport::ack_subject::AckSubject;
-use crate::transport::port::{
-    Answer, AssetConfig, ConsumerState, Outbound, Progress, PublishFault, Received, Stored, config_text,
-};
+use crate::transport::port::{Outbound, PublishFault, PullEvent, Stored};
+
+/// What nobody answers to, in the words of the pull of a server.
+const MISSING: &str = "nobody answers the pull: the consumer, its stream or its leader is missing";
 
 pub(super) struct Broker {
     pub(super) clock: SharedClock,
     pub(super) core: Core,
-    streams: Mutex<BTreeMap<String, Stream>>,
-    changed: Notify,
+    streams: Mutex<Streams>,
+    /// Rings when something is due earlier than those who wait know.
+    alarm: Notify,
+}
+
+/// The streams, and what was noticed about them.
+#[derive(Default)]
+pub(super) struct Streams {
+    pub(super) all: BTreeMap<String, Stream>,
+    pub(super) stale: Vec<super::answers::StaleAnswer>,
+    due: Option<Duration>,
+}
+
+/// The streams as they are at one moment. When it is dropped, those who wait learn what is due.
+pub(super) struct Held<'a> {
+    pub(super) streams: MutexGuard<'a, Streams>,
+    pub(super) now: Moment,
+    alarm: &'a Notify,
 }
 
 impl Broker {
     pub(super) fn new(clock: SharedClock) -> Self {
-        Self { clock, core: Core::default(), streams: Mutex::default(), changed: Notify::new() }
+        Self { clock, core: Core::default(), streams: Mutex::default(), alarm: Notify::new() }
     }
 
-    fn streams(&self) -> MutexGuard<'_, BTreeMap<String, Stream>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Everything that was due has happened when this returns.
+    pub(super) fn hold(&self) -> Held<'_> {
+        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = Held { streams, now: Moment::of(&*self.clock), alarm: &self.alarm };
+        let now = held.now;
+        for stream in held.streams.all.values_mut() {
+            stream.pass_time(now);
+        }
+        held.tell();
+        held
     }
 
-    /// The bell; listen to it before looking.
-    pub(super) fn changed(&self) -> &Notify {
-        &self.changed
+    /// Rings when something is due earlier than [`Broker::look`] said.
+    pub(super) fn alarm(&self) -> &Notify {
+        &self.alarm
     }
 
     pub(super) fn publish(&self, message: Outbound) -> Result<Stored, PublishFault> {
-        self.store(vec![message], Stream::check)
+        let mut held = self.hold();
+        let now = held.now;
+        let stream = held.taking(&message.subject).ok_or(PublishFault::NoStream)?;
+        Ok(stream.store(message, now)?)
     }
 
     /// Stores all messages or none; where the last one is.
     pub(super) fn publish_atomic(&self, messages: Vec<Outbound>) -> Result<Stored, PublishFault> {
-        let mut ids = HashSet::new();
-        for (index, message) in messages.iter().enumerate() {
-            if index > 0 && message.headers.get(EXPECTED_LAST_SEQUENCE).is_some() {
-                return Err(PublishFault::Rejected(
-                    "only the first message of a batch can expect a sequence".to_owned(),
-                ));
-            }
-            if message_id(message).is_some_and(|id| !ids.insert(id.to_owned())) {
-                return Err(repeated());
-            }
-        }
-        let now = self.clock.monotonic();
-        let check = |stream: &Stream, message: &Outbound| match stream.knows(message, now) {
-            true => Err(repeated()),
-            false => stream.check(message),
+        let mut held = self.hold();
+        let now = held.now;
+        let Some(last) = messages.last() else {
+            return Err(PublishFault::Rejected("the batch has no message".to_owned()));
         };
-        self.store(messages, check)
-    }
-
-    fn store(
-        &self,
-        messages: Vec<Outbound>,
-        check: impl Fn(&Stream, &Outbound) -> Result<(), PublishFault>,
-    ) -> Result<Stored, PublishFault> {
-        let (now, stored_at) = (self.clock.monotonic(), self.clock.now());
-        let mut streams = self.streams();
-        let takes_all = |stream: &&mut Stream| messages.iter().all(|message| stream.takes(&message.subject));
-        let stream = streams.values_mut().find(takes_all).ok_or(PublishFault::NoStream)?;
-        for message in &messages {
-            check(stream, message)?;
-        }
-        let mut stored = Err(PublishFault::Rejected("the batch has no message".to_owned()));
+        let stream = held.taking(&last.subject).ok_or(PublishFault::NoStream)?;
+        check_batch(stream, &messages, now)?;
+        let mut stored = Err(BATCH_INCOMPLETE);
         for message in messages {
-            stored = Ok(stream.store(message, now, stored_at));
+            // A batch expects the end of the stream as it was before its first message.
+            stored = stream.store(message, now);
         }
-        let stored = stored?;
-        drop(streams);
-        self.changed.notify_waiters();
-        Ok(stored)
+        Ok(stored?)
     }
 
-    pub(super) fn stream(&self, name: &str) -> Option<AssetConfig> {
-        self.streams().get(name).map(|stream| stream.config.clone())
-    }
-
-    pub(super) fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64> {
-        let pattern = Pattern::system(pattern)?;
-        Ok(self.streams().get(stream).map_or(0, |stream| stream.count_subjects(&pattern)))
-    }
-
-    pub(super) fn purge(&self, stream: &str, subject: &str) {
-        if let Some(stream) = self.streams().get_mut(stream) {
-            stream.purge(subject);
+    pub(super) fn request(&self, stream: &str, consumer: &str, mailbox: &Arc<Mailbox>, batch: u32, expires: Duration) {
+        let mut held = self.hold();
+        let now = held.now;
+        let stream = held.streams.all.get_mut(stream).filter(|stream| stream.consumers.contains_key(consumer));
+        let Some(stream) = stream else { return mailbox.put(PullEvent::Gone(MISSING.to_owned())) };
+        if let Some(consumer) = stream.consumers.get_mut(consumer) {
+            consumer.request(mailbox, batch, now.since + expires, now.since);
         }
+        stream.serve_one(consumer, now);
     }
 
-    pub(super) fn streams_on(&self, subject: &str) -> Vec<String> {
-        let Ok(pattern) = Pattern::system(subject) else { return Vec::new() };
-        self.streams()
-            .iter()
-            .filter(|(_, stream)| stream.overlaps(&pattern).is_some())
-            .map(|(name, _)| name.clone())
-            .collect()
-    }
-
-    pub(super) fn create_stream(&self, config: &AssetConfig) -> Result<()> {
-        let new = Stream::new(config, self.clock.now())?;
-        let mut streams = self.streams();
-        if let Some(existing) = streams.get(&new.name) {
-            if existing.config == *config {
-                return Ok(());
-            }
-            return refuse(format!("stream {:?} already exists with another configuration (10058)", new.name));
-        }
-        for other in streams.values() {
-            if let Some(example) = new.subjects.iter().find_map(|subject| other.overlaps(subject)) {
-                return refuse(format!(
-                    "subjects of stream {:?} overlap those of {:?}, as in {example:?} (10065)",
-                    new.name, other.name
-                ));
-            }
-        }
-        streams.insert(new.name.clone(), new);
-        Ok(())
-    }
-
-    pub(super) fn update_stream(&self, config: &AssetConfig) -> Result<()> {
-        let name = config_text(config, "name");
-        match self.streams().get_mut(name) {
-            Some(stream) => stream.reconfigure(config),
-            None => refuse(format!("stream {name:?} not found (10059)")),
+    pub(super) fn withdraw(&self, stream: &str, consumer: &str, mailbox: &Arc<Mailbox>) {
+        let mut held = self.hold();
+        if let Some(consumer) = held.streams.all.get_mut(stream).and_then(|stream| stream.consumers.get_mut(consumer)) {
+            consumer.withdraw(mailbox);
         }
     }
 
-    #[cfg(feature = "testing")]
-    pub(super) fn delete_stream(&self, name: &str) {
-        self.streams().remove(name);
-        self.changed.notify_waiters();
+    /// Delivers what is due to those who wait for a consumer; when they have to look again.
+    pub(super) fn look(&self, stream: &str, consumer: &str) -> Option<Duration> {
+        let mut held = self.hold();
+        let now = held.now;
+        let everywhere = held.due();
+        let stream = held.streams.all.get_mut(stream)?;
+        stream.serve_one(consumer, now);
+        let own = stream.consumers.get(consumer)?.next_look()?;
+        Some(everywhere.map_or(own, |due| due.min(own)).saturating_sub(now.since))
     }
 
-    pub(super) fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>> {
-        Ok(self
-            .streams()
-            .get(stream)
-            .and_then(|stream| stream.consumers.get(name))
-            .map(|consumer| consumer.config.clone()))
-    }
-
-    pub(super) fn progress(&self, stream: &str, name: &str) -> Option<Progress> {
-        self.streams().get(stream)?.progress(name)
-    }
-
-    pub(super) fn consumers(&self, stream: &str) -> Vec<ConsumerState> {
-        self.streams().get(stream).map(Stream::consumer_states).unwrap_or_default()
-    }
-
-    pub(super) fn stream_made_at(&self, name: &str) -> Option<Timestamp> {
-        self.streams().get(name).map(|stream| stream.made_at)
-    }
-
-    pub(super) fn stored(&self, stream: &str, sequence: u64) -> Option<Received> {
-        self.streams().get(stream)?.stored(sequence)
-    }
-
-    pub(super) fn stored_after(&self, stream: &str, sequence: u64) -> Option<Received> {
-        self.streams().get(stream)?.stored_after(sequence)
-    }
-
-    pub(super) fn delete_message(&self, stream: &str, sequence: u64) {
-        if let Some(stream) = self.streams().get_mut(stream) {
-            stream.delete(sequence);
-        }
-    }
-
-    pub(super) fn create_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
-        let mut streams = self.streams();
-        match streams.get_mut(stream) {
-            Some(stream) => stream.create_consumer(config),
-            None => refuse(format!("stream {stream:?} not found (10059)")),
-        }
-    }
-
-    pub(super) fn update_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
-        let mut streams = self.streams();
-        let consumer = streams.get_mut(stream).and_then(|stream| stream.consumers.get_mut(config_text(config, "name")));
-        match consumer {
-            Some(consumer) => consumer.reconfigure(config),
-            None => refuse("consumer does not exist (10149)".to_owned()),
-        }
-    }
-
-    pub(super) fn delete_consumer(&self, stream: &str, name: &str) {
-        if let Some(stream) = self.streams().get_mut(stream) {
-            stream.consumers.remove(name);
-        }
-        self.changed.notify_waiters();
-    }
-
-    /// The next delivery of a consumer, or how long to wait for one that is due later.
-    pub(super) fn take(&self, stream: &str, consumer: &str) -> Taken {
-        let (now, stored_at) = (self.clock.monotonic(), self.clock.now());
-        let mut streams = self.streams();
-        let Some(taken_from) = streams.get_mut(stream) else { return Taken::Gone };
-        let taken = taken_from.take(consumer, now);
-        for advisory in taken_from.advisories(consumer, stored_at) {
-            if let Some(stream) = streams.values_mut().find(|stream| stream.takes(&advisory.subject)) {
-                stream.store(advisory, now, stored_at);
-                self.changed.notify_waiters();
-            }
-        }
-        taken
-    }
-
-    /// Whether the consumer of the delivery exists.
-    pub(super) fn answer(&self, delivery: &AckSubject<'_>, answer: &Answer) -> bool {
-        let now = self.clock.monotonic();
-        let exists = self.with_consumer(delivery, |consumer| match answer {
-            Answer::Ack | Answer::Term(_) => consumer.settle(delivery.sequence),
-            Answer::Nak(delay) => consumer.due_at(delivery.sequence, now + *delay),
-        });
-        self.changed.notify_waiters();
-        exists
-    }
-
-    pub(super) fn in_progress(&self, delivery: &AckSubject<'_>) {
-        let now = self.clock.monotonic();
-        self.with_consumer(delivery, |consumer| {
-            let ack_wait: Duration = consumer.ack_wait;
-            consumer.due_at(delivery.sequence, now + ack_wait);
-        });
-    }
-
-    fn with_consumer(&self, delivery: &AckSubject<'_>, change: impl FnOnce(&mut super::consumer::Consumer)) -> bool {
-        let mut streams = self.streams();
-        let consumer = streams.get_mut(delivery.stream).and_then(|stream| stream.consumers.get_mut(delivery.consumer));
-        consumer.map(change).is_some()
+    /// Scheduled messages that wait, and when the next of them is due.
+    #[cfg(any(test, feature = "testing"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "for tests in virtual time"))]
+    pub(super) fn scheduled(&self) -> (usize, Option<Duration>) {
+        let held = self.hold();
+        let each = held.streams.all.values().map(Stream::scheduled);
+        each.fold((0, None), |(count, first), (more, due)| (count + more, [first, due].into_iter().flatten().min()))
     }
 }
 
-fn repeated() -> PublishFault {
-    PublishFault::Rejected("the batch contains a duplicate message id (10201)".to_owned())
+impl Held<'_> {
+    /// The stream that takes a subject.
+    fn taking(&mut self, subject: &str) -> Option<&mut Stream> {
+        self.streams.all.values_mut().find(|stream| stream.takes(subject))
+    }
+
+    pub(super) fn stream(&mut self, name: &str) -> Result<&mut Stream, Refusal> {
+        self.streams.all.get_mut(name).ok_or(STREAM_NOT_FOUND)
+    }
+
+    /// Whether a stream overlaps a pattern, other than one of that name.
+    pub(super) fn overlaps(&self, pattern: &Pattern, besides: &str) -> bool {
+        self.streams.all.values().any(|stream| stream.name != besides && stream.overlaps(pattern))
+    }
+
+    /// When something is due that anybody may wait for.
+    fn due(&self) -> Option<Duration> {
+        self.streams.all.values().filter_map(Stream::next_due).min()
+    }
+
+    /// Stores what is to be told, for those who listen.
+    fn tell(&mut self) {
+        loop {
+            let told: Vec<Outbound> = self.streams.all.values_mut().flat_map(Stream::take_advisories).collect();
+            if told.is_empty() {
+                return;
+            }
+            let now = self.now;
+            for advisory in told {
+                if let Some(stream) = self.taking(&advisory.subject) {
+                    // Nobody learns that there was no room for it, as with a server.
+                    let _ = stream.store(advisory, now);
+                }
+            }
+        }
+    }
 }
 
-/// The text ends with the number that the server would give.
-pub(super) fn refuse<T>(text: String) -> Result<T> {
-    let code = text.strip_suffix(')').and_then(|text| text.rsplit_once('(')).and_then(|(_, code)| code.parse().ok());
-    Err(match code {
-        Some(code) => ApiFault::numbered(code, text),
-        None => Error::new(ErrorKind::Server, text),
-    })
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let due = self.due();
+        if due.is_some_and(|due| self.streams.due.is_none_or(|known| due < known)) {
+            self.alarm.notify_waiters();
+        }
+        self.streams.due = due;
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::clock::SystemClock;
-    use crate::message::Headers;
-
-    fn object(value: Value) -> AssetConfig {
-        value.as_object().unwrap().clone()
+/// Refuses a batch of which one message would be refused.
+fn check_batch(stream: &Stream, messages: &[Outbound], now: Moment) -> Result<(), Refusal> {
+    if !stream.is_atomic() {
+        return Err(ATOMIC_DISABLED);
     }
-
-    fn answered(broker: &Broker, taken: Taken, answer: &Answer) -> u64 {
-        let Taken::Delivery(received) = taken else { panic!("a delivery") };
-        assert!(broker.answer(&AckSubject::parse(&received.token).unwrap(), answer));
-        received.deliveries
+    if !messages.iter().all(|message| stream.takes(&message.subject)) {
+        return Err(BATCH_INCOMPLETE);
     }
-
-    #[test]
-    fn a_message_that_reached_the_limit_is_told_once_and_delivered_no_more() {
-        let broker = Broker::new(SystemClock::shared());
-        let advisories = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.S.>";
-        broker.create_stream(&object(json!({ "name": "S", "subjects": ["a.>"] }))).unwrap();
-        broker.create_stream(&object(json!({ "name": "A", "subjects": [advisories] }))).unwrap();
-        broker.create_consumer("S", &object(json!({ "name": "c", "max_deliver": 2 }))).unwrap();
-        broker.create_consumer("A", &object(json!({ "name": "sweeper", "filter_subject": advisories }))).unwrap();
-        let message = Outbound { subject: "a.b".into(), headers: Headers::default(), body: "x".into() };
-        broker.publish(message).unwrap();
-        for delivery in 1..=2 {
-            assert_eq!(answered(&broker, broker.take("S", "c"), &Answer::Nak(Duration::ZERO)), delivery);
+    let mut ids = HashSet::new();
+    let (mut count, mut bytes) = (0, 0);
+    for message in messages {
+        match count {
+            0 => stream.check_expected(message)?,
+            _ if message.headers.get(EXPECTED_LAST_SEQUENCE).is_some() => return Err(BATCH_SEQUENCE),
+            _ => {}
         }
-        for _ in 0..2 {
-            assert!(matches!(broker.take("S", "c"), Taken::Nothing));
+        if stream.knows(message) || message_id(message).is_some_and(|id| !ids.insert(id)) {
+            return Err(BATCH_DUPLICATE);
         }
-        let Taken::Delivery(advisory) = broker.take("A", "sweeper") else { panic!("an advisory") };
-        assert_eq!(advisory.subject, "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.S.c");
-        let told: Value = serde_json::from_slice(&advisory.body).unwrap();
-        assert_eq!(
-            told,
-            json!({ "stream": "S", "consumer": "c", "stream_seq": 1, "deliveries": 2, "timestamp": told["timestamp"] })
-        );
-        assert!(matches!(broker.take("A", "sweeper"), Taken::Due(_)), "told once");
-        assert!(broker.stored("S", 1).is_some(), "the message stays in the stream");
+        stream.check(message, (count, bytes), now)?;
+        count += 1;
+        bytes += stream.size(message);
     }
+    Ok(())
 }

@@ -2,11 +2,17 @@
 //!
 //! It follows the server's rules as far as the engine needs them and keeps nothing when the process ends.
 
+mod answers;
+mod assets;
 mod broker;
 mod consumer;
 mod core;
+mod moment;
 mod pull;
+mod refuse;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::future::ready;
@@ -19,12 +25,13 @@ use jiff::Timestamp;
 use self::broker::Broker;
 use self::pull::MemoryPull;
 use super::ack_subject::AckSubject;
+use super::api_fault::ApiFault;
 use super::port::{
     Answer, AssetConfig, Confirmation, ConsumerState, Outbound, Progress, PublishFault, Pull, Received, ServerFacts,
     SharedTransport, Stored, Transport, Trial,
 };
 use crate::clock::SharedClock;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// The default of nats-server.
 const MAX_PAYLOAD: usize = 1024 * 1024;
@@ -39,6 +46,11 @@ pub(super) fn connect(name: &str, clock: &SharedClock) -> SharedTransport {
     let broker = brokers.get(name).and_then(Weak::upgrade).unwrap_or_else(|| Arc::new(Broker::new(clock.clone())));
     brokers.insert(name.to_owned(), Arc::downgrade(&broker));
     Arc::new(MemoryTransport { broker, name: name.to_owned() })
+}
+
+/// What a server's client says when the consumer is gone.
+fn nobody(what: &str) -> Error {
+    ApiFault::unanswered(ErrorKind::Server, format!("nobody answers {what}"))
 }
 
 struct MemoryTransport {
@@ -141,21 +153,19 @@ impl Transport for MemoryTransport {
     }
 
     async fn stored(&self, stream: &str, sequence: u64) -> Result<Option<Received>> {
-        Ok(self.broker.stored(stream, sequence))
+        self.broker.stored(stream, sequence)
     }
 
     async fn stored_after(&self, stream: &str, sequence: u64) -> Result<Option<Received>> {
-        Ok(self.broker.stored_after(stream, sequence))
+        self.broker.stored_after(stream, sequence)
     }
 
     async fn delete_message(&self, stream: &str, sequence: u64) -> Result<()> {
-        self.broker.delete_message(stream, sequence);
-        Ok(())
+        self.broker.delete_message(stream, sequence)
     }
 
     async fn purge(&self, stream: &str, subject: &str) -> Result<()> {
-        self.broker.purge(stream, subject);
-        Ok(())
+        self.broker.purge(stream, subject)
     }
 
     async fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64> {
@@ -181,7 +191,7 @@ impl Transport for MemoryTransport {
     }
 
     async fn consumer(&self, stream: &str, name: &str) -> Result<Option<AssetConfig>> {
-        self.broker.consumer(stream, name)
+        Ok(self.broker.consumer(stream, name))
     }
 
     async fn consumer_state(&self, stream: &str, name: &str) -> Result<Option<ConsumerState>> {
@@ -228,17 +238,17 @@ impl Transport for MemoryTransport {
         let delivery = AckSubject::parse(token).filter(|delivery| self.broker.answer(delivery, &Answer::Ack));
         match delivery {
             Some(_) => Ok(()),
-            None => broker::refuse("the acknowledgement was not confirmed: the consumer is gone".to_owned()),
+            None => Err(nobody("the acknowledgement")),
         }
     }
 
     async fn in_progress(&self, tokens: &[String]) -> Result<()> {
+        let mut exists = true;
         for token in tokens {
-            if let Some(delivery) = AckSubject::parse(token) {
-                self.broker.in_progress(&delivery);
-            }
+            exists = AckSubject::parse(token).is_some_and(|delivery| self.broker.in_progress(&delivery));
         }
-        Ok(())
+        // Only the last one is asked about, as with a server.
+        if exists { Ok(()) } else { Err(nobody("the last in-progress signal")) }
     }
 
     async fn flush(&self, _stream: &str, _limit: Duration) -> Result<()> {

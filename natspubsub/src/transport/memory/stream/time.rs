@@ -1,0 +1,104 @@
+//! What happens in a stream because time has passed. Nobody waits for it: whoever looks lets it happen first.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::moment::Moment;
+use super::Stream;
+use super::commands::Commands;
+use super::log::Ttl;
+use crate::message::Headers;
+use crate::transport::port::Outbound;
+
+/// What is due in a stream.
+enum Event {
+    /// A message has reached its age.
+    Aged(u64),
+    /// A message that waited is published.
+    Scheduled(u64),
+    /// A consumer has delivered a message as often as it may.
+    GivenUp(String),
+    /// A consumer that nobody uses ends.
+    Idle(String),
+}
+
+impl Stream {
+    /// Lets everything happen that is due, in the order in which it was due.
+    pub(in super::super) fn pass_time(&mut self, now: Moment) {
+        while let Some((due, event)) = self.next_event().filter(|(due, _)| *due <= now.since) {
+            let then = now.back_at(due);
+            match event {
+                Event::Aged(sequence) => {
+                    self.remove(sequence);
+                    self.serve(then);
+                }
+                Event::Scheduled(sequence) => self.publish_scheduled(sequence, then),
+                Event::GivenUp(consumer) => self.tell_given_up(&consumer, then),
+                Event::Idle(consumer) => self.delete_consumer(&consumer),
+            }
+        }
+        self.window.forget_before(now.since.checked_sub(self.rules.duplicate_window));
+    }
+
+    fn next_event(&self) -> Option<(Duration, Event)> {
+        let aged = self.log.next_end().map(|(due, sequence)| (due, Event::Aged(sequence)));
+        let scheduled = self.schedules.next().map(|(due, sequence)| (due, Event::Scheduled(sequence)));
+        let mut first = [aged, scheduled].into_iter().flatten().min_by_key(|(due, _)| *due);
+        for (name, consumer) in &self.consumers {
+            let is_first = |due: Duration| first.as_ref().is_none_or(|(first, _)| due < *first);
+            if let Some(due) = consumer.next_give_up().filter(|due| is_first(*due)) {
+                first = Some((due, Event::GivenUp(name.clone())));
+            }
+            let is_first = |due: Duration| first.as_ref().is_none_or(|(first, _)| due < *first);
+            if let Some(due) = consumer.idle_end().filter(|due| is_first(*due)) {
+                first = Some((due, Event::Idle(name.clone())));
+            }
+        }
+        first
+    }
+
+    /// When something happens that somebody may wait for.
+    pub(in super::super) fn next_due(&self) -> Option<Duration> {
+        let consumers = self.consumers.values();
+        let is_full = consumers.clone().any(|consumer| consumer.is_full());
+        let aged = self.log.next_end().filter(|_| is_full).map(|(due, _)| due);
+        let scheduled = self.schedules.next().map(|(due, _)| due);
+        let ends = consumers.flat_map(|consumer| [consumer.next_give_up(), consumer.idle_end()]);
+        ends.chain([aged, scheduled]).flatten().min()
+    }
+
+    /// Publishes a message that waited. There may be no room for it: it is lost then, as on the server.
+    fn publish_scheduled(&mut self, sequence: u64, now: Moment) {
+        let Some(schedule) = self.schedules.remove(sequence) else { return };
+        let Some(waited) = self.remove(sequence) else { return };
+        let ttl = schedule.ttl();
+        let message = schedule.message(&waited.message);
+        if self.rules.check_room(&self.log, &message, (0, 0)).is_ok() {
+            self.append(message, Commands { ttl, schedule: None }, now);
+        }
+    }
+
+    /// Says what the server says about a message that was delivered as often as it may.
+    fn tell_given_up(&mut self, consumer: &str, now: Moment) {
+        let given_up = self.consumers.get_mut(consumer).and_then(|consumer| consumer.give_up(now.since));
+        let Some((sequence, deliveries)) = given_up else { return };
+        let stream = &self.name;
+        let body = json!({
+            "type": "io.nats.jetstream.advisory.v1.max_deliver", "timestamp": now.wall, "stream": stream,
+            "consumer": consumer, "stream_seq": sequence, "deliveries": deliveries,
+        });
+        self.advisories.push(Outbound {
+            subject: format!("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{stream}.{consumer}"),
+            headers: Headers::default(),
+            body: body.to_string().into(),
+        });
+        self.serve_one(consumer, now);
+    }
+}
+
+impl super::schedule::Schedule {
+    fn ttl(&self) -> Option<Ttl> {
+        self.ttl.as_ref().map(|(ttl, _)| *ttl)
+    }
+}
