@@ -17,6 +17,8 @@ pub(crate) mod returned;
 pub(crate) mod value;
 
 pub(crate) use batch::BatchFuture;
+#[cfg(feature = "testing")]
+pub(crate) use batch::Gathered;
 pub use batch::{Batch, BatchMessage, BatchOf};
 pub(crate) use batcher::{BatchSettings, Batcher};
 pub(crate) use chain::{CallFuture, DynMiddleware, Target};

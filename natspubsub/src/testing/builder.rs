@@ -48,7 +48,7 @@ const QUIET_LIVE: Duration = Duration::from_millis(50);
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<()> {
 /// let app = App::builder().config(Config::builder().app("orders").build()?).publish_only().build()?;
-/// let test = TestApp::builder().at("2026-12-24T18:00:00Z".parse()?).seed(7).start(app).await?;
+/// let test = TestApp::builder().at("2026-12-24T18:00:00Z".parse().unwrap()).seed(7).start(app).await?;
 /// assert_eq!(test.now().to_string(), "2026-12-24T18:00:00Z");
 /// # Ok(())
 /// # }

@@ -6,12 +6,14 @@ use std::time::Duration;
 use natspubsub_grammar::Pattern;
 
 use super::bell::Bell;
+use super::context::context;
+use super::delivery::made;
 use super::journal::Journal;
 use super::recorder::{Record, Records};
 use crate::app::RunningApp;
 use crate::clock::SharedClock;
-use crate::handler::{DeadLetter, DeadLetterPayload, Delivery, Payload};
-use crate::message::{Context, EnvelopeIn, INFLATE_MAX, Origin};
+use crate::handler::{DeadLetter, DeadLetterPayload, Delivery, Payload, Services};
+use crate::message::{EnvelopeIn, INFLATE_MAX};
 use crate::subject::Namespace;
 use crate::transport::{Outbound, SharedTransport, Stored};
 
@@ -146,24 +148,14 @@ impl View {
                 .map_err(|fault| format!("message {} on {}: {fault}", stored.sequence, message.subject))?,
             false => EnvelopeIn { body: message.body.clone(), ..EnvelopeIn::default() },
         };
-        let topic = self.namespace.topic(&message.subject);
-        let context = Context::new(Origin {
-            subscriber: "test".into(),
-            durable: "test".into(),
-            event_id: envelope.event_id.unwrap_or_default(),
-            topic_at: message.subject.len() - topic.len(),
-            subject: message.subject.clone(),
-            stream: stored.stream.as_str().into(),
-            sequence: stored.sequence,
-            deliveries: 1,
-            max_attempts: 1,
-            ack_wait: Duration::from_secs(30),
-            stored_at: self.clock.now(),
-            occurred_at: envelope.occurred_at,
-            trace_id: envelope.trace_id,
-            headers: message.headers.clone(),
-            metadata: envelope.metadata,
-        });
-        Ok(Delivery::new(context, envelope.body, Arc::default()))
+        let context = context()
+            .event_id(envelope.event_id.unwrap_or_default())
+            .stream(&stored.stream)
+            .sequence(stored.sequence)
+            .stored_at(self.clock.now())
+            .headers(message.headers.clone())
+            .read(envelope.occurred_at, envelope.trace_id, envelope.metadata)
+            .within(&self.namespace, message.subject.clone());
+        Ok(made(context, envelope.body, Services::default()))
     }
 }
