@@ -1,6 +1,8 @@
 //! Helpers for the tests of applications.
 
 #[cfg(feature = "testing")]
+mod assertions;
+#[cfg(feature = "testing")]
 mod bell;
 #[cfg(feature = "testing")]
 mod builder;

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::builder::{SEED, TestAppBuilder};
 use super::faults::{Faults, Profile, Trace};
-use super::journal::{Attempt, End};
+use super::journal::Attempt;
 use super::live::Live;
 use super::responder::Responder;
 use super::view::View;
@@ -307,8 +307,7 @@ impl TestApp {
     #[track_caller]
     pub fn handled(&self, subscriber: &str) -> usize {
         self.known(subscriber);
-        let is_it = |attempt: &Attempt| attempt.subscriber == subscriber || attempt.durable == subscriber;
-        self.view.journal.count(|attempt| is_it(attempt) && attempt.end == End::Handled)
+        self.view.journal.count(|attempt| attempt.is_handled_by(subscriber))
     }
 
     #[track_caller]
