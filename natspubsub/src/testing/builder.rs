@@ -169,7 +169,7 @@ impl TestAppBuilder {
         let (config, shared): (_, SharedClock) = (app.config().clone(), clock.clone());
         let broker = connect(&config, &shared, |_| {}).await?;
         let faults = self.faults.clone().map(|profile| Faults::new(self.seed, profile, shared.clone()));
-        let (view, surroundings) = self.stage(&config, broker, shared, true);
+        let (view, surroundings) = self.stage(&config, broker, shared, true, faults.as_ref());
         let (seen, seed, active) = (view.clone(), self.seed, faults.clone());
         let make = move || {
             let runtime = runtime()?;
@@ -202,7 +202,7 @@ impl TestAppBuilder {
             }
         }
         self.prepare(&config, broker.as_ref()).await?;
-        let (mut view, surroundings) = self.stage(&config, broker, clock, false);
+        let (mut view, surroundings) = self.stage(&config, broker, clock, false, None);
         (view.quiet, view.look) = (QUIET_LIVE, QUIET_LIVE);
         let seen = view.clone();
         let live = Live::start(app, surroundings, view, made).await?;
@@ -216,10 +216,12 @@ impl TestAppBuilder {
         broker: SharedTransport,
         clock: SharedClock,
         virtually: bool,
+        faults: Option<&Arc<Faults>>,
     ) -> (View, Surroundings) {
         let records: Arc<Records> = Arc::default();
         let patience = self.real_io.filter(|_| virtually);
-        let journal = Journal::new(clock.clone(), records.bell.clone(), patience);
+        let trace = faults.map(|faults| faults.trace().clone());
+        let journal = Journal::new(clock.clone(), records.bell.clone(), patience, trace);
         let recorded = records.clone();
         let outermost = Layer { order: i32::MIN, name: "journal", middleware: Arc::new(journal.clone()) };
         let surroundings = Surroundings {

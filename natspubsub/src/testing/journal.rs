@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::bell::Bell;
+use super::faults::Trace;
 use crate::clock::SharedClock;
 use crate::handler::{Delivery, Middleware, Next, Outcome};
 
@@ -104,11 +105,13 @@ pub(super) struct Journal {
     bell: Arc<Bell>,
     /// How long time stands still for a handler that waits.
     real_io: Option<Duration>,
+    /// Where they are written down too, with faults.
+    trace: Option<Trace>,
 }
 
 impl Journal {
-    pub(super) fn new(clock: SharedClock, bell: Arc<Bell>, real_io: Option<Duration>) -> Self {
-        Self { attempts: Arc::default(), clock, bell, real_io }
+    pub(super) fn new(clock: SharedClock, bell: Arc<Bell>, real_io: Option<Duration>, trace: Option<Trace>) -> Self {
+        Self { attempts: Arc::default(), clock, bell, real_io, trace }
     }
 
     fn locked(&self) -> MutexGuard<'_, Vec<Attempt>> {
@@ -136,9 +139,16 @@ impl Journal {
             began: self.clock.now(),
             end: End::Running,
         };
+        let place = self.trace.as_ref().map(|trace| {
+            let (stream, durable) = (context.stream(), context.durable());
+            let place = format!("{stream} {durable} {}#{}", context.sequence(), context.deliveries());
+            trace.note(format_args!("run {place} attempt {}", attempt.number));
+            place
+        });
         let mut attempts = self.locked();
         attempts.push(attempt);
-        Run { journal: self, index: attempts.len() - 1, end: End::CutOff, _hold: self.real_io.map(hold_time) }
+        let index = attempts.len() - 1;
+        Run { journal: self, index, place, end: End::CutOff, _hold: self.real_io.map(hold_time) }
     }
 }
 
@@ -155,6 +165,8 @@ impl Middleware for Journal {
 struct Run<'a> {
     journal: &'a Journal,
     index: usize,
+    /// The delivery, as the trace names it.
+    place: Option<String>,
     end: End,
     _hold: Option<Sender<()>>,
 }
@@ -169,6 +181,9 @@ fn hold_time(limit: Duration) -> Sender<()> {
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
+        if let (Some(trace), Some(place)) = (&self.journal.trace, &self.place) {
+            trace.note(format_args!("end {place} {}", self.end));
+        }
         let mut attempts = self.journal.locked();
         if let Some(attempt) = attempts.get_mut(self.index) {
             attempt.end = std::mem::replace(&mut self.end, End::CutOff);

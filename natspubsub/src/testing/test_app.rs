@@ -365,7 +365,8 @@ impl TestApp {
         }
     }
 
-    /// Drains the application, as a signal does; `None` when it did not run. [`TestApp::start_again`] starts it again.
+    /// Drains the application, as a signal does; `None` when it did not run, or when a fault ended it before.
+    /// [`TestApp::start_again`] starts it again.
     pub async fn shut_down(&self) -> Option<ShutdownReport> {
         match &self.place {
             Place::Virtual(stage) => stage.ask(|world| world.shut_down()).await,

@@ -53,14 +53,19 @@ struct Life {
 impl Life {
     /// Runs a future; `None` when the application crashes before it ends.
     fn outlasts<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        let Some(crashes) = &self.crashes else { return Some(self.runtime.block_on(future)) };
-        self.runtime.block_on(async {
-            match select(pin!(crashes.happened()), pin!(future)).await {
-                Either::Left(_) => None,
-                Either::Right((done, _)) => Some(done),
-            }
-        })
+        outlasts(&self.runtime, self.crashes.as_deref(), future)
     }
+}
+
+/// Runs a future; `None` when the application crashes before it ends.
+fn outlasts<T>(runtime: &Runtime, crashes: Option<&Crashes>, future: impl Future<Output = T>) -> Option<T> {
+    let Some(crashes) = crashes else { return Some(runtime.block_on(future)) };
+    runtime.block_on(async {
+        match select(pin!(crashes.happened()), pin!(future)).await {
+            Either::Left(_) => None,
+            Either::Right((done, _)) => Some(done),
+        }
+    })
 }
 
 /// A handle to a world on its thread; dropped, the world ends.
@@ -263,13 +268,13 @@ impl World {
         self.life.as_ref().map(|life| &life.running)
     }
 
-    /// Drains, as a signal does.
+    /// Drains, as a signal does; `None` when there is no application, or when a fault ends it before.
     pub(super) fn shut_down(&mut self) -> Option<ShutdownReport> {
         let Life { running, crashes, runtime } = self.life.take()?;
-        let report = runtime.block_on(running.shutdown());
+        let report = outlasts(&runtime, crashes.as_deref(), running.shutdown());
         crashes.iter().for_each(|crashes| crashes.end());
         self.clock.leave();
-        Some(report)
+        report
     }
 }
 

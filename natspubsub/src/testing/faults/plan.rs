@@ -91,6 +91,7 @@ impl Faults {
             let now = self.clock.monotonic();
             self.all_spells().for_each(|spells| spells.begin(now));
             self.active.store(true, Ordering::Release);
+            self.trace.note(format_args!("start"));
             self.changed.notify_waiters();
         }
     }
