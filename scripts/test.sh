@@ -97,9 +97,9 @@ if ! $long; then exit; fi
 unset TEST_LOG_FOLDER
 
 step "long scenarios"
-cargo nextest run --workspace --run-ignored only -E 'binary(flow) or binary(scenarios)'
+cargo nextest run --workspace --run-ignored only -E 'binary(conformance) or binary(flow) or binary(scenarios)'
 for version in "${OLDER_NATS_VERSIONS[@]}"; do
     step "flows and scenarios against nats-server $version"
     NATS_SERVER="$PWD/target/tools/nats-server-$version/nats-server" \
-        cargo nextest run --workspace --run-ignored all -E 'binary(flow) or binary(scenarios)'
+        cargo nextest run --workspace --run-ignored all -E 'binary(conformance) or binary(flow) or binary(scenarios)'
 done

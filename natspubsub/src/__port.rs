@@ -77,7 +77,10 @@ impl Port {
     /// Connects to a server, or to the broker of that name with `memory:name`.
     pub async fn connect(url: &str) -> Answered<Self> {
         let config = Config::builder().url(url).env("test").app("port").build()?;
-        Ok(Self(transport::connect(&config, &SystemClock::shared(), |_| ()).await?))
+        let transport = transport::connect(&config, &SystemClock::shared(), |_| ()).await?;
+        // Once the server has answered, nobody is told of the new connection any more.
+        transport.api_level().await?;
+        Ok(Self(transport))
     }
 
     /// Whether the server is of this version or a newer one.

@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(core.tell(&message("b.b"), None), 0);
         let heard = |from: &mut UnboundedReceiver<Told>| std::iter::from_fn(|| from.try_recv().ok()).count();
         assert_eq!(heard(&mut alone), 4);
-        assert_eq!(members.each_mut().map(|member| heard(member)), [2, 2]);
+        assert_eq!(members.each_mut().map(heard), [2, 2]);
     }
 
     #[test]

@@ -1,0 +1,16 @@
+//! The rules of the server that applications rest on.
+
+mod answers;
+mod consumers;
+mod core;
+mod deliveries;
+mod expectations;
+mod identity;
+mod limits;
+mod lookups;
+mod policies;
+mod pulls;
+mod retention;
+mod schedules;
+mod streams;
+mod work_queues;
