@@ -3,5 +3,6 @@
 mod assertions;
 mod backoff;
 mod crashes;
+mod delayed;
 mod faults;
 mod responders;

@@ -97,6 +97,11 @@ impl App {
             crew.engage(plan, opened);
         }
         start_keeper(&io, &crew, &shared);
+        // On one thread nobody could see that a handler blocks it.
+        if !self.surroundings.on_one_thread {
+            let watched = crew.clone();
+            io.spawn(watch(move || watched.subscribers(), clock));
+        }
         start_drain(&io, &shared, managed.drains);
         if !self.plan.everywhere.is_empty() {
             io.spawn(welcome(crew.clone(), self.plan.everywhere, shared.clone(), terms));
@@ -156,11 +161,9 @@ fn start_drain(io: &IoThread, shared: &Shared, drains: Vec<Drain>) {
 }
 
 fn start_keeper(io: &IoThread, crew: &Arc<Crew>, shared: &Shared) {
-    let Shared { keeper, transport, clock, namespace, .. } = shared.clone();
+    let Shared { keeper, transport, namespace, .. } = shared.clone();
     let stream = namespace.stream();
     io.spawn(async move { keeper.run(transport, &stream).await });
-    let watched = crew.clone();
-    io.spawn(watch(move || watched.subscribers(), clock));
     if !crew.subscribers().is_empty() {
         io.spawn(shared.clone().stay());
     }

@@ -77,8 +77,18 @@ impl View {
         }
     }
 
-    /// What is not settled, one sentence for each consumer.
+    /// What is not settled, one sentence for each consumer, and one for what is delayed.
     async fn open(&self, running: &RunningApp) -> Vec<String> {
+        let mut open = self.unanswered(running).await;
+        if open.is_empty() {
+            let (stream, delayed) = (self.namespace.stream(), self.namespace.schedule_subjects());
+            let count = self.broker.count_subjects(&stream, &delayed).await.unwrap_or(0);
+            open.extend((count > 0).then(|| format!("{count} delayed message(s) wait for their time")));
+        }
+        open
+    }
+
+    async fn unanswered(&self, running: &RunningApp) -> Vec<String> {
         let mut open = Vec::new();
         for (stream, consumer) in running.consumers() {
             let state = self.broker.consumer_state(&stream, &consumer).await.ok().flatten();
