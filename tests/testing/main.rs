@@ -1,8 +1,33 @@
-//! The test kit as its users use it: each file is one promise.
+//! The test kit as its users use it: each file is one promise. `NATSPUBSUB_TEST_URL` runs the same against a server.
 
 mod assertions;
 mod backoff;
+mod batches;
+mod breakers;
 mod crashes;
+mod dead_letters;
 mod delayed;
+mod determinism;
 mod faults;
+mod isolation;
+mod neighbours;
+mod ordered;
+mod panics;
+mod published;
+mod rate_limits;
+mod real_io;
 mod responders;
+mod settling;
+mod time;
+
+use natspubsub::testing::TestApp;
+use natspubsub::{App, AppBuilder, Config};
+
+/// An application `orders`, which subscribers are added to.
+fn orders() -> AppBuilder {
+    App::builder().config(Config::builder().app("orders").build().unwrap())
+}
+
+async fn start(app: AppBuilder) -> TestApp {
+    TestApp::start(app.build().unwrap()).await.unwrap()
+}

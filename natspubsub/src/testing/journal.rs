@@ -60,6 +60,8 @@ pub enum End {
     Discarded(String),
     /// It failed with this error.
     Failed(String),
+    /// It panicked.
+    Panicked,
     /// It was cut off: by its time limit, or by the end of the application.
     CutOff,
 }
@@ -73,6 +75,7 @@ impl fmt::Display for End {
             Self::DeadLetter(reason) => write!(f, "dead letter: {reason}"),
             Self::Discarded(reason) => write!(f, "discarded: {reason}"),
             Self::Failed(error) => write!(f, "failed: {error}"),
+            Self::Panicked => f.write_str("panicked"),
             Self::CutOff => f.write_str("cut off"),
         }
     }
@@ -181,12 +184,14 @@ fn hold_time(limit: Duration) -> Sender<()> {
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
+        let cut = std::mem::replace(&mut self.end, End::CutOff);
+        let end = if cut == End::CutOff && std::thread::panicking() { End::Panicked } else { cut };
         if let (Some(trace), Some(place)) = (&self.journal.trace, &self.place) {
-            trace.note(format_args!("end {place} {}", self.end));
+            trace.note(format_args!("end {place} {end}"));
         }
         let mut attempts = self.journal.locked();
         if let Some(attempt) = attempts.get_mut(self.index) {
-            attempt.end = std::mem::replace(&mut self.end, End::CutOff);
+            attempt.end = end;
         }
         drop(attempts);
         self.journal.bell.ring();

@@ -126,7 +126,9 @@ impl View {
         let pattern = Pattern::subject(topic).map_err(|fault| fault.to_string())?;
         let is_meant = |record: &Record| {
             let subject = &record.message.subject;
-            pattern.matches(self.namespace.topic(subject)) || pattern.matches(subject)
+            // What the framework keeps for itself is seen by who names it.
+            let is_hidden = subject.starts_with('$') && !topic.starts_with('$');
+            !is_hidden && (pattern.matches(self.namespace.topic(subject)) || pattern.matches(subject))
         };
         let records = self.records.all();
         let meant = records.iter().filter(|record| is_meant(record));
