@@ -52,6 +52,11 @@ impl Broker {
         Self { url, port, server }
     }
 
+    /// Where applications connect.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Another connection.
     pub(crate) async fn second(&self) -> Port {
         Port::connect(&self.url).await.expect("the broker is there")
