@@ -48,3 +48,32 @@ async fn main() -> Result<()> {
     println!("{}", running.shutdown().await);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use natspubsub::testing::{self, TestApp};
+
+    use super::*;
+
+    fn order(number: u32, total: f64) -> OrderCreated {
+        OrderCreated { order_id: format!("ORD-{number}"), total }
+    }
+
+    #[tokio::test]
+    async fn an_order_without_a_total_is_invalid() {
+        let failure = reserve_stock(order(4, 0.0), testing::context().build()).await.unwrap_err();
+        assert_eq!(failure.to_string(), "order ORD-4 has no total");
+    }
+
+    #[tokio::test]
+    async fn one_order_is_tried_twice_and_one_is_given_up() {
+        let config = Config::builder().app("quickstart").build().unwrap();
+        let test = TestApp::start(App::builder().config(config).build().unwrap()).await.unwrap();
+        let busy = test.send(&order(3, 30.0)).await.unwrap();
+        let invalid = test.send(&order(4, 0.0)).await.unwrap();
+        test.settled().await;
+        test.assert_handled("reserve_stock", 1);
+        test.assert_attempts(&busy.event_id, 2);
+        test.assert_dead_lettered(&invalid.event_id, "validation");
+    }
+}

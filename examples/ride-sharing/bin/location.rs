@@ -52,3 +52,28 @@ async fn forget(completed: RideCompleted, ctx: Context) {
 async fn main() -> Result<()> {
     ride_sharing::run("location").await
 }
+
+#[cfg(test)]
+mod tests {
+    use natspubsub::testing::TestApp;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_last_update_to_arrive_adds_up_the_way() {
+        let town = TestApp::builder().stream("RIDE_STREAM", ["ride.>"]);
+        let test = town.start(ride_sharing::app("location").unwrap()).await.unwrap();
+        test.send(&RideStarted { ride: 1, at: 0 }).await.unwrap();
+        for step in [3, 1, 2] {
+            test.assert_published::<serde_json::Value>("location.aggregate", &[]);
+            test.send(&LocationUpdate { ride: 1, step, meters: 100 * step, at: 0 }).await.unwrap();
+            test.settled().await;
+        }
+        let meters: Vec<u32> =
+            test.published("location.aggregate").iter().map(|way: &LocationAggregate| way.meters).collect();
+        assert_eq!(meters, [600]);
+        test.send(&RideCompleted { ride: 1, meters: 600, at: 0 }).await.unwrap();
+        test.settled().await;
+        assert!(ways().is_empty(), "a ride that is over is forgotten");
+    }
+}

@@ -108,3 +108,29 @@ async fn driver_is_done(completed: RideCompleted, ctx: Context) {
 async fn main() -> Result<()> {
     ride_sharing::run("match").await
 }
+
+#[cfg(test)]
+mod tests {
+    use natspubsub::testing::TestApp;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_rider_who_is_rejected_gets_the_next_driver() {
+        let town = TestApp::builder().stream("USER_STREAM", ["user.>"]).stream("RIDE_STREAM", ["ride.>"]);
+        let test = town.start(ride_sharing::app("match").unwrap()).await.unwrap();
+        for driver in [7, 8] {
+            test.send(&UserBeacon { driver, at: 0 }).await.unwrap();
+        }
+        test.send(&UserFinder { rider: 3, at: 0 }).await.unwrap();
+        test.settled().await;
+        let drivers = || -> Vec<(u32, u32)> {
+            test.published("match.found").iter().map(|found: &MatchFound| (found.driver, found.round)).collect()
+        };
+        assert_eq!(drivers(), [(7, 1)]);
+        test.send(&MatchRejected { rider: 3, driver: 7, round: 1, at: 0 }).await.unwrap();
+        test.settled().await;
+        assert_eq!(drivers(), [(7, 1), (8, 2)]);
+        assert_eq!(Vec::from(board().drivers.clone()), [7], "who does not want to is asked last");
+    }
+}

@@ -36,3 +36,38 @@ async fn end(aggregate: LocationAggregate, ctx: Context, publisher: Publisher) -
 async fn main() -> Result<()> {
     ride_sharing::run("rides").await
 }
+
+#[cfg(test)]
+mod tests {
+    use natspubsub::testing::TestApp;
+
+    use super::*;
+
+    /// The service alone; the streams of the others are there.
+    async fn rides() -> TestApp {
+        let town = TestApp::builder().stream("MATCH_STREAM", ["match.>"]).stream("LOCATION_STREAM", ["location.>"]);
+        town.start(ride_sharing::app("rides").unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_fifth_ride_begins_with_a_second_attempt() {
+        let test = rides().await;
+        let at_once = test.send(&MatchAccepted { rider: 4, driver: 7, at: 0 }).await.unwrap();
+        let later = test.send(&MatchAccepted { rider: 5, driver: 8, at: 0 }).await.unwrap();
+        test.settled().await;
+        test.assert_attempts(&at_once.event_id, 1);
+        test.assert_attempts(&later.event_id, 2);
+        let started: Vec<u32> = test.published("ride.started").iter().map(|start: &RideStarted| start.ride).collect();
+        assert_eq!(started, [4, 5]);
+        test.assert_no_dead_letters();
+    }
+
+    #[tokio::test]
+    async fn a_way_that_is_known_ends_the_ride() {
+        let test = rides().await;
+        test.send(&LocationAggregate { ride: 2, meters: 606, at: 0 }).await.unwrap();
+        test.settled().await;
+        let paid: Vec<u32> = test.published("ride.completed").iter().map(|over: &RideCompleted| over.meters).collect();
+        assert_eq!(paid, [606]);
+    }
+}

@@ -58,3 +58,43 @@ async fn send_bill(_completed: RideCompleted, ctx: Context) {
 async fn main() -> Result<()> {
     ride_sharing::run("users").await
 }
+
+#[cfg(test)]
+mod tests {
+    use natspubsub::testing::TestApp;
+
+    use super::*;
+
+    /// The service alone; the streams of the others are there.
+    async fn users() -> TestApp {
+        let town = TestApp::builder()
+            .stream("MATCH_STREAM", ["match.>"])
+            .stream("RIDE_STREAM", ["ride.>"])
+            .stream("LOCATION_STREAM", ["location.>"]);
+        town.start(ride_sharing::app("users").unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_third_rider_is_rejected_at_first() {
+        let test = users().await;
+        for (rider, round) in [(1, 1), (3, 1), (3, 2)] {
+            test.send(&MatchFound { rider, driver: 7, round, at: i64::from(round) }).await.unwrap();
+        }
+        test.settled().await;
+        let rejected: Vec<u32> = test.published("match.rejected").iter().map(|no: &MatchRejected| no.rider).collect();
+        assert_eq!(rejected, [3]);
+        let accepted: Vec<u32> = test.published("match.accepted").iter().map(|yes: &MatchAccepted| yes.rider).collect();
+        assert_eq!(accepted, [1, 3]);
+        test.assert_handled("tell_rider", 2);
+    }
+
+    #[tokio::test]
+    async fn a_ride_tells_where_it_is() {
+        let test = users().await;
+        test.send(&RideStarted { ride: 2, at: 0 }).await.unwrap();
+        test.settled().await;
+        let meters: Vec<u32> =
+            test.published("location.update").iter().map(|update: &LocationUpdate| update.meters).collect();
+        assert_eq!(meters, [102, 202, 302]);
+    }
+}

@@ -36,12 +36,20 @@ pub async fn publish<E: Event + Encode>(publisher: &Publisher, event: &E) -> Res
     Ok(())
 }
 
-/// Runs a service until it is told to stop: every subscriber and every stream that its program declares.
+/// A service: every subscriber and every stream that its program declares.
+///
+/// # Errors
+/// Whatever is wrong with its declarations and its configuration, all at once.
+pub fn app(service: &str) -> Result<App> {
+    let config = Config::builder().env(ENV).app(service).durable_names(DurableNames::SubjectService).load()?;
+    App::builder().config(config).linked().build()
+}
+
+/// Runs a service until it is told to stop.
 ///
 /// # Errors
 /// Whatever keeps it from starting, all at once.
 pub async fn run(service: &str) -> Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_env_filter("warn").init();
-    let config = Config::builder().env(ENV).app(service).durable_names(DurableNames::SubjectService).load()?;
-    App::builder().config(config).linked().build()?.run().await
+    app(service)?.run().await
 }
