@@ -1,6 +1,6 @@
 //! Goal: a message with a lifetime is gone after it, a delayed one arrives after its delay and not before, as the event
 //! that was published; the stream is allowed either when the first message asks for it, and a restart changes nothing of
-//! that. Method: real servers; the broker inside the process knows neither and says so.
+//! that. Method: real servers, and the broker inside the process.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -85,8 +85,17 @@ async fn a_lifetime_needs_no_newer_server_than_2_11() {
 #[tokio::test]
 async fn a_delayed_message_arrives_after_its_delay_as_the_event_that_was_published() {
     let server = NatsServer::start().await;
+    a_delayed_message_arrives(&server.url()).await;
+}
+
+#[tokio::test]
+async fn the_broker_inside_the_process_delays_a_message_as_a_server_does() {
+    a_delayed_message_arrives(&format!("memory:{}", unique("times"))).await;
+}
+
+async fn a_delayed_message_arrives(url: &str) {
     let seen = Seen::default();
-    let running = start(&server.url(), &seen).await;
+    let running = start(url, &seen).await;
     let publisher = running.publisher();
     let published = Instant::now();
     let delayed = publisher.message("Ann").topic("user.reminded").event_id("reminder-1").correlation_id("signup-7");
@@ -189,15 +198,4 @@ async fn a_server_that_is_too_old_for_a_delay_is_named_and_stores_nothing() {
     assert!(text.contains("2.12") && text.contains(OLD), "{text}");
     let inspector = Inspector::connect(&server.url()).await;
     assert_eq!((count(&inspector).await, stream_config(&inspector).await.subjects.len()), (0, 1));
-}
-
-#[tokio::test]
-async fn the_broker_inside_the_process_refuses_what_it_cannot_do() {
-    let publisher = Publisher::connect(config(&format!("memory:{}", unique("times")), "times")).await.unwrap();
-    let message = || publisher.message("Ann").topic("user.reminded");
-    for refused in [message().delay(DELAY).publish().await, message().ttl(DELAY).publish().await] {
-        let refused = refused.unwrap_err();
-        assert_eq!(refused.kind(), &ErrorKind::Rejected, "{refused}");
-    }
-    assert_eq!(message().publish().await.unwrap().sequence, 1, "nothing else was stored");
 }

@@ -12,6 +12,9 @@ use crate::error::Result;
 #[cfg(feature = "testing")]
 pub(crate) use ack_subject::AckSubject;
 pub(crate) use api_fault::ApiFault;
+#[cfg(feature = "testing")]
+#[allow(unused_imports, reason = "for tests in virtual time")]
+pub(crate) use memory::facts_of;
 pub(crate) use port::{
     Answer, AssetConfig, CONSUMING_LANE, Confirmation, ConsumerState, Outbound, Progress, PublishFault, Pull,
     PullEvent, Received, ServerFacts, SharedTransport, Stored, Transport, Trial, config_text,

@@ -9,12 +9,13 @@ use crate::transport::port::Answer;
 
 /// An answer to a delivery that was not the newest one of its message. It counts all the same, as with a server, which
 /// looks at the message only.
+#[cfg(any(test, feature = "testing"))]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct StaleAnswer {
-    pub(super) stream: String,
-    pub(super) consumer: String,
-    pub(super) sequence: u64,
-    pub(super) kind: &'static str,
+pub(crate) struct StaleAnswer {
+    pub(crate) stream: String,
+    pub(crate) consumer: String,
+    pub(crate) sequence: u64,
+    pub(crate) kind: &'static str,
 }
 
 impl Broker {
@@ -51,22 +52,16 @@ impl Broker {
         let now = held.now;
         let Ok(found) = held.stream(stream) else { return false };
         let Some(consumer) = found.consumers.get_mut(name) else { return false };
-        let is_stale = consumer.deliveries(sequence) > delivery.deliveries;
+        let newest = consumer.deliveries(sequence);
         for settled in change(consumer, now.since) {
             found.release(settled);
         }
         found.serve_one(name, now);
-        if is_stale {
-            let (stream, consumer) = (stream.to_owned(), name.to_owned());
-            held.streams.stale.push(StaleAnswer { stream, consumer, sequence, kind });
+        if newest > delivery.deliveries {
+            tracing::debug!(stream, consumer = name, sequence, kind, "an answer to an earlier delivery");
+            #[cfg(any(test, feature = "testing"))]
+            held.streams.stale.push(StaleAnswer { stream: stream.into(), consumer: name.into(), sequence, kind });
         }
         true
-    }
-
-    /// The answers that came for a delivery that was not the newest one of its message.
-    #[cfg(any(test, feature = "testing"))]
-    #[cfg_attr(not(test), allow(dead_code, reason = "for tests in virtual time"))]
-    pub(super) fn stale_answers(&self) -> Vec<StaleAnswer> {
-        self.hold().streams.stale.clone()
     }
 }

@@ -97,6 +97,10 @@ impl Broker {
         consumers.into_iter().flatten().map(Consumer::state).collect()
     }
 
+    pub(super) fn consumer_state(&self, stream: &str, name: &str) -> Option<ConsumerState> {
+        Some(self.hold().streams.all.get(stream)?.consumers.get(name)?.state())
+    }
+
     pub(super) fn progress(&self, stream: &str, name: &str) -> Option<Progress> {
         Some(self.hold().streams.all.get(stream)?.consumers.get(name)?.progress())
     }

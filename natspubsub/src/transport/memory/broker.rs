@@ -31,6 +31,7 @@ pub(super) struct Broker {
 #[derive(Default)]
 pub(super) struct Streams {
     pub(super) all: BTreeMap<String, Stream>,
+    #[cfg(any(test, feature = "testing"))]
     pub(super) stale: Vec<super::answers::StaleAnswer>,
     due: Option<Duration>,
 }
@@ -115,15 +116,6 @@ impl Broker {
         stream.serve_one(consumer, now);
         let own = stream.consumers.get(consumer)?.next_look()?;
         Some(everywhere.map_or(own, |due| due.min(own)).saturating_sub(now.since))
-    }
-
-    /// Scheduled messages that wait, and when the next of them is due.
-    #[cfg(any(test, feature = "testing"))]
-    #[cfg_attr(not(test), allow(dead_code, reason = "for tests in virtual time"))]
-    pub(super) fn scheduled(&self) -> (usize, Option<Duration>) {
-        let held = self.hold();
-        let each = held.streams.all.values().map(Stream::scheduled);
-        each.fold((0, None), |(count, first), (more, due)| (count + more, [first, due].into_iter().flatten().min()))
     }
 }
 

@@ -7,6 +7,8 @@ mod assets;
 mod broker;
 mod consumer;
 mod core;
+#[cfg(any(test, feature = "testing"))]
+mod facts;
 mod moment;
 mod pull;
 mod refuse;
@@ -51,6 +53,14 @@ pub(super) fn connect(name: &str, clock: &SharedClock) -> SharedTransport {
 /// What a server's client says when the consumer is gone.
 fn nobody(what: &str) -> Error {
     ApiFault::unanswered(ErrorKind::Server, format!("nobody answers {what}"))
+}
+
+/// What only a test asks of the broker of that name, which somebody is connected to.
+#[cfg(feature = "testing")]
+#[allow(dead_code, reason = "for tests in virtual time")]
+pub(crate) fn facts_of(name: &str) -> Option<facts::Facts> {
+    let brokers = BROKERS.lock().unwrap_or_else(PoisonError::into_inner);
+    Some(brokers.as_ref()?.get(name)?.upgrade()?.facts())
 }
 
 struct MemoryTransport {
@@ -195,7 +205,7 @@ impl Transport for MemoryTransport {
     }
 
     async fn consumer_state(&self, stream: &str, name: &str) -> Result<Option<ConsumerState>> {
-        Ok(self.broker.consumers(stream).into_iter().find(|consumer| consumer.name == name))
+        Ok(self.broker.consumer_state(stream, name))
     }
 
     async fn consumers(&self, stream: &str) -> Result<Vec<ConsumerState>> {

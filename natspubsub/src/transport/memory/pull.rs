@@ -55,8 +55,12 @@ impl Pull for MemoryPull {
             let bell = std::pin::pin!(self.mailbox.bell().notified());
             let rung = select(bell, alarm);
             match wait {
-                None => drop(rung.await),
-                Some(wait) => drop(select(rung, self.broker.clock.sleep(wait)).await),
+                None => {
+                    rung.await;
+                }
+                Some(wait) => {
+                    select(rung, self.broker.clock.sleep(wait)).await;
+                }
             }
         }
     }

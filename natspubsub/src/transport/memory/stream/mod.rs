@@ -109,6 +109,7 @@ impl Stream {
     }
 
     /// Scheduled messages that wait, and when the first of them is due.
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn scheduled(&self) -> (usize, Option<std::time::Duration>) {
         (self.schedules.count(), self.schedules.next().map(|(due, _)| due))
     }

@@ -40,6 +40,7 @@ impl Schedules {
         self.due.first().copied()
     }
 
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn count(&self) -> usize {
         self.waiting.len()
     }

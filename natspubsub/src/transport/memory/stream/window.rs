@@ -17,8 +17,10 @@ pub(super) struct Window {
 impl Window {
     pub(super) fn forget_before(&mut self, since: Option<Duration>) {
         let Some(since) = since else { return };
-        while let Some((_, id)) = self.ids.pop_front_if(|(came, _)| *came <= since) {
-            self.numbers.remove(&id);
+        while self.ids.front().is_some_and(|(came, _)| *came <= since) {
+            if let Some((_, id)) = self.ids.pop_front() {
+                self.numbers.remove(&id);
+            }
         }
     }
 

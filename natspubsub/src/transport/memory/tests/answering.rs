@@ -40,7 +40,9 @@ fn an_answer_to_an_earlier_delivery_counts_and_is_noted() {
     desk.ack(&taken[0]);
     assert_eq!(desk.stand("c"), (1, 1, 0));
     desk.ack(&taken[0]);
-    let stale: Vec<_> = desk.broker.stale_answers().into_iter().map(|stale| (stale.sequence, stale.kind)).collect();
+    let stale = desk.broker.facts().stale_answers;
+    assert_eq!((stale[0].stream.as_str(), stale[0].consumer.as_str()), ("S", "c"));
+    let stale: Vec<_> = stale.into_iter().map(|stale| (stale.sequence, stale.kind)).collect();
     assert_eq!(stale, [(1, "nak"), (1, "in progress"), (1, "ack")]);
 }
 

@@ -150,13 +150,19 @@ impl Desk {
     }
 
     fn state(&self, consumer: &str) -> ConsumerState {
-        self.broker.consumers("S").into_iter().find(|state| state.name == consumer).unwrap()
+        self.broker.consumer_state("S", consumer).unwrap()
     }
 
     /// Up to where everything is answered, what is not, and what is still to come.
     fn stand(&self, consumer: &str) -> (u64, u64, u64) {
         let state = self.state(consumer);
         (state.answered, state.unanswered, self.broker.progress("S", consumer).unwrap().backlog)
+    }
+
+    /// How many messages wait to be published, and when the first of them is.
+    fn scheduled(&self) -> (usize, Option<Duration>) {
+        let facts = self.broker.facts();
+        (facts.scheduled, facts.next_scheduled)
     }
 
     /// The numbers of the stored messages.

@@ -76,7 +76,7 @@ fn a_message_id_is_known_for_a_while_in_its_exact_case() {
     let desk = Desk::with(json!({ "max_msgs": 1, "discard": "new", "duplicate_window": nanos(SECOND) }));
     let id = [("Nats-Msg-Id", "1")];
     let stored = desk.try_publish("s.a", &id).unwrap();
-    let again = Stored { duplicate: true, ..stored.clone() };
+    let again = Stored { duplicate: true, ..stored };
     assert_eq!(desk.try_publish("s.b", &id), Ok(again.clone()), "also when the stream is full, on any subject");
     desk.broker.delete_message("S", 1).unwrap();
     assert_eq!(desk.try_publish("s.a", &id), Ok(again), "also when the message is gone");
