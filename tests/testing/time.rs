@@ -106,5 +106,5 @@ async fn a_handler_may_take_hours() {
     test.assert_attempts(&id, 1);
     test.assert_handled("for_hours", 1);
     assert!(test.now().duration_since(begin).unsigned_abs() >= 3600 * SECOND);
-    assert!(began.elapsed() < 5 * SECOND, "{:?}", began.elapsed());
+    assert!(began.elapsed() < 60 * SECOND, "{:?}", began.elapsed());
 }

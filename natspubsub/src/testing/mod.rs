@@ -53,3 +53,8 @@ pub use stand_in::{StandIn, handler};
 #[cfg(feature = "testing")]
 pub use test_app::TestApp;
 pub use topology::assert_topology;
+
+/// The guide, whose examples are tests.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../../../docs/testing.md")]
+struct Guide;
