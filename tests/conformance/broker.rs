@@ -22,7 +22,7 @@ pub(crate) const fn ms(count: u64) -> u64 {
 pub(crate) struct Broker {
     url: String,
     port: Port,
-    /// None of the broker inside the process.
+    /// None of the broker inside the process, and of a broker beside another one.
     pub(crate) server: Option<NatsServer>,
 }
 
@@ -50,6 +50,14 @@ impl Broker {
     async fn at(url: String, server: Option<NatsServer>) -> Self {
         let port = Port::connect(&url).await.expect("the broker is there");
         Self { url, port, server }
+    }
+
+    /// For what runs at the same time: the same server, or another broker inside the process.
+    pub(crate) async fn beside(&self) -> Self {
+        match self.server {
+            Some(_) => Self::at(self.url.clone(), None).await,
+            None => Self::memory().await,
+        }
     }
 
     /// Where applications connect.

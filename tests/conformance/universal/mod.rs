@@ -53,8 +53,13 @@ cases! {
     stress,
 }
 
-/// Every case at once, ten times in parallel or as `STRESS_TEST_COUNT` says; not the restart, which would hit the others.
+/// Every case at once, ten times in parallel or as `STRESS_TEST_COUNT` says, on one server or on ten brokers of the process;
+/// not the restart, which would hit the others.
 async fn stress(broker: Broker) {
     let count = std::env::var("STRESS_TEST_COUNT").ok().and_then(|count| count.parse().ok()).unwrap_or(10);
-    join_all((0..count).flat_map(|_| all(&broker))).await;
+    let rounds = (0..count).map(async |_| {
+        let broker = broker.beside().await;
+        join_all(all(&broker)).await;
+    });
+    join_all(rounds).await;
 }
