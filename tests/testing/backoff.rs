@@ -6,22 +6,36 @@ use std::time::{Duration, Instant};
 use natspubsub::prelude::*;
 use natspubsub::testing::TestApp;
 
+use crate::orders;
+
 #[topic_subscriber("order.created", max_attempts = 6, backoff = "1s, 2s, 5s, 10s, 30s")]
 async fn reserve(order: String, ctx: Context) -> Result<(), Failure> {
     assert_eq!(order, "ORD-1");
     if ctx.attempt() < 6 { Err(Failure::transient("the warehouse is busy")) } else { Ok(()) }
 }
 
-#[tokio::test]
-async fn five_retries_of_48_seconds_take_milliseconds() {
-    let app = App::builder().config(Config::builder().app("orders").build().unwrap()).subscriber(reserve {}).build();
-    let test = TestApp::start(app.unwrap()).await.unwrap();
-    let (began, start) = (test.now(), Instant::now());
+/// How long the scenario takes, in virtual time and in that of the machine.
+async fn taken() -> (Duration, Duration) {
+    let start = Instant::now();
+    let app = orders().subscriber(reserve {}).build().unwrap();
+    let test = TestApp::start(app).await.unwrap();
+    let began = test.now();
     let published = test.publish("order.created", "ORD-1").await.unwrap();
     test.settled().await;
-    assert_eq!(test.attempts(&published.event_id).len(), 6);
-    assert_eq!(test.handled("reserve"), 1);
-    let virtually = test.now().duration_since(began).unsigned_abs();
-    assert!(virtually > Duration::from_secs(38) && virtually < Duration::from_secs(60), "{virtually:?}");
-    assert!(test.is_live() || start.elapsed() < Duration::from_millis(50), "{:?}", start.elapsed());
+    test.assert_attempts(&published.event_id, 6);
+    test.assert_handled("reserve", 1);
+    (test.now().duration_since(began).unsigned_abs(), start.elapsed())
+}
+
+#[tokio::test]
+async fn five_retries_of_48_seconds_take_milliseconds() {
+    let is_live = std::env::var_os("NATSPUBSUB_TEST_URL").is_some();
+    // The machine may be busy with something else for a moment.
+    let mut fastest = Duration::MAX;
+    for _ in 0..if is_live { 1 } else { 10 } {
+        let (virtually, really) = taken().await;
+        assert!(virtually > Duration::from_secs(38) && virtually < Duration::from_secs(60), "{virtually:?}");
+        fastest = fastest.min(really);
+    }
+    assert!(is_live || fastest < Duration::from_millis(50), "{fastest:?}");
 }

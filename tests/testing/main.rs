@@ -1,5 +1,6 @@
 //! The test kit as its users use it: each file is one promise. `NATSPUBSUB_TEST_URL` runs the same against a server.
 
+mod asking;
 mod assertions;
 mod backoff;
 mod batches;
@@ -10,6 +11,7 @@ mod delayed;
 mod determinism;
 mod faults;
 mod isolation;
+mod left_over;
 mod neighbours;
 mod ordered;
 mod panics;
@@ -17,6 +19,7 @@ mod published;
 mod rate_limits;
 mod real_io;
 mod responders;
+mod servers;
 mod settling;
 mod time;
 

@@ -55,3 +55,21 @@ async fn a_body_of_another_type_is_named() {
     test.publish("scan.made", "text").await.unwrap();
     test.published::<u32>("scan.made");
 }
+
+#[topic_subscriber("order.created")]
+async fn tells(order: u32, publisher: Publisher) -> Result<(), Failure> {
+    publisher.subject("match.found").send_core(&order).await.map_err(Failure::transient)?;
+    let reminder = publisher.message(&order).topic("reminder.due").delay(std::time::Duration::from_secs(3_600));
+    reminder.publish().await.map_err(Failure::transient)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_stream_takes_unasked_is_seen_and_what_waits_is_not() {
+    let app = orders().subscriber(tells {}).build().unwrap();
+    let test = natspubsub::testing::TestApp::builder().stream("MATCH_STREAM", ["match.>"]).start(app).await.unwrap();
+    test.publish("order.created", &7).await.unwrap();
+    test.advance(std::time::Duration::from_secs(1)).await;
+    assert_eq!(test.published::<u32>("match.found"), [7]);
+    assert_eq!(test.published::<u32>(">"), [7, 7], "the order and the match; the reminder waits");
+}

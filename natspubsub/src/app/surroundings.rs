@@ -41,7 +41,7 @@ mod staged {
     use super::Surroundings;
     use crate::app::RunningApp;
     use crate::app::builder::{App, LOGGING, start_error};
-    use crate::config::{Config, ServerUrl};
+    use crate::config::{Config, Manage, ServerUrl, TlsSettings};
     use crate::error::Result;
     use crate::middleware::Logging;
     use crate::topology::plan;
@@ -78,9 +78,13 @@ mod staged {
             all.map(|subscriber| (subscriber.origin.name, subscriber.durable.clone())).collect()
         }
 
-        /// The same application at another server and in another environment.
+        /// The same application at a server for tests, and perhaps in another environment. It logs in as the address
+        /// says: its own login is nobody else's business. It makes what it needs, whoever does that in production.
         pub(crate) fn moved(mut self, url: ServerUrl, env: Option<&str>) -> Result<Self> {
+            self.config.auth = url.auth();
+            self.config.tls = TlsSettings { ca_file: None, cert_file: None, key_file: None, required: false };
             self.config.url = url;
+            self.config.manage = Manage::Apply;
             if let Some(env) = env {
                 self.config.namespace = crate::subject::Namespace::new(env, self.config.app())?;
                 self.plan = plan(&self.registry, &self.config).map_err(|faults| start_error(&faults))?;

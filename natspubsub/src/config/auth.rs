@@ -101,11 +101,18 @@ fn credentials_file(reader: &mut Reader<'_>) -> Option<Way> {
 }
 
 /// What stands in the address.
+impl ServerUrl {
+    /// The login inside the address.
+    pub(crate) fn auth(&self) -> Option<Auth> {
+        let Self::Nats { login: Some(login), .. } = self else { return None };
+        Some(match login.clone() {
+            Login::Token(token) => Auth::Token(token),
+            Login::Password { user, password } => Auth::Password { user, password },
+        })
+    }
+}
+
 fn address(reader: &Reader<'_>, url: Option<&ServerUrl>) -> Option<Way> {
-    let Some(ServerUrl::Nats { login: Some(login), .. }) = url else { return None };
-    let auth = match login.clone() {
-        Login::Token(token) => Auth::Token(token),
-        Login::Password { user, password } => Auth::Password { user, password },
-    };
+    let auth = url?.auth()?;
     Some(Way { name: format!("the address ({})", reader.origin("url")), auth })
 }

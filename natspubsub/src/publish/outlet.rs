@@ -102,6 +102,11 @@ impl Outlet {
         self.store_reserved(lane, outbound, place).await
     }
 
+    #[cfg(feature = "testing")]
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way.len()
+    }
+
     /// Takes one more message on, unless the application ends; it waits for what was taken on.
     pub(super) fn accept(&self) -> Result<TaskTrackerToken> {
         // Counted before looking: what is not refused is waited for.

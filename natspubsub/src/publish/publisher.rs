@@ -63,6 +63,12 @@ impl Publisher {
         Self { outlet: Arc::new(Outlet::new(transport, clock, config)), lane: 0, cause: None, listener }
     }
 
+    /// How many messages are accepted and not finished, buffered ones included.
+    #[cfg(feature = "testing")]
+    pub(crate) fn under_way(&self) -> usize {
+        self.outlet.under_way()
+    }
+
     /// A publisher of another application of the same environment.
     #[cfg(feature = "testing")]
     pub(crate) fn of(&self, app: &str) -> Result<Self> {

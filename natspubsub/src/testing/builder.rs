@@ -11,11 +11,13 @@ use super::clock::VirtualClock;
 use super::dice::Dice;
 use super::faults::{Faults, Profile};
 use super::journal::Journal;
-use super::live::{Live, Made};
+use super::live::Live;
+use super::made::Made;
 use super::recorder::{Recorder, Records};
+use super::stage::Stage;
 use super::test_app::{Place, TestApp};
 use super::view::View;
-use super::world::{Stage, World, runtime};
+use super::world::{World, runtime};
 use crate::app::{App, Surroundings};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, ServerUrl};
@@ -62,6 +64,8 @@ pub struct TestAppBuilder {
     streams: Vec<AssetConfig>,
     neighbours: Vec<String>,
     settle_within: Option<Duration>,
+    settle_after: Option<Duration>,
+    server: Option<String>,
     faults: Option<Profile>,
 }
 
@@ -74,6 +78,8 @@ impl TestAppBuilder {
             streams: Vec::new(),
             neighbours: Vec::new(),
             settle_within: None,
+            settle_after: None,
+            server: None,
             faults: None,
         }
     }
@@ -91,8 +97,8 @@ impl TestAppBuilder {
         self
     }
 
-    /// For handlers that talk to something real, such as a database: virtual time stands still while one of them waits,
-    /// up to 5 seconds for each attempt. Without it a query that takes a millisecond may last longer than a timeout of a
+    /// For handlers that talk to something real, such as a database: virtual time stands still while one of them waits, up
+    /// to 5 seconds for each attempt, and in [`TestApp::run`]. Without it a query that takes a millisecond may last longer than a timeout of a
     /// minute, because virtual time moves on as soon as nothing inside the test can run.
     pub fn real_io(mut self) -> Self {
         self.real_io = Some(Duration::from_secs(5));
@@ -102,6 +108,23 @@ impl TestAppBuilder {
     /// How much time [`TestApp::settled`] may take: 24 hours of virtual time if not set, 1 minute against a server.
     pub fn settle_within(mut self, limit: Duration) -> Self {
         self.settle_within = Some(limit);
+        self
+    }
+
+    /// How long nothing may happen before everything counts as settled: 1 millisecond of virtual time if not set, 50
+    /// against a server. What a handler leaves to a task of its own is seen when the task publishes within this time.
+    pub fn settle_after(mut self, quiet: Duration) -> Self {
+        self.settle_after = Some(quiet);
+        self
+    }
+
+    /// Runs against this server, in real time, as with `NATSPUBSUB_TEST_URL`; a login stands in the address.
+    ///
+    /// ```
+    /// let builder = natspubsub::testing::TestApp::builder().server("nats://127.0.0.1:4222");
+    /// ```
+    pub fn server(mut self, url: impl Into<String>) -> Self {
+        self.server = Some(url.into());
         self
     }
 
@@ -150,9 +173,10 @@ impl TestAppBuilder {
             let seed = seed.to_str().and_then(|seed| seed.parse().ok());
             self.seed = seed.ok_or_else(|| Error::new(ErrorKind::Config, format!("{SEED} is no number")))?;
         }
-        match std::env::var(TEST_URL) {
-            Ok(url) if !url.is_empty() => self.start_live(app, &url).await,
-            _ => self.start_virtual(app).await,
+        let url = self.server.take().or_else(|| std::env::var(TEST_URL).ok()).filter(|url| !url.is_empty());
+        match url {
+            Some(url) => self.start_live(app, &url).await,
+            None => self.start_virtual(app).await,
         }
     }
 
@@ -169,7 +193,9 @@ impl TestAppBuilder {
         let (config, shared): (_, SharedClock) = (app.config().clone(), clock.clone());
         let broker = connect(&config, &shared, |_| {}).await?;
         let faults = self.faults.clone().map(|profile| Faults::new(self.seed, profile, shared.clone()));
-        let (view, surroundings) = self.stage(&config, broker, shared, true, faults.as_ref());
+        let streams = self.streams_of(&app)?;
+        let (mut view, surroundings) = self.stage(&config, broker, shared, &streams, faults.as_ref());
+        view.quiet = self.settle_after.unwrap_or(view.quiet);
         let (seen, seed, active) = (view.clone(), self.seed, faults.clone());
         let make = move || {
             let runtime = runtime()?;
@@ -184,26 +210,19 @@ impl TestAppBuilder {
     }
 
     async fn start_live(self, app: App, url: &str) -> Result<TestApp> {
-        let url =
-            ServerUrl::parse(url).map_err(|fault| Error::new(ErrorKind::Config, format!("{TEST_URL}: {fault}")))?;
+        let url = ServerUrl::parse(url)
+            .map_err(|fault| Error::new(ErrorKind::Config, format!("the server of the test: {fault}")))?;
         let clock = SystemClock::shared();
         let app = app.moved(url, Some(&format!("t{:012x}", clock.random() >> 16)))?;
         let names = app.subscriber_names();
         let limit = self.settle_within.unwrap_or(SETTLE_LIVE);
         let config = app.config().clone();
         let broker = connect(&config, &clock, |_| {}).await?;
-        // What is there already belongs to somebody else.
-        let mut made = Made { config: config.clone(), streams: Vec::new() };
-        let (own, foreign) = (app.streams(), self.foreign(&config)?);
-        for stream in own.chain(&foreign) {
-            let name = config_text(stream, "name");
-            if broker.stream(name).await?.is_none() {
-                made.streams.push(name.to_owned());
-            }
-        }
+        let streams = self.streams_of(&app)?;
+        let made = Made::claim(&config, &streams, broker.as_ref(), &*clock).await?;
         self.prepare(&config, broker.as_ref()).await?;
-        let (mut view, surroundings) = self.stage(&config, broker, clock, false, None);
-        (view.quiet, view.look) = (QUIET_LIVE, QUIET_LIVE);
+        let (mut view, surroundings) = self.stage(&config, broker, clock, &streams, None);
+        (view.quiet, view.look) = (self.settle_after.unwrap_or(QUIET_LIVE), QUIET_LIVE);
         let seen = view.clone();
         let live = Live::start(app, surroundings, view, made).await?;
         Ok(TestApp { place: Place::Live(Box::new(live)), view: seen, names, limit, seed: self.seed, faults: None })
@@ -215,10 +234,12 @@ impl TestAppBuilder {
         config: &Config,
         broker: SharedTransport,
         clock: SharedClock,
-        virtually: bool,
+        streams: &[AssetConfig],
         faults: Option<&Arc<Faults>>,
     ) -> (View, Surroundings) {
         let records: Arc<Records> = Arc::default();
+        streams.iter().for_each(|stream| records.watch(config_text(stream, "name")));
+        let virtually = matches!(config.url, ServerUrl::Memory { .. });
         let patience = self.real_io.filter(|_| virtually);
         let trace = faults.map(|faults| faults.trace().clone());
         let journal = Journal::new(clock.clone(), records.bell.clone(), patience, trace);
@@ -231,6 +252,11 @@ impl TestAppBuilder {
             outermost: Some(outermost),
         };
         (View::new(broker, journal, records, clock, config.namespace.clone()), surroundings)
+    }
+
+    /// The streams that the application makes, and those that others own.
+    fn streams_of(&self, app: &App) -> Result<Vec<AssetConfig>> {
+        Ok(app.streams().cloned().chain(self.foreign(app.config())?).collect())
     }
 
     /// The streams that others own.

@@ -121,6 +121,11 @@ impl Journal {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How long time stands still for what is real.
+    pub(super) fn real_io(&self) -> Option<Duration> {
+        self.real_io
+    }
+
     /// Every attempt, in the order of their beginnings.
     pub(super) fn attempts(&self) -> Vec<Attempt> {
         self.locked().clone()
@@ -176,7 +181,7 @@ struct Run<'a> {
 
 /// Keeps paused time from moving on until what is returned is dropped, or for this long: tokio lets it stand still while
 /// blocking work runs.
-fn hold_time(limit: Duration) -> Sender<()> {
+pub(super) fn hold_time(limit: Duration) -> Sender<()> {
     let (hold, held) = channel();
     tokio::task::spawn_blocking(move || held.recv_timeout(limit));
     hold

@@ -1,18 +1,13 @@
 //! The same test against a server: an application in an environment of its own, which is taken away afterwards.
 
-use std::time::Duration;
-
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use super::made::Made;
 use super::responder::Responder;
 use super::view::View;
 use crate::app::{App, RunningApp, ShutdownReport, Surroundings};
-use crate::config::Config;
 use crate::error::Result;
-
-/// How long taking away what was made may take.
-const CLEAR_LIMIT: Duration = Duration::from_secs(5);
 
 /// An application that runs against a server, on the runtime of the test.
 pub(super) struct Live {
@@ -26,15 +21,10 @@ pub(super) struct Live {
     _made: Made,
 }
 
-/// The streams that a test has made.
-pub(super) struct Made {
-    pub(super) config: Config,
-    pub(super) streams: Vec<String>,
-}
-
 impl Live {
     pub(super) async fn start(app: App, surroundings: Surroundings, view: View, made: Made) -> Result<Self> {
         let running = app.on(&surroundings).start_staged().await?;
+        made.check(&running.consumers(), view.broker.as_ref()).await?;
         Ok(Self {
             app,
             surroundings,
@@ -68,32 +58,4 @@ impl Live {
         let running = self.running.lock().await.take()?;
         Some(running.shutdown().await)
     }
-}
-
-/// A test may end by a panic, outside any runtime: what is deleted at its end is deleted on a thread with a runtime.
-impl Drop for Made {
-    fn drop(&mut self) {
-        let (config, streams) = (self.config.clone(), std::mem::take(&mut self.streams));
-        if streams.is_empty() {
-            return;
-        }
-        let clear = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-            runtime.block_on(async { tokio::time::timeout(CLEAR_LIMIT, clear(&config, &streams)).await.ok() })
-        };
-        let cleared = std::thread::spawn(clear).join();
-        if !matches!(cleared, Ok(Some(true))) {
-            tracing::warn!("the streams of the test could not be deleted");
-        }
-    }
-}
-
-async fn clear(config: &Config, streams: &[String]) -> bool {
-    let clock = crate::clock::SystemClock::shared();
-    let Ok(broker) = crate::transport::connect(config, &clock, |_| {}).await else { return false };
-    let mut all = true;
-    for stream in streams {
-        all &= broker.delete_stream(stream).await.is_ok();
-    }
-    all
 }

@@ -23,9 +23,13 @@ mod letter;
 #[cfg(feature = "testing")]
 mod live;
 #[cfg(feature = "testing")]
+mod made;
+#[cfg(feature = "testing")]
 mod recorder;
 #[cfg(feature = "testing")]
 mod responder;
+#[cfg(feature = "testing")]
+mod stage;
 #[cfg(feature = "testing")]
 mod stand_in;
 #[cfg(feature = "testing")]

@@ -46,7 +46,12 @@ impl Records {
         self.locked().records.clone()
     }
 
-    /// The streams that anything was stored in.
+    /// Reads a stream from its beginning, also when nothing is recorded of it.
+    pub(super) fn watch(&self, stream: &str) {
+        self.locked().read.entry(stream.to_owned()).or_insert(0);
+    }
+
+    /// The streams that are read, and those that anything was stored in.
     pub(super) fn streams(&self) -> Vec<String> {
         self.locked().read.keys().cloned().collect()
     }

@@ -15,8 +15,8 @@ use super::faults::{Faults, Profile, Trace};
 use super::journal::Attempt;
 use super::live::Live;
 use super::responder::Responder;
+use super::stage::Stage;
 use super::view::View;
-use super::world::Stage;
 use crate::app::{Health, RunningApp, ShutdownReport};
 use crate::consume::Stats;
 use crate::error::{Error, ErrorKind, Result};
@@ -36,6 +36,9 @@ pub(super) enum Place {
 /// Time stands still while the test does other things. It passes in [`TestApp::advance`] and [`TestApp::settled`], and
 /// there it moves to the next timer as soon as nothing can run: an hour of backoff takes microseconds. The clock of the
 /// handlers is tokio's, so `tokio::time::sleep` and `tokio::time::timeout` pass as fast.
+///
+/// Everything runs on one thread: `tokio::task::block_in_place` panics there. What a handler leaves to a task that it
+/// spawns is no part of its message; [`TestAppBuilder::settle_after`] waits for it.
 ///
 /// With `NATSPUBSUB_TEST_URL=nats://127.0.0.1:4222` in the environment the same test runs against that server, in real
 /// time.
@@ -197,7 +200,8 @@ impl TestApp {
     pub async fn run<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Result<T> {
         match &self.place {
             Place::Virtual(stage) => stage.ask(|world| world.run(future)).await.ok_or_else(ended),
-            Place::Live(_) => Ok(future.await),
+            Place::Live(live) if live.running.lock().await.is_some() => Ok(future.await),
+            Place::Live(_) => Err(ended()),
         }
     }
 
@@ -266,13 +270,13 @@ impl TestApp {
     /// # Panics
     /// When something is not settled within the limit of [`TestAppBuilder::settle_within`]; the message says what.
     pub async fn settled(&self) {
-        let limit = self.limit;
+        let (limit, end) = (self.limit, self.view.clock.monotonic() + self.limit);
         let settled = match &self.place {
             Place::Virtual(stage) => {
-                stage.ask(move |world| world.drive(|running, view| view.settled(running, limit).boxed_local())).await
+                stage.ask(move |world| world.drive(|running, view| view.settled(running, end).boxed_local())).await
             }
             Place::Live(live) => match live.running.lock().await.as_ref() {
-                Some(running) => Some(live.view.settled(running, limit).await),
+                Some(running) => Some(live.view.settled(running, end).await),
                 None => None,
             },
         };

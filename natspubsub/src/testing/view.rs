@@ -20,6 +20,29 @@ use crate::transport::{Outbound, SharedTransport, Stored};
 /// How often a look is taken at least; most changes ring.
 const LOOK: Duration = Duration::from_secs(10);
 
+/// How often nothing must have happened before nothing more happens at this instant, and how often at most that is looked
+/// at.
+const SILENT_YIELDS: u32 = 64;
+const YIELDS_MAX: u32 = 1_000_000;
+
+/// How much may happen at one instant.
+const AT_ONCE_MAX: u32 = 1_000_000;
+
+/// Counts what happens while no time passes.
+#[derive(Default)]
+struct Instant {
+    at: Duration,
+    count: u32,
+}
+
+impl Instant {
+    fn never_ends(&mut self, now: Duration) -> bool {
+        let count = if self.at == now { self.count + 1 } else { 0 };
+        *self = Self { at: now, count };
+        count > AT_ONCE_MAX
+    }
+}
+
 /// What a test sees of an application: the attempts of its handlers, what is stored, what waits.
 #[derive(Clone)]
 pub(super) struct View {
@@ -51,35 +74,59 @@ impl View {
     /// Waits until a time, and reads what the broker has stored by then.
     pub(super) async fn until(&self, end: Duration) {
         self.clock.sleep(end.saturating_sub(self.clock.monotonic())).await;
+        self.calm().await;
         self.catch_up().await;
     }
 
-    /// Waits until nothing waits for a handler and nothing is in hand; else what still does after `limit`.
-    pub(super) async fn settled(&self, running: &RunningApp, limit: Duration) -> Result<(), Vec<String>> {
-        let end = self.clock.monotonic() + limit;
+    /// Lets run what can run now, because its time has come too.
+    async fn calm(&self) {
+        let (mut silent, mut rings) = (0, self.bell.rings());
+        for _ in 0..YIELDS_MAX {
+            if silent == SILENT_YIELDS {
+                return;
+            }
+            tokio::task::yield_now().await;
+            silent = if self.bell.rings() == rings { silent + 1 } else { 0 };
+            rings = self.bell.rings();
+        }
+    }
+
+    /// Waits until nothing waits for a handler and nothing is in hand; else what still does at the time `end`.
+    pub(super) async fn settled(&self, running: &RunningApp, end: Duration) -> Result<(), Vec<String>> {
+        let mut instant = Instant::default();
         loop {
             let seen = self.bell.rings();
             let mut open = self.open(running).await;
-            if open.is_empty() {
+            let now = self.clock.monotonic();
+            let left = end.saturating_sub(now);
+            if open.is_empty() && !left.is_zero() {
                 self.clock.sleep(self.quiet).await;
                 open = self.open(running).await;
                 if open.is_empty() && self.bell.rings() == seen {
                     self.catch_up().await;
                     return Ok(());
                 }
-                continue;
-            }
-            let left = end.saturating_sub(self.clock.monotonic());
-            if left.is_zero() {
+            } else if left.is_zero() {
+                if open.is_empty() {
+                    open.push("messages go on being published".to_owned());
+                }
                 return Err(open);
+            } else if instant.never_ends(now) {
+                open.push("messages cause each other without end, and no time passes".to_owned());
+                return Err(open);
+            } else {
+                futures::future::select(Box::pin(self.bell.after(seen)), self.clock.sleep(left.min(self.look))).await;
             }
-            futures::future::select(Box::pin(self.bell.after(seen)), self.clock.sleep(left.min(self.look))).await;
         }
     }
 
     /// What is not settled, one sentence for each consumer, and one for what is delayed.
     async fn open(&self, running: &RunningApp) -> Vec<String> {
         let mut open = self.unanswered(running).await;
+        let publishing = running.publisher().under_way();
+        if publishing > 0 {
+            open.push(format!("{publishing} message(s) are being published"));
+        }
         if open.is_empty() {
             let (stream, delayed) = (self.namespace.stream(), self.namespace.schedule_subjects());
             let count = self.broker.count_subjects(&stream, &delayed).await.unwrap_or(0);
@@ -124,8 +171,13 @@ impl View {
     /// The bodies of what is stored under a topic or a raw subject, wildcards included.
     pub(super) fn published<T: Payload>(&self, topic: &str) -> Result<Vec<T>, String> {
         let pattern = Pattern::subject(topic).map_err(|fault| fault.to_string())?;
+        let delayed = Pattern::subject(&self.namespace.schedule_subjects()).map_err(|fault| fault.to_string())?;
         let is_meant = |record: &Record| {
             let subject = &record.message.subject;
+            // It waits there, and is published when its time has come.
+            if delayed.matches(subject) {
+                return false;
+            }
             // What the framework keeps for itself is seen by who names it.
             let is_hidden = subject.starts_with('$') && !topic.starts_with('$');
             !is_hidden && (pattern.matches(self.namespace.topic(subject)) || pattern.matches(subject))

@@ -1,26 +1,21 @@
-//! A thread on which an application runs in virtual time.
+//! An application in virtual time: its lives, and what a test runs beside it.
 
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use futures::future::{Either, LocalBoxFuture, select};
+use futures::future::LocalBoxFuture;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::clock::VirtualClock;
 use super::faults::{Crashes, Faults};
+use super::journal::hold_time;
 use super::recorder::Recorder;
 use super::responder::Responder;
 use super::view::View;
 use crate::app::{App, RunningApp, ShutdownReport, Surroundings};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-
-/// What a test asks of its world.
-type Order = Box<dyn FnOnce(&mut World) + Send>;
 
 /// How long an application that crashed is away.
 const AWAY: Duration = Duration::from_secs(1);
@@ -39,6 +34,8 @@ pub(super) struct World {
     responders: Vec<Responder>,
     /// `None` between two lives of the application, and after its end.
     life: Option<Life>,
+    /// Set when nobody waits any more for what is asked.
+    given_up: CancellationToken,
 }
 
 /// One life of the application: from a start to a shutdown or a crash.
@@ -50,83 +47,46 @@ struct Life {
     runtime: Runtime,
 }
 
-impl Life {
-    /// Runs a future; `None` when the application crashes before it ends.
-    fn outlasts<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        outlasts(&self.runtime, self.crashes.as_deref(), future)
+/// How a future ended that ran beside an application.
+enum Lasted<T> {
+    Done(T),
+    /// The application has crashed before.
+    Crashed,
+    /// Nobody waits for it any more.
+    GivenUp,
+}
+
+impl<T> Lasted<T> {
+    fn done(self) -> Option<T> {
+        match self {
+            Self::Done(done) => Some(done),
+            Self::Crashed | Self::GivenUp => None,
+        }
     }
 }
 
-/// Runs a future; `None` when the application crashes before it ends.
-fn outlasts<T>(runtime: &Runtime, crashes: Option<&Crashes>, future: impl Future<Output = T>) -> Option<T> {
-    let Some(crashes) = crashes else { return Some(runtime.block_on(future)) };
+/// Runs a future beside an application.
+fn beside<T>(
+    runtime: &Runtime,
+    crashes: Option<&Crashes>,
+    given_up: &CancellationToken,
+    future: impl Future<Output = T>,
+) -> Lasted<T> {
     runtime.block_on(async {
-        match select(pin!(crashes.happened()), pin!(future)).await {
-            Either::Left(_) => None,
-            Either::Right((done, _)) => Some(done),
+        tokio::select! {
+            biased;
+            () = given_up.cancelled() => Lasted::GivenUp,
+            () = crashed(crashes) => Lasted::Crashed,
+            done = future => Lasted::Done(done),
         }
     })
 }
 
-/// A handle to a world on its thread; dropped, the world ends.
-pub(super) struct Stage {
-    orders: Option<Sender<Order>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Stage {
-    /// Makes a world on a thread of its own.
-    pub(super) async fn raise(make: impl FnOnce() -> Result<World> + Send + 'static) -> Result<Self> {
-        let (orders, ordered) = channel();
-        let (told, made) = oneshot::channel();
-        let dispatch = tracing::dispatcher::get_default(Clone::clone);
-        let work = move || tracing::dispatcher::with_default(&dispatch, || work(make, told, &ordered));
-        let thread = std::thread::Builder::new().name("natspubsub-test".into()).spawn(work);
-        let thread = thread.map_err(|error| {
-            Error::new(ErrorKind::Start, "the thread of the test could not be started").with_source(error)
-        })?;
-        made.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Start, "the thread of the test panicked")))?;
-        Ok(Self { orders: Some(orders), thread: Some(thread) })
+async fn crashed(crashes: Option<&Crashes>) {
+    match crashes {
+        Some(crashes) => crashes.happened().await,
+        None => std::future::pending().await,
     }
-
-    /// Asks the world, and waits for its answer.
-    ///
-    /// # Panics
-    /// When the world has panicked.
-    pub(super) async fn ask<T: Send + 'static>(&self, order: impl FnOnce(&mut World) -> T + Send + 'static) -> T {
-        let (told, answer) = oneshot::channel();
-        let order: Order = Box::new(move |world| {
-            let _ = told.send(order(world));
-        });
-        let sent = self.orders.as_ref().is_some_and(|orders| orders.send(order).is_ok());
-        match answer.await {
-            Ok(answer) if sent => answer,
-            _ => panic!("the thread of the test has panicked; its message is above"),
-        }
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        drop(self.orders.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn work(make: impl FnOnce() -> Result<World>, told: oneshot::Sender<Result<()>>, orders: &Receiver<Order>) {
-    let mut world = match make() {
-        Ok(world) => world,
-        Err(error) => return drop(told.send(Err(error))),
-    };
-    if told.send(Ok(())).is_err() {
-        return;
-    }
-    while let Ok(order) = orders.recv() {
-        order(&mut world);
-    }
-    world.crash();
 }
 
 /// A runtime on this thread whose time moves only when nothing can run.
@@ -144,20 +104,30 @@ impl World {
         view: View,
         faults: Option<Arc<Faults>>,
     ) -> Result<Self> {
-        let mut world = Self { clock, app, surroundings, view, faults, responders: Vec::new(), life: None };
+        let mut world = Self {
+            clock,
+            app,
+            surroundings,
+            view,
+            faults,
+            responders: Vec::new(),
+            life: None,
+            given_up: CancellationToken::new(),
+        };
         world.start()?;
         Ok(world)
+    }
+
+    /// What is asked from now on ends when this token is cancelled.
+    pub(super) fn attend(&mut self, given_up: CancellationToken) {
+        self.given_up = given_up;
     }
 
     fn start(&mut self) -> Result<()> {
         let runtime = runtime()?;
         self.clock.enter(runtime.handle());
-        for responder in &self.responders {
-            serve(&runtime, responder, &self.view)?;
-        }
-        let (surroundings, crashes) = self.surrounded(&runtime);
-        match runtime.block_on(self.app.on(&surroundings).start_staged()) {
-            Ok(running) => self.life = Some(Life { running, crashes, runtime }),
+        match self.live(runtime) {
+            Ok(life) => self.life = Some(life),
             Err(error) => {
                 self.clock.leave();
                 return Err(error);
@@ -167,6 +137,15 @@ impl World {
             faults.begin();
         }
         Ok(())
+    }
+
+    fn live(&self, runtime: Runtime) -> Result<Life> {
+        for responder in &self.responders {
+            serve(&runtime, responder, &self.view)?;
+        }
+        let (surroundings, crashes) = self.surrounded(&runtime);
+        let running = runtime.block_on(self.app.on(&surroundings).start_staged())?;
+        Ok(Life { running, crashes, runtime })
     }
 
     /// What the next life runs on: with faults, a connection and a death of its own.
@@ -236,10 +215,11 @@ impl World {
         make: impl for<'a> Fn(&'a RunningApp, &'a View) -> LocalBoxFuture<'a, T>,
     ) -> Option<T> {
         loop {
-            let life = self.life.as_ref()?;
-            match life.outlasts(make(&life.running, &self.view)) {
-                Some(done) => return Some(done),
-                None => self.come_back(),
+            let Life { running, crashes, runtime } = self.life.as_ref()?;
+            match beside(runtime, crashes.as_deref(), &self.given_up, make(running, &self.view)) {
+                Lasted::Done(done) => return Some(done),
+                Lasted::Crashed => self.come_back(),
+                Lasted::GivenUp => return None,
             }
         }
     }
@@ -247,11 +227,15 @@ impl World {
     /// Runs a future of the test on the runtime of the application; `None` when there is no application, or when a fault
     /// ends it before.
     pub(super) fn run<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
-        let done = self.life.as_ref()?.outlasts(future);
-        if done.is_none() {
+        let Life { crashes, runtime, .. } = self.life.as_ref()?;
+        let _on_runtime = runtime.enter();
+        let hold = self.view.journal.real_io().map(hold_time);
+        let lasted = beside(runtime, crashes.as_deref(), &self.given_up, future);
+        drop(hold);
+        if matches!(lasted, Lasted::Crashed) {
             self.come_back();
         }
-        done
+        lasted.done()
     }
 
     /// Answers requests from now on.
@@ -271,7 +255,7 @@ impl World {
     /// Drains, as a signal does; `None` when there is no application, or when a fault ends it before.
     pub(super) fn shut_down(&mut self) -> Option<ShutdownReport> {
         let Life { running, crashes, runtime } = self.life.take()?;
-        let report = outlasts(&runtime, crashes.as_deref(), running.shutdown());
+        let report = beside(&runtime, crashes.as_deref(), &self.given_up, running.shutdown()).done();
         crashes.iter().for_each(|crashes| crashes.end());
         self.clock.leave();
         report
