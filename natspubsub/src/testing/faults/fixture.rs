@@ -1,6 +1,7 @@
 //! What the tests of faults stand on: time that moves when everybody waits, a broker, a message.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -41,7 +42,10 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) async fn new(name: &str, seed: u64, profile: Profile) -> Self {
         let clock = paused_clock();
-        let config = Config::builder().url(format!("memory:{name}")).app("faults").build().unwrap();
+        // What a dead process left pending keeps its broker.
+        static BENCHES: AtomicU64 = AtomicU64::new(0);
+        let number = BENCHES.fetch_add(1, Ordering::Relaxed);
+        let config = Config::builder().url(format!("memory:{name}-{number}")).app("faults").build().unwrap();
         let broker = connect(&config, &clock, |_| {}).await.unwrap();
         let object = |value: serde_json::Value| value.as_object().unwrap().clone();
         broker.create_stream(&object(json!({ "name": STREAM, "subjects": ["a.>"] }))).await.unwrap();
