@@ -53,10 +53,13 @@ impl Broker {
         let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         let mut held = Held { streams, now: Moment::of(&*self.clock), alarm: &self.alarm };
         let now = held.now;
+        let mut happened = false;
         for stream in held.streams.all.values_mut() {
-            stream.pass_time(now);
+            happened |= stream.pass_time(now);
         }
-        held.tell();
+        if happened {
+            held.tell();
+        }
         held
     }
 
@@ -92,7 +95,7 @@ impl Broker {
     pub(super) fn request(&self, stream: &str, consumer: &str, mailbox: &Arc<Mailbox>, batch: u32, expires: Duration) {
         let mut held = self.hold();
         let now = held.now;
-        let stream = held.streams.all.get_mut(stream).filter(|stream| stream.consumers.contains_key(consumer));
+        let stream = held.stream(stream).ok().filter(|stream| stream.consumers.contains_key(consumer));
         let Some(stream) = stream else { return mailbox.put(PullEvent::Gone(MISSING.to_owned())) };
         if let Some(consumer) = stream.consumers.get_mut(consumer) {
             consumer.request(mailbox, batch, now.since + expires, now.since);
@@ -102,7 +105,8 @@ impl Broker {
 
     pub(super) fn withdraw(&self, stream: &str, consumer: &str, mailbox: &Arc<Mailbox>) {
         let mut held = self.hold();
-        if let Some(consumer) = held.streams.all.get_mut(stream).and_then(|stream| stream.consumers.get_mut(consumer)) {
+        let consumer = held.stream(stream).ok().and_then(|stream| stream.consumers.get_mut(consumer));
+        if let Some(consumer) = consumer {
             consumer.withdraw(mailbox);
         }
     }
@@ -112,7 +116,7 @@ impl Broker {
         let mut held = self.hold();
         let now = held.now;
         let everywhere = held.due();
-        let stream = held.streams.all.get_mut(stream)?;
+        let stream = held.stream(stream).ok()?;
         stream.serve_one(consumer, now);
         let own = stream.consumers.get(consumer)?.next_look()?;
         Some(everywhere.map_or(own, |due| due.min(own)).saturating_sub(now.since))
@@ -122,11 +126,15 @@ impl Broker {
 impl Held<'_> {
     /// The stream that takes a subject.
     fn taking(&mut self, subject: &str) -> Option<&mut Stream> {
-        self.streams.all.values_mut().find(|stream| stream.takes(subject))
+        let stream = self.streams.all.values_mut().find(|stream| stream.takes(subject))?;
+        stream.touch(self.now);
+        Some(stream)
     }
 
     pub(super) fn stream(&mut self, name: &str) -> Result<&mut Stream, Refusal> {
-        self.streams.all.get_mut(name).ok_or(STREAM_NOT_FOUND)
+        let stream = self.streams.all.get_mut(name).ok_or(STREAM_NOT_FOUND)?;
+        stream.touch(self.now);
+        Ok(stream)
     }
 
     /// Whether a stream overlaps a pattern, other than one of that name.
@@ -135,8 +143,8 @@ impl Held<'_> {
     }
 
     /// When something is due that anybody may wait for.
-    fn due(&self) -> Option<Duration> {
-        self.streams.all.values().filter_map(Stream::next_due).min()
+    fn due(&mut self) -> Option<Duration> {
+        self.streams.all.values_mut().filter_map(Stream::next_due).min()
     }
 
     /// Stores what is to be told, for those who listen.

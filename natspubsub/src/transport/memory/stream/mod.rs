@@ -19,6 +19,7 @@ use self::commands::{Commands, check_expected};
 use self::log::Log;
 use self::rules::{Retention, Rules};
 use self::schedule::Schedules;
+use self::time::Agenda;
 use self::window::Window;
 pub(super) use self::window::message_id;
 use super::consumer::Consumer;
@@ -38,6 +39,7 @@ pub(super) struct Stream {
     log: Log,
     window: Window,
     schedules: Schedules,
+    agenda: Agenda,
     /// What is to be told about messages that nobody answered in their last delivery.
     advisories: Vec<Outbound>,
 }
@@ -58,6 +60,7 @@ impl Stream {
             log,
             window: Window::default(),
             schedules: Schedules::default(),
+            agenda: Agenda::default(),
             advisories: Vec::new(),
         })
     }

@@ -23,9 +23,35 @@ enum Event {
     Idle(String),
 }
 
+/// When something happens next. Who asks a broker about one stream need not look at the others.
+pub(super) struct Agenda {
+    first: Option<Duration>,
+    /// The same for what somebody may wait for.
+    awaited: Option<Duration>,
+    /// Something may have changed since.
+    is_old: bool,
+}
+
+impl Default for Agenda {
+    fn default() -> Self {
+        Self { first: None, awaited: None, is_old: true }
+    }
+}
+
 impl Stream {
-    /// Lets everything happen that is due, in the order in which it was due.
-    pub(in super::super) fn pass_time(&mut self, now: Moment) {
+    /// Before something may change here.
+    pub(in super::super) fn touch(&mut self, now: Moment) {
+        self.agenda.is_old = true;
+        self.window.forget_before(now.since.checked_sub(self.rules.duplicate_window));
+    }
+
+    /// Lets everything happen that is due, in the order in which it was due; whether something did.
+    pub(in super::super) fn pass_time(&mut self, now: Moment) -> bool {
+        self.renew_agenda();
+        if self.agenda.first.is_none_or(|due| due > now.since) {
+            return false;
+        }
+        self.agenda.is_old = true;
         while let Some((due, event)) = self.next_event().filter(|(due, _)| *due <= now.since) {
             let then = now.back_at(due);
             match event {
@@ -38,7 +64,14 @@ impl Stream {
                 Event::Idle(consumer) => self.delete_consumer(&consumer),
             }
         }
-        self.window.forget_before(now.since.checked_sub(self.rules.duplicate_window));
+        true
+    }
+
+    fn renew_agenda(&mut self) {
+        if self.agenda.is_old {
+            let first = self.next_event().map(|(due, _)| due);
+            self.agenda = Agenda { first, awaited: self.next_awaited(), is_old: false };
+        }
     }
 
     fn next_event(&self) -> Option<(Duration, Event)> {
@@ -59,7 +92,12 @@ impl Stream {
     }
 
     /// When something happens that somebody may wait for.
-    pub(in super::super) fn next_due(&self) -> Option<Duration> {
+    pub(in super::super) fn next_due(&mut self) -> Option<Duration> {
+        self.renew_agenda();
+        self.agenda.awaited
+    }
+
+    fn next_awaited(&self) -> Option<Duration> {
         let consumers = self.consumers.values();
         let is_full = consumers.clone().any(|consumer| consumer.is_full());
         let aged = self.log.next_end().filter(|_| is_full).map(|(due, _)| due);
