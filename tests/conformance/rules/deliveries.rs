@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use natspubsub::__port::Event;
 use serde_json::{Value, json};
 
 use crate::broker::{Broker, S, ms, stream};
-use crate::taker::Taker;
+use crate::taker::{LIMIT, Taker};
 
 cases! {
     unanswered_after_ack_wait,
@@ -18,6 +19,7 @@ cases! {
     an_answered_message_never_comes_again,
     an_open_request_gets_what_is_due,
     no_more_than_max_ack_pending,
+    what_leaves_makes_room_for_the_next,
     no_more_than_max_deliver,
     exhausted_messages_are_told: Advisories,
     deliveries_count_for_each_consumer,
@@ -153,6 +155,42 @@ async fn no_more_than_max_deliver(broker: Broker) {
     assert_eq!(broker.held().await, [1, 2]);
 }
 
+async fn what_leaves_makes_room_for_the_next(broker: Broker) {
+    for cause in ["max_msgs", "max_msgs_per_subject", "delete", "purge", "update", "max_age"] {
+        let limit = match cause {
+            "max_msgs" => json!({ "max_msgs": 2 }),
+            "max_msgs_per_subject" => json!({ "max_msgs_per_subject": 1 }),
+            "max_age" => json!({ "max_age": ms(1_200) }),
+            _ => json!({}),
+        };
+        broker.make_stream(limit).await;
+        broker.put("a.x.1").await;
+        let fields = json!({ "filter_subject": "a.x.*", "max_ack_pending": 1, "ack_wait": ms(60_000) });
+        let mut c = broker.taker("c", fields).await;
+        assert_eq!(c.take().await.sequence, 1);
+        if cause == "max_age" {
+            // The second one outlives the first.
+            for _ in 0..4 {
+                c.nobody_comes().await;
+            }
+        }
+        broker.put("a.x.2").await;
+        c.pull.request(1, LIMIT).await.unwrap();
+        c.nobody_comes().await;
+        match cause {
+            "max_msgs" => assert_eq!(broker.put("a.y.1").await, 3),
+            "max_msgs_per_subject" => assert_eq!(broker.put("a.x.1").await, 3),
+            "delete" => broker.delete_message(S, 1).await.unwrap(),
+            "purge" => broker.purge(S, "a.x.1").await.unwrap(),
+            "update" => broker.update_stream(stream(json!({ "max_msgs": 1 }))).await.unwrap(),
+            _ => {}
+        }
+        let next = c.event().await;
+        assert!(matches!(&next, Event::Delivery(next) if next.sequence == 2), "{cause}: {next:?}");
+        broker.delete_stream(S).await.unwrap();
+    }
+}
+
 async fn exhausted_messages_are_told(broker: Broker) {
     let subject = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.S.c";
     broker.create_stream(stream(json!({ "name": "A", "subjects": [subject] }))).await.unwrap();
@@ -161,8 +199,7 @@ async fn exhausted_messages_are_told(broker: Broker) {
         broker.nak(&c.take().await, Duration::ZERO).await.unwrap();
     }
     c.nothing().await;
-    let told =
-        natspubsub_tests::eventually("an advisory", crate::taker::LIMIT, async || broker.stored("A", 1).await.unwrap());
+    let told = natspubsub_tests::eventually("an advisory", LIMIT, async || broker.stored("A", 1).await.unwrap());
     let told = told.await;
     assert_eq!(told.subject, subject);
     let body: Value = serde_json::from_slice(&told.body).unwrap();

@@ -73,16 +73,14 @@ impl Broker {
 
     pub(super) fn delete_message(&self, stream: &str, sequence: u64) -> Result<()> {
         let mut held = self.hold();
-        let now = held.now;
-        let deleted = held.stream(stream).and_then(|stream| stream.delete(sequence, now));
+        let deleted = held.stream(stream).and_then(|stream| stream.delete(sequence));
         told(&format!("STREAM.MSG.DELETE.{stream}"), deleted)
     }
 
     pub(super) fn purge(&self, stream: &str, subject: &str) -> Result<()> {
         let pattern = Pattern::system(subject)?;
         let mut held = self.hold();
-        let now = held.now;
-        let purged = held.stream(stream).and_then(|stream| stream.purge(&pattern, now));
+        let purged = held.stream(stream).and_then(|stream| stream.purge(&pattern));
         told(&format!("STREAM.PURGE.{stream}"), purged)
     }
 

@@ -36,7 +36,8 @@ pub(super) struct Streams {
     due: Option<Duration>,
 }
 
-/// The streams as they are at one moment. When it is dropped, those who wait learn what is due.
+/// The streams as they are at one moment. When it is dropped, consumers have delivered what they may, and those who wait
+/// learn what is due.
 pub(super) struct Held<'a> {
     pub(super) streams: MutexGuard<'a, Streams>,
     pub(super) now: Moment,
@@ -167,6 +168,10 @@ impl Held<'_> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
+        let now = self.now;
+        for stream in self.streams.all.values_mut() {
+            stream.serve_freed(now);
+        }
         let due = self.due();
         if due.is_some_and(|due| self.streams.due.is_none_or(|known| due < known)) {
             self.alarm.notify_waiters();

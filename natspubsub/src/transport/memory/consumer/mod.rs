@@ -106,10 +106,12 @@ impl Consumer {
         self.cursor.stored(&self.rules, sequence, subject)
     }
 
-    /// A message left the stream: nobody has to answer it any more.
-    pub(super) fn removed(&mut self, sequence: u64, subject: &str) {
+    /// A message left the stream: nobody has to answer it any more. Whether somebody had to.
+    pub(super) fn removed(&mut self, sequence: u64, subject: &str) -> bool {
         self.cursor.removed(&self.rules, sequence, subject);
+        let was_unanswered = self.pending.holds(sequence);
         self.pending.settle(sequence, (self.number, self.cursor.delivered()));
+        was_unanswered
     }
 
     /// How often the message of a delivery was delivered by now; 0 when nobody waits for an answer.

@@ -42,6 +42,8 @@ pub(super) struct Stream {
     agenda: Agenda,
     /// What is to be told about messages that nobody answered in their last delivery.
     advisories: Vec<Outbound>,
+    /// Whether a message has left that a consumer waited for an answer to: it may deliver another one.
+    made_room: bool,
 }
 
 impl Stream {
@@ -62,6 +64,7 @@ impl Stream {
             schedules: Schedules::default(),
             agenda: Agenda::default(),
             advisories: Vec::new(),
+            made_room: false,
         })
     }
 
@@ -149,6 +152,13 @@ impl Stream {
         }
     }
 
+    /// Delivers what those may deliver whose unanswered messages have left.
+    pub(super) fn serve_freed(&mut self, now: Moment) {
+        if std::mem::take(&mut self.made_room) {
+            self.serve(now);
+        }
+    }
+
     pub(super) fn stored(&self, sequence: u64) -> Option<Received> {
         Some(self.log.get(sequence)?.received(sequence, 1, String::new()))
     }
@@ -158,23 +168,21 @@ impl Stream {
         Some(kept.received(sequence, 1, String::new()))
     }
 
-    pub(super) fn purge(&mut self, pattern: &Pattern, now: Moment) -> Result<(), Refusal> {
+    pub(super) fn purge(&mut self, pattern: &Pattern) -> Result<(), Refusal> {
         if self.rules.deny_purge {
             return Err(PURGE_DENIED);
         }
         for sequence in self.log.matching(pattern) {
             self.remove(sequence);
         }
-        self.serve(now);
         Ok(())
     }
 
-    pub(super) fn delete(&mut self, sequence: u64, now: Moment) -> Result<(), Refusal> {
+    pub(super) fn delete(&mut self, sequence: u64) -> Result<(), Refusal> {
         if self.rules.deny_delete {
             return Err(DELETE_DENIED);
         }
         self.remove(sequence);
-        self.serve(now);
         Ok(())
     }
 

@@ -81,7 +81,7 @@ impl Stream {
         let kept = self.log.remove(sequence)?;
         self.schedules.remove(sequence);
         for consumer in self.consumers.values_mut() {
-            consumer.removed(sequence, &kept.message.subject);
+            self.made_room |= consumer.removed(sequence, &kept.message.subject);
         }
         Some(kept)
     }

@@ -55,14 +55,12 @@ impl Stream {
         while let Some((due, event)) = self.next_event().filter(|(due, _)| *due <= now.since) {
             let then = now.back_at(due);
             match event {
-                Event::Aged(sequence) => {
-                    self.remove(sequence);
-                    self.serve(then);
-                }
+                Event::Aged(sequence) => drop(self.remove(sequence)),
                 Event::Scheduled(sequence) => self.publish_scheduled(sequence, then),
                 Event::GivenUp(consumer) => self.tell_given_up(&consumer, then),
                 Event::Idle(consumer) => self.delete_consumer(&consumer),
             }
+            self.serve_freed(then);
         }
         true
     }
