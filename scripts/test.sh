@@ -96,6 +96,9 @@ if ! $long; then exit; fi
 # A million messages are a gigabyte of lines.
 unset TEST_LOG_FOLDER
 
+step "ten thousand simulated seeds"
+cargo run --quiet --profile simulation --package natspubsub-tests --bin simulation -- 0..10000
+
 step "long scenarios"
 cargo nextest run --workspace --run-ignored only -E 'binary(conformance) or binary(flow) or binary(scenarios)'
 for version in "${OLDER_NATS_VERSIONS[@]}"; do

@@ -111,8 +111,8 @@ impl<'a> Check<'a> {
                 let confirmed = self.evidence.confirmed.contains(&format!("job-{}", job.number));
                 self.note(Kind::Lost, format!("{durable} {sequence}, confirmed: {confirmed}, {job:?}"));
             }
-            for (before, run) in message.iter().flat_map(|message| message.repeated()) {
-                if !history.has_cause(durable, message, before, run) {
+            for (before, run) in message.iter().flat_map(|message| message.beyond_the_first()) {
+                if !history.has_cause(durable, sequence, before, run) {
                     self.note(Kind::ExtraRun, format!("{durable} {sequence} ran again in line {}", run + 1));
                 }
             }
@@ -146,28 +146,38 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// No more is asked for, and no more runs, than there is room for.
+    /// No more is asked for, is in hand or runs than there is room for.
     fn room(&mut self, consumer: &Consumer) {
-        let mut running = 0_usize;
+        let durable = consumer.durable;
+        let (mut running, mut in_hand) = (0_usize, BTreeSet::new());
         for (line, event) in self.evidence.events.iter().enumerate() {
-            let what = match event {
-                Event::Request { consumer: of, batch } if of == consumer.durable && *batch > consumer.capacity => {
-                    format!("{of} asks for {batch} in line {}", line + 1)
+            match event {
+                Event::Request { consumer: of, batch } if of == durable && *batch > consumer.capacity => {
+                    self.note(Kind::TooMany, format!("{durable} asks for {batch} in line {}", line + 1));
                 }
-                Event::Run(place) if place.consumer == consumer.durable => {
-                    running += 1;
-                    if running <= consumer.concurrency {
-                        continue;
+                Event::Deliver(place) if place.consumer == durable => {
+                    in_hand.insert(place);
+                    if in_hand.len() as u64 > consumer.capacity {
+                        let what = format!("{} of {durable} are in hand in line {}", in_hand.len(), line + 1);
+                        self.note(Kind::TooMany, what);
                     }
-                    format!("{running} handlers of {} run in line {}", consumer.durable, line + 1)
                 }
-                Event::End(place, _) if place.consumer == consumer.durable => {
+                Event::Run(place) if place.consumer == durable => {
+                    running += 1;
+                    if running > consumer.concurrency {
+                        let what = format!("{running} handlers of {durable} run in line {}", line + 1);
+                        self.note(Kind::TooMany, what);
+                    }
+                }
+                Event::End(place, _) if place.consumer == durable => {
                     running = running.saturating_sub(1);
-                    continue;
+                    in_hand.remove(place);
                 }
-                _ => continue,
-            };
-            self.note(Kind::TooMany, what);
+                Event::Answer { place, .. } => drop(in_hand.remove(place)),
+                // What is let go of without an answer has met one of these.
+                Event::FaultAt(..) | Event::FaultOf(..) | Event::Crash | Event::Exit => in_hand.clear(),
+                _ => {}
+            }
         }
     }
 
@@ -245,3 +255,7 @@ impl<'a> Check<'a> {
 pub(crate) fn is_well(ending: Ending) -> bool {
     matches!(ending, Ending::Handled | Ending::Discarded)
 }
+
+#[cfg(test)]
+#[path = "checker_tests.rs"]
+mod tests;

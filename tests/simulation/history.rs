@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::app::APP;
 use crate::checker::is_well;
 use crate::trace::{Ending, Event, Place};
 
@@ -13,6 +14,8 @@ pub(crate) struct Message {
     /// Where each run began, of which delivery, and how it ended.
     runs: Vec<(usize, u64, Option<Ending>)>,
     faults: Vec<usize>,
+    /// Where the broker was made to deliver it again; that may strike a delivery that is still on its way.
+    repeated: Vec<usize>,
     first_delivered: Option<usize>,
 }
 
@@ -28,7 +31,7 @@ impl Message {
     }
 
     /// Each run beyond the first: the place of the one before, and the line in which it began.
-    pub(crate) fn repeated(&self) -> Vec<(usize, usize)> {
+    pub(crate) fn beyond_the_first(&self) -> Vec<(usize, usize)> {
         (1..self.runs.len()).map(|index| (index - 1, self.runs[index].0)).collect()
     }
 }
@@ -42,6 +45,8 @@ pub(crate) struct History {
     /// Lines in which a consumer was deleted. One that is made again delivers once more what was in hand, and an answer
     /// to the one before strikes it.
     deleted: BTreeMap<String, Vec<usize>>,
+    /// Where each message of the application's stream was stored.
+    stored: BTreeMap<u64, usize>,
     /// Lines in which something struck everything.
     of_all: Vec<usize>,
 }
@@ -51,6 +56,9 @@ impl History {
         let mut history = Self::default();
         for (line, event) in events.iter().enumerate() {
             match event {
+                Event::Store { subject, sequence, is_new: true, .. } if subject.split('.').nth(1) == Some(APP) => {
+                    history.stored.insert(*sequence, line);
+                }
                 Event::Deliver(place) => {
                     let message = history.at(place);
                     message.first_delivered.get_or_insert(line);
@@ -60,6 +68,9 @@ impl History {
                 Event::End(place, ending) => history.end(place, *ending),
                 Event::FaultAt(place, name) => {
                     history.at(place).faults.push(line);
+                    if name == "duplicate" {
+                        history.at(place).repeated.push(line);
+                    }
                     if name == "deaf" {
                         history.of_all.push(line);
                     }
@@ -101,16 +112,17 @@ impl History {
 
     /// Whether a run that began in a line has a cause: the run before failed, or a fault struck between its delivery and
     /// this.
-    pub(crate) fn has_cause(&self, consumer: &str, message: Option<&Message>, before: usize, run: usize) -> bool {
-        let Some(message) = message else { return false };
+    pub(crate) fn has_cause(&self, consumer: &str, sequence: u64, before: usize, run: usize) -> bool {
+        let Some(message) = self.message(consumer, sequence) else { return false };
         let (began, delivery, ending) = message.runs[before];
         if ending == Some(Ending::Failed) {
             return true;
         }
         let delivered = message.deliveries.get(&delivery).copied().unwrap_or(began).min(began);
-        let first = message.first_delivered.unwrap_or(delivered);
+        // A delivery may be on its way when its consumer is deleted.
+        let stored = self.stored.get(&sequence).copied().unwrap_or(0);
         let mut deleted = self.deleted.get(consumer).into_iter().flatten();
-        if deleted.any(|line| (first..run).contains(line)) {
+        if deleted.any(|line| (stored..run).contains(line)) || message.repeated.iter().any(|line| *line < run) {
             return true;
         }
         let struck = self.of_consumers.get(consumer).into_iter().flatten().chain(&self.of_all).chain(&message.faults);
