@@ -99,6 +99,20 @@ unset TEST_LOG_FOLDER
 step "ten thousand simulated seeds"
 cargo run --quiet --profile simulation --package natspubsub-tests --bin simulation -- 0..10000
 
+step "the test kit against a server that wants a login"
+folder=$(mktemp -d)
+"${NATS_SERVER:-$PWD/target/tools/nats-server-$NATS_VERSION/nats-server}" --jetstream --store_dir "$folder" \
+    --addr 127.0.0.1 --port -1 --ports_file_dir "$folder" --user tester --pass hunter2 >"$folder/log" 2>&1 &
+server=$!
+trap 'kill "$server"; rm -rf "$folder"' EXIT
+for _ in $(seq 100); do
+    address=$(sed -n 's|.*"nats": *\["nats://\([^"]*\)".*|\1|p' "$folder"/*.ports 2>/dev/null | head -1)
+    if [ -n "$address" ]; then break; fi
+    sleep 0.1
+done
+NATSPUBSUB_TEST_URL="nats://tester:hunter2@$address" \
+    cargo nextest run --workspace --all-targets -E 'binary(testing) or package(natspubsub-examples) or package(ride-sharing)'
+
 step "long scenarios"
 cargo nextest run --workspace --run-ignored only -E 'binary(conformance) or binary(flow) or binary(scenarios)'
 for version in "${OLDER_NATS_VERSIONS[@]}"; do

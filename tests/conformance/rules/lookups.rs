@@ -8,6 +8,7 @@ cases! {
     a_stored_message_is_read_by_its_number,
     the_next_stored_message,
     deleting_a_message,
+    deleting_a_message_that_is_missing,
     purging_a_subject,
     counting_subjects,
     numbers_go_on_when_all_is_purged,
@@ -43,6 +44,20 @@ async fn deleting_a_message(broker: Broker) {
     broker.delete_message(S, 99).await.unwrap();
     assert_eq!(broker.held().await, [1, 3, 4]);
     assert_eq!(broker.taker("c", json!({})).await.all().await, [1, 3, 4]);
+}
+
+async fn deleting_a_message_that_is_missing(broker: Broker) {
+    for storage in ["file", "memory"] {
+        let stream = format!("S-{storage}");
+        let subjects = [format!("{storage}.>")];
+        let config = json!({ "name": stream, "subjects": subjects, "storage": storage, "num_replicas": 1 });
+        broker.create_stream(config).await.unwrap();
+        assert_eq!(broker.delete_message(&stream, 1).await, Ok(()), "never stored, in {storage}");
+        broker.publish(&format!("{storage}.b"), &[], b"").await.unwrap();
+        broker.delete_message(&stream, 1).await.unwrap();
+        assert_eq!(broker.delete_message(&stream, 1).await, Ok(()), "deleted, in {storage}");
+        assert_eq!(broker.delete_message(&stream, 7).await, Ok(()), "not stored yet, in {storage}");
+    }
 }
 
 async fn purging_a_subject(broker: Broker) {

@@ -22,8 +22,12 @@ const NOT_FOUND: [u32; 2] = [10059, 10014];
 /// `err_code` of a missing message.
 const NO_MESSAGE: u32 = 10037;
 
-/// `err_code` when a missing message is to be deleted.
+/// `err_code` when a message is to be deleted that is missing, between others.
 const NO_SEQUENCE: u32 = 10043;
+
+/// `err_code` when a message could not be deleted, and what the server says when it is missing behind the others.
+const NOT_DELETED: u32 = 10057;
+const MISSING: [&str; 2] = ["no message found", "stream store EOF"];
 
 #[derive(Debug, Deserialize)]
 struct Reply {
@@ -286,6 +290,9 @@ pub(super) async fn delete_message(link: &Link, stream: &str, sequence: u64) -> 
     let reply = request(link, &operation, &json!({ "seq": sequence })).await?;
     match reply.error {
         Some(Refusal { err_code: NO_SEQUENCE, .. }) => Ok(()),
+        Some(Refusal { err_code: NOT_DELETED, ref description, .. }) if MISSING.contains(&description.as_str()) => {
+            Ok(())
+        }
         _ => accepted(&operation, reply).map(|_| ()),
     }
 }
