@@ -18,6 +18,29 @@ pub(crate) struct StaleAnswer {
     pub(crate) kind: &'static str,
 }
 
+/// How many of them are kept, the newest ones.
+#[cfg(any(test, feature = "testing"))]
+pub(super) const STALE_MAX: usize = 1_000;
+
+/// The newest answers that came late.
+#[cfg(any(test, feature = "testing"))]
+#[derive(Default)]
+pub(super) struct StaleAnswers(std::collections::VecDeque<StaleAnswer>);
+
+#[cfg(any(test, feature = "testing"))]
+impl StaleAnswers {
+    fn add(&mut self, answer: StaleAnswer) {
+        if self.0.len() == STALE_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(answer);
+    }
+
+    pub(super) fn all(&self) -> Vec<StaleAnswer> {
+        self.0.iter().cloned().collect()
+    }
+}
+
 impl Broker {
     /// Takes an answer; whether the consumer of the delivery exists.
     pub(super) fn answer(&self, delivery: &AckSubject<'_>, answer: &Answer) -> bool {
@@ -60,7 +83,7 @@ impl Broker {
         if newest > delivery.deliveries {
             tracing::debug!(stream, consumer = name, sequence, kind, "an answer to an earlier delivery");
             #[cfg(any(test, feature = "testing"))]
-            held.streams.stale.push(StaleAnswer { stream: stream.into(), consumer: name.into(), sequence, kind });
+            held.streams.stale.add(StaleAnswer { stream: stream.into(), consumer: name.into(), sequence, kind });
         }
         true
     }

@@ -32,7 +32,7 @@ pub(super) struct Broker {
 pub(super) struct Streams {
     pub(super) all: BTreeMap<String, Stream>,
     #[cfg(any(test, feature = "testing"))]
-    pub(super) stale: Vec<super::answers::StaleAnswer>,
+    pub(super) stale: super::answers::StaleAnswers,
     due: Option<Duration>,
 }
 

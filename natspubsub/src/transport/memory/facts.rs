@@ -13,7 +13,7 @@ pub(crate) struct Facts {
     pub(crate) scheduled: usize,
     /// When the first of them is, on the clock of the broker.
     pub(crate) next_scheduled: Option<Duration>,
-    /// Answers that came for a delivery that was not the newest one of its message.
+    /// Answers that came for a delivery that was not the newest one of its message: the newest thousand.
     pub(crate) stale_answers: Vec<StaleAnswer>,
 }
 
@@ -24,7 +24,7 @@ impl Broker {
         Facts {
             scheduled: each().map(|(count, _)| count).sum(),
             next_scheduled: each().filter_map(|(_, due)| due).min(),
-            stale_answers: held.streams.stale.clone(),
+            stale_answers: held.streams.stale.all(),
         }
     }
 }

@@ -46,6 +46,7 @@ pub(super) fn connect(name: &str, clock: &SharedClock) -> SharedTransport {
     let mut brokers = BROKERS.lock().unwrap_or_else(PoisonError::into_inner);
     let brokers = brokers.get_or_insert_default();
     let broker = brokers.get(name).and_then(Weak::upgrade).unwrap_or_else(|| Arc::new(Broker::new(clock.clone())));
+    brokers.retain(|_, broker| broker.strong_count() > 0);
     brokers.insert(name.to_owned(), Arc::downgrade(&broker));
     Arc::new(MemoryTransport { broker, name: name.to_owned() })
 }
@@ -61,6 +62,13 @@ fn nobody(what: &str) -> Error {
 pub(crate) fn facts_of(name: &str) -> Option<facts::Facts> {
     let brokers = BROKERS.lock().unwrap_or_else(PoisonError::into_inner);
     Some(brokers.as_ref()?.get(name)?.upgrade()?.facts())
+}
+
+/// The names of all brokers that are kept.
+#[cfg(test)]
+fn names() -> Vec<String> {
+    let brokers = BROKERS.lock().unwrap_or_else(PoisonError::into_inner);
+    brokers.iter().flat_map(HashMap::keys).cloned().collect()
 }
 
 struct MemoryTransport {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::answers::STALE_MAX;
 use super::*;
 
 const NAK: Answer = Answer::Nak(Duration::ZERO);
@@ -44,6 +45,20 @@ fn an_answer_to_an_earlier_delivery_counts_and_is_noted() {
     assert_eq!((stale[0].stream.as_str(), stale[0].consumer.as_str()), ("S", "c"));
     let stale: Vec<_> = stale.into_iter().map(|stale| (stale.sequence, stale.kind)).collect();
     assert_eq!(stale, [(1, "nak"), (1, "in progress"), (1, "ack")]);
+}
+
+#[test]
+fn no_more_than_the_newest_late_answers_are_kept() {
+    let desk = desk(json!({}), 1);
+    let first = desk.pull("c", 1);
+    desk.answer(&first[0], NAK);
+    desk.pull("c", 1);
+    for _ in 0..STALE_MAX {
+        desk.in_progress(&first[0]);
+    }
+    desk.ack(&first[0]);
+    let stale = desk.broker.facts().stale_answers;
+    assert_eq!((stale.len(), stale.last().unwrap().kind), (STALE_MAX, "ack"));
 }
 
 #[test]

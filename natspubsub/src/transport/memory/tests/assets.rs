@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::{connect, names};
 use super::*;
 
 #[test]
@@ -70,4 +71,17 @@ fn a_work_queue_has_one_consumer_for_each_message() {
     assert_eq!(unfiltered.try_consumer("a", json!({})), 0);
     assert_eq!(unfiltered.try_consumer("b", json!({})), 10099);
     assert_eq!(unfiltered.try_consumer("b", json!({ "filter_subject": "s.a" })), 10100);
+}
+
+#[test]
+fn a_broker_to_which_nobody_is_connected_is_forgotten() {
+    let clock: crate::clock::SharedClock = TestClock::new();
+    let kept = connect("forgotten-kept", &clock);
+    for number in 0..10 {
+        drop(connect(&format!("forgotten-{number}"), &clock));
+    }
+    let again = connect("forgotten-kept", &clock);
+    let own: Vec<String> = names().into_iter().filter(|name| name.starts_with("forgotten-")).collect();
+    assert_eq!(own, ["forgotten-kept"]);
+    drop((kept, again));
 }
