@@ -20,6 +20,7 @@ cases! {
     an_open_request_gets_what_is_due,
     no_more_than_max_ack_pending,
     what_leaves_makes_room_for_the_next,
+    a_purge_makes_room_for_the_next_request,
     no_more_than_max_deliver,
     exhausted_messages_are_told: Advisories,
     deliveries_count_for_each_consumer,
@@ -119,7 +120,7 @@ async fn an_open_request_gets_what_is_due(broker: Broker) {
     let mut c = one(&broker, json!({ "ack_wait": ms(300) })).await;
     c.pull.request(2, Duration::from_secs(5)).await.unwrap();
     for deliveries in 1..=2 {
-        let natspubsub::__port::Event::Delivery(delivery) = c.event().await else { panic!("a delivery") };
+        let Event::Delivery(delivery) = c.event().await else { panic!("a delivery") };
         assert_eq!((delivery.sequence, delivery.deliveries), (1, deliveries));
     }
 }
@@ -156,7 +157,7 @@ async fn no_more_than_max_deliver(broker: Broker) {
 }
 
 async fn what_leaves_makes_room_for_the_next(broker: Broker) {
-    for cause in ["max_msgs", "max_msgs_per_subject", "delete", "purge", "update", "max_age"] {
+    for cause in ["max_msgs", "max_msgs_per_subject", "delete", "update", "max_age"] {
         let limit = match cause {
             "max_msgs" => json!({ "max_msgs": 2 }),
             "max_msgs_per_subject" => json!({ "max_msgs_per_subject": 1 }),
@@ -181,7 +182,6 @@ async fn what_leaves_makes_room_for_the_next(broker: Broker) {
             "max_msgs" => assert_eq!(broker.put("a.y.1").await, 3),
             "max_msgs_per_subject" => assert_eq!(broker.put("a.x.1").await, 3),
             "delete" => broker.delete_message(S, 1).await.unwrap(),
-            "purge" => broker.purge(S, "a.x.1").await.unwrap(),
             "update" => broker.update_stream(stream(json!({ "max_msgs": 1 }))).await.unwrap(),
             _ => {}
         }
@@ -189,6 +189,17 @@ async fn what_leaves_makes_room_for_the_next(broker: Broker) {
         assert!(matches!(&next, Event::Delivery(next) if next.sequence == 2), "{cause}: {next:?}");
         broker.delete_stream(S).await.unwrap();
     }
+}
+
+async fn a_purge_makes_room_for_the_next_request(broker: Broker) {
+    broker.make_stream(json!({})).await;
+    broker.put("a.x.1").await;
+    broker.put("a.x.2").await;
+    let mut c = broker.taker("c", json!({ "max_ack_pending": 1, "ack_wait": ms(60_000) })).await;
+    assert_eq!(c.take().await.sequence, 1);
+    c.nothing().await;
+    broker.purge(S, "a.x.1").await.unwrap();
+    assert_eq!(c.take().await.sequence, 2);
 }
 
 async fn exhausted_messages_are_told(broker: Broker) {
