@@ -52,12 +52,9 @@ impl Broker {
         Self { url, port, server }
     }
 
-    /// For what runs at the same time: the same server, or another broker inside the process.
+    /// For what runs at the same time: the same broker again.
     pub(crate) async fn beside(&self) -> Self {
-        match self.server {
-            Some(_) => Self::at(self.url.clone(), None).await,
-            None => Self::memory().await,
-        }
+        Self::at(self.url.clone(), None).await
     }
 
     /// Where applications connect.

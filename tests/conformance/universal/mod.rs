@@ -53,8 +53,8 @@ cases! {
     stress,
 }
 
-/// Every case at once, ten times in parallel or as `STRESS_TEST_COUNT` says, on one server or on ten brokers of the process;
-/// not the restart, which would hit the others.
+/// Every case at once, ten times in parallel or as `STRESS_TEST_COUNT` says, on one broker; not the restart, which would hit
+/// the others.
 async fn stress(broker: Broker) {
     let count = std::env::var("STRESS_TEST_COUNT").ok().and_then(|count| count.parse().ok()).unwrap_or(10);
     let rounds = (0..count).map(async |_| {

@@ -23,22 +23,22 @@ fn told<T>(operation: &str, done: Result<T, Refusal>) -> Result<T> {
 
 impl Broker {
     pub(super) fn stream(&self, name: &str) -> Option<AssetConfig> {
-        self.hold().streams.all.get(name).map(|stream| stream.config.clone())
+        self.hold().get(name).map(|stream| stream.config.clone())
     }
 
     pub(super) fn stream_made_at(&self, name: &str) -> Option<Timestamp> {
-        self.hold().streams.all.get(name).map(|stream| stream.made_at)
+        self.hold().get(name).map(|stream| stream.made_at)
     }
 
     pub(super) fn count_subjects(&self, stream: &str, pattern: &str) -> Result<u64> {
         let pattern = Pattern::system(pattern)?;
-        Ok(self.hold().streams.all.get(stream).map_or(0, |stream| stream.log().count_subjects(&pattern)))
+        Ok(self.hold().get(stream).map_or(0, |stream| stream.log().count_subjects(&pattern)))
     }
 
     pub(super) fn streams_on(&self, subject: &str) -> Vec<String> {
         let Ok(pattern) = Pattern::system(subject) else { return Vec::new() };
         let held = self.hold();
-        let found = held.streams.all.values().filter(|stream| stream.overlaps(&pattern));
+        let found = held.all().filter(|stream| stream.overlaps(&pattern));
         found.map(|stream| stream.name.clone()).collect()
     }
 
@@ -55,7 +55,7 @@ impl Broker {
     /// Those who wait for its messages learn it.
     #[cfg(feature = "testing")]
     pub(super) fn delete_stream(&self, name: &str) {
-        let stream = self.hold().streams.all.remove(name);
+        let stream = self.hold().remove(name);
         for mut consumer in stream.into_iter().flat_map(|stream| stream.consumers.into_values()) {
             consumer.end(DELETED);
         }
@@ -86,21 +86,21 @@ impl Broker {
 
     pub(super) fn consumer(&self, stream: &str, name: &str) -> Option<AssetConfig> {
         let held = self.hold();
-        Some(held.streams.all.get(stream)?.consumers.get(name)?.config.clone())
+        Some(held.get(stream)?.consumers.get(name)?.config.clone())
     }
 
     pub(super) fn consumers(&self, stream: &str) -> Vec<ConsumerState> {
         let held = self.hold();
-        let consumers = held.streams.all.get(stream).map(|stream| stream.consumers.values());
+        let consumers = held.get(stream).map(|stream| stream.consumers.values());
         consumers.into_iter().flatten().map(Consumer::state).collect()
     }
 
     pub(super) fn consumer_state(&self, stream: &str, name: &str) -> Option<ConsumerState> {
-        Some(self.hold().streams.all.get(stream)?.consumers.get(name)?.state())
+        Some(self.hold().get(stream)?.consumers.get(name)?.state())
     }
 
     pub(super) fn progress(&self, stream: &str, name: &str) -> Option<Progress> {
-        Some(self.hold().streams.all.get(stream)?.consumers.get(name)?.progress())
+        Some(self.hold().get(stream)?.consumers.get(name)?.progress())
     }
 
     pub(super) fn create_consumer(&self, stream: &str, config: &AssetConfig) -> Result<()> {
@@ -122,13 +122,13 @@ impl Broker {
 
 fn create_stream(held: &mut Held<'_>, config: &AssetConfig) -> Result<(), Refusal> {
     let new = Stream::new(stream_config::completed(config)?, held.now.wall)?;
-    if let Some(existing) = held.streams.all.get(&new.name) {
+    if let Some(existing) = held.get(&new.name) {
         return if existing.config == new.config { Ok(()) } else { Err(STREAM_EXISTS) };
     }
     if new.subjects().iter().any(|subject| held.overlaps(subject, &new.name)) {
         return Err(SUBJECTS_OVERLAP);
     }
-    held.streams.all.insert(new.name.clone(), new);
+    held.insert(new);
     Ok(())
 }
 

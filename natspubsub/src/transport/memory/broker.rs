@@ -1,12 +1,13 @@
 //! The broker: its streams behind one lock.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use natspubsub_grammar::Pattern;
 use tokio::sync::Notify;
 
+use super::agenda::Agenda;
 use super::consumer::Mailbox;
 use super::core::Core;
 use super::moment::Moment;
@@ -30,10 +31,15 @@ pub(super) struct Broker {
 /// The streams, and what was noticed about them.
 #[derive(Default)]
 pub(super) struct Streams {
-    pub(super) all: BTreeMap<String, Stream>,
+    all: BTreeMap<String, Stream>,
+    /// When something happens in them because time passes.
+    events: Agenda,
+    /// When something happens that somebody may wait for.
+    alarms: Agenda,
+    /// When those who wait expect the next alarm.
+    told: Option<Duration>,
     #[cfg(any(test, feature = "testing"))]
     pub(super) stale: super::answers::StaleAnswers,
-    due: Option<Duration>,
 }
 
 /// The streams as they are at one moment. When it is dropped, consumers have delivered what they may, and those who wait
@@ -42,6 +48,8 @@ pub(super) struct Held<'a> {
     pub(super) streams: MutexGuard<'a, Streams>,
     pub(super) now: Moment,
     alarm: &'a Notify,
+    /// Streams that may have changed.
+    touched: BTreeSet<String>,
 }
 
 impl Broker {
@@ -52,15 +60,9 @@ impl Broker {
     /// Everything that was due has happened when this returns.
     pub(super) fn hold(&self) -> Held<'_> {
         let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut held = Held { streams, now: Moment::of(&*self.clock), alarm: &self.alarm };
-        let now = held.now;
-        let mut happened = false;
-        for stream in held.streams.all.values_mut() {
-            happened |= stream.pass_time(now);
-        }
-        if happened {
-            held.tell();
-        }
+        let now = Moment::of(&*self.clock);
+        let mut held = Held { streams, now, alarm: &self.alarm, touched: BTreeSet::new() };
+        held.pass_time();
         held
     }
 
@@ -106,8 +108,7 @@ impl Broker {
 
     pub(super) fn withdraw(&self, stream: &str, consumer: &str, mailbox: &Arc<Mailbox>) {
         let mut held = self.hold();
-        let consumer = held.stream(stream).ok().and_then(|stream| stream.consumers.get_mut(consumer));
-        if let Some(consumer) = consumer {
+        if let Some(consumer) = held.stream(stream).ok().and_then(|stream| stream.consumers.get_mut(consumer)) {
             consumer.withdraw(mailbox);
         }
     }
@@ -116,7 +117,7 @@ impl Broker {
     pub(super) fn look(&self, stream: &str, consumer: &str) -> Option<Duration> {
         let mut held = self.hold();
         let now = held.now;
-        let everywhere = held.due();
+        let everywhere = held.streams.alarms.next();
         let stream = held.stream(stream).ok()?;
         stream.serve_one(consumer, now);
         let own = stream.consumers.get(consumer)?.next_look()?;
@@ -125,38 +126,16 @@ impl Broker {
 }
 
 impl Held<'_> {
-    /// The stream that takes a subject.
-    fn taking(&mut self, subject: &str) -> Option<&mut Stream> {
-        let stream = self.streams.all.values_mut().find(|stream| stream.takes(subject))?;
-        stream.touch(self.now);
-        Some(stream)
-    }
-
-    pub(super) fn stream(&mut self, name: &str) -> Result<&mut Stream, Refusal> {
-        let stream = self.streams.all.get_mut(name).ok_or(STREAM_NOT_FOUND)?;
-        stream.touch(self.now);
-        Ok(stream)
-    }
-
-    /// Whether a stream overlaps a pattern, other than one of that name.
-    pub(super) fn overlaps(&self, pattern: &Pattern, besides: &str) -> bool {
-        self.streams.all.values().any(|stream| stream.name != besides && stream.overlaps(pattern))
-    }
-
-    /// When something is due that anybody may wait for.
-    fn due(&mut self) -> Option<Duration> {
-        self.streams.all.values_mut().filter_map(Stream::next_due).min()
-    }
-
-    /// Stores what is to be told, for those who listen.
-    fn tell(&mut self) {
-        loop {
-            let told: Vec<Outbound> = self.streams.all.values_mut().flat_map(Stream::take_advisories).collect();
-            if told.is_empty() {
-                return;
-            }
-            let now = self.now;
-            for advisory in told {
+    /// Lets everything happen that is due.
+    fn pass_time(&mut self) {
+        let now = self.now;
+        let mut told = Vec::new();
+        while let Some(name) = self.streams.events.due(now.since).map(str::to_owned) {
+            let Some(stream) = self.streams.all.get_mut(&name) else { break };
+            stream.pass_time(now);
+            told.append(&mut stream.take_advisories());
+            self.streams.note_due(&name);
+            for advisory in told.drain(..) {
                 if let Some(stream) = self.taking(&advisory.subject) {
                     // Nobody learns that there was no room for it, as with a server.
                     let _ = stream.store(advisory, now);
@@ -164,19 +143,72 @@ impl Held<'_> {
             }
         }
     }
+
+    /// The stream that takes a subject.
+    fn taking(&mut self, subject: &str) -> Option<&mut Stream> {
+        let taking = self.streams.all.values().find(|stream| stream.takes(subject))?;
+        let name = taking.name.clone();
+        self.stream(&name).ok()
+    }
+
+    /// A stream that may be changed.
+    pub(super) fn stream(&mut self, name: &str) -> Result<&mut Stream, Refusal> {
+        let stream = self.streams.all.get_mut(name).ok_or(STREAM_NOT_FOUND)?;
+        if !self.touched.contains(name) {
+            self.touched.insert(name.to_owned());
+            stream.forget_ids(self.now);
+        }
+        Ok(stream)
+    }
+
+    /// A stream that is only read.
+    pub(super) fn get(&self, name: &str) -> Option<&Stream> {
+        self.streams.all.get(name)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Stream> {
+        self.streams.all.values()
+    }
+
+    pub(super) fn insert(&mut self, stream: Stream) {
+        self.touched.insert(stream.name.clone());
+        self.streams.all.insert(stream.name.clone(), stream);
+    }
+
+    #[cfg(feature = "testing")]
+    pub(super) fn remove(&mut self, name: &str) -> Option<Stream> {
+        self.touched.insert(name.to_owned());
+        self.streams.all.remove(name)
+    }
+
+    /// Whether a stream overlaps a pattern, other than one of that name.
+    pub(super) fn overlaps(&self, pattern: &Pattern, besides: &str) -> bool {
+        self.all().any(|stream| stream.name != besides && stream.overlaps(pattern))
+    }
+}
+
+impl Streams {
+    /// Notes when something is due in a stream.
+    fn note_due(&mut self, name: &str) {
+        let stream = self.all.get(name);
+        self.events.set(name, stream.and_then(Stream::next_event_due));
+        self.alarms.set(name, stream.and_then(Stream::next_alarm));
+    }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        let now = self.now;
-        for stream in self.streams.all.values_mut() {
-            stream.serve_freed(now);
+        for name in std::mem::take(&mut self.touched) {
+            if let Some(stream) = self.streams.all.get_mut(&name) {
+                stream.serve_freed(self.now);
+            }
+            self.streams.note_due(&name);
         }
-        let due = self.due();
-        if due.is_some_and(|due| self.streams.due.is_none_or(|known| due < known)) {
+        let due = self.streams.alarms.next();
+        if due.is_some_and(|due| self.streams.told.is_none_or(|told| due < told)) {
             self.alarm.notify_waiters();
         }
-        self.streams.due = due;
+        self.streams.told = due;
     }
 }
 

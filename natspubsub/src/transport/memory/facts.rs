@@ -20,7 +20,7 @@ pub(crate) struct Facts {
 impl Broker {
     pub(super) fn facts(&self) -> Facts {
         let held = self.hold();
-        let each = || held.streams.all.values().map(Stream::scheduled);
+        let each = || held.all().map(Stream::scheduled);
         Facts {
             scheduled: each().map(|(count, _)| count).sum(),
             next_scheduled: each().filter_map(|(_, due)| due).min(),

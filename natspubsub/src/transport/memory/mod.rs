@@ -2,6 +2,7 @@
 //!
 //! It follows the server's rules as far as the engine needs them and keeps nothing when the process ends.
 
+mod agenda;
 mod answers;
 mod assets;
 mod broker;

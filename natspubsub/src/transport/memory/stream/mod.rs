@@ -19,7 +19,6 @@ use self::commands::{Commands, check_expected};
 use self::log::Log;
 use self::rules::{Retention, Rules};
 use self::schedule::Schedules;
-use self::time::Agenda;
 use self::window::Window;
 pub(super) use self::window::message_id;
 use super::consumer::Consumer;
@@ -39,7 +38,6 @@ pub(super) struct Stream {
     log: Log,
     window: Window,
     schedules: Schedules,
-    agenda: Agenda,
     /// What is to be told about messages that nobody answered in their last delivery.
     advisories: Vec<Outbound>,
     /// Whether a message has left that a consumer waited for an answer to: it may deliver another one.
@@ -62,7 +60,6 @@ impl Stream {
             log,
             window: Window::default(),
             schedules: Schedules::default(),
-            agenda: Agenda::default(),
             advisories: Vec::new(),
             made_room: false,
         })

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::super::consumer::Consumer;
 use super::super::moment::Moment;
 use super::Stream;
 use super::commands::Commands;
@@ -23,35 +24,9 @@ enum Event {
     Idle(String),
 }
 
-/// When something happens next. Who asks a broker about one stream need not look at the others.
-pub(super) struct Agenda {
-    first: Option<Duration>,
-    /// The same for what somebody may wait for.
-    awaited: Option<Duration>,
-    /// Something may have changed since.
-    is_old: bool,
-}
-
-impl Default for Agenda {
-    fn default() -> Self {
-        Self { first: None, awaited: None, is_old: true }
-    }
-}
-
 impl Stream {
-    /// Before something may change here.
-    pub(in super::super) fn touch(&mut self, now: Moment) {
-        self.agenda.is_old = true;
-        self.window.forget_before(now.since.checked_sub(self.rules.duplicate_window));
-    }
-
-    /// Lets everything happen that is due, in the order in which it was due; whether something did.
-    pub(in super::super) fn pass_time(&mut self, now: Moment) -> bool {
-        self.renew_agenda();
-        if self.agenda.first.is_none_or(|due| due > now.since) {
-            return false;
-        }
-        self.agenda.is_old = true;
+    /// Lets everything happen that is due, in the order in which it was due.
+    pub(in super::super) fn pass_time(&mut self, now: Moment) {
         while let Some((due, event)) = self.next_event().filter(|(due, _)| *due <= now.since) {
             let then = now.back_at(due);
             match event {
@@ -62,46 +37,45 @@ impl Stream {
             }
             self.serve_freed(then);
         }
-        true
     }
 
-    fn renew_agenda(&mut self) {
-        if self.agenda.is_old {
-            let first = self.next_event().map(|(due, _)| due);
-            self.agenda = Agenda { first, awaited: self.next_awaited(), is_old: false };
-        }
+    /// Lets go of the message ids whose time is over.
+    pub(in super::super) fn forget_ids(&mut self, now: Moment) {
+        self.window.forget_before(now.since.checked_sub(self.rules.duplicate_window));
     }
 
     fn next_event(&self) -> Option<(Duration, Event)> {
-        let aged = self.log.next_end().map(|(due, sequence)| (due, Event::Aged(sequence)));
-        let scheduled = self.schedules.next().map(|(due, sequence)| (due, Event::Scheduled(sequence)));
-        let mut first = [aged, scheduled].into_iter().flatten().min_by_key(|(due, _)| *due);
-        for (name, consumer) in &self.consumers {
-            let is_first = |due: Duration| first.as_ref().is_none_or(|(first, _)| due < *first);
-            if let Some(due) = consumer.next_give_up().filter(|due| is_first(*due)) {
-                first = Some((due, Event::GivenUp(name.clone())));
-            }
-            let is_first = |due: Duration| first.as_ref().is_none_or(|(first, _)| due < *first);
-            if let Some(due) = consumer.idle_end().filter(|due| is_first(*due)) {
-                first = Some((due, Event::Idle(name.clone())));
-            }
+        let due = self.next_event_due()?;
+        if let Some((_, sequence)) = self.log.next_end().filter(|(end, _)| *end == due) {
+            return Some((due, Event::Aged(sequence)));
         }
-        first
+        if let Some((_, sequence)) = self.schedules.next().filter(|(then, _)| *then == due) {
+            return Some((due, Event::Scheduled(sequence)));
+        }
+        self.consumers.iter().find_map(|(name, consumer)| {
+            let gives_up = (consumer.next_give_up() == Some(due)).then(|| Event::GivenUp(name.clone()));
+            let ends = || (consumer.idle_end() == Some(due)).then(|| Event::Idle(name.clone()));
+            Some((due, gives_up.or_else(ends)?))
+        })
+    }
+
+    /// When something happens because time passes.
+    pub(in super::super) fn next_event_due(&self) -> Option<Duration> {
+        let aged = self.log.next_end().map(|(due, _)| due);
+        aged.into_iter().chain(self.next_due_besides_age()).min()
     }
 
     /// When something happens that somebody may wait for.
-    pub(in super::super) fn next_due(&mut self) -> Option<Duration> {
-        self.renew_agenda();
-        self.agenda.awaited
+    pub(in super::super) fn next_alarm(&self) -> Option<Duration> {
+        let is_full = || self.consumers.values().any(Consumer::is_full);
+        let aged = self.log.next_end().filter(|_| is_full()).map(|(due, _)| due);
+        aged.into_iter().chain(self.next_due_besides_age()).min()
     }
 
-    fn next_awaited(&self) -> Option<Duration> {
-        let consumers = self.consumers.values();
-        let is_full = consumers.clone().any(|consumer| consumer.is_full());
-        let aged = self.log.next_end().filter(|_| is_full).map(|(due, _)| due);
+    fn next_due_besides_age(&self) -> Option<Duration> {
         let scheduled = self.schedules.next().map(|(due, _)| due);
-        let ends = consumers.flat_map(|consumer| [consumer.next_give_up(), consumer.idle_end()]);
-        ends.chain([aged, scheduled]).flatten().min()
+        let consumers = self.consumers.values().flat_map(|consumer| [consumer.next_give_up(), consumer.idle_end()]);
+        consumers.chain([scheduled]).flatten().min()
     }
 
     /// Publishes a message that waited. There may be no room for it: it is lost then, as on the server.
