@@ -21,7 +21,6 @@ pub(crate) enum Feature {
     UnreadableHeaders,
     ConsumerPause,
     PriorityGroups,
-    OtherAcks,
     Push,
     Replay,
     HeadersOnly,
@@ -32,7 +31,7 @@ pub(crate) enum Feature {
 use Feature::*;
 
 impl Feature {
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 23] = [
         AtomicBatches,
         MessageTtl,
         Schedules,
@@ -51,7 +50,6 @@ impl Feature {
         UnreadableHeaders,
         ConsumerPause,
         PriorityGroups,
-        OtherAcks,
         Push,
         Replay,
         HeadersOnly,
@@ -80,7 +78,6 @@ impl Feature {
             UnreadableHeaders => "headers that cannot be read",
             ConsumerPause => "paused consumers",
             PriorityGroups => "priority groups",
-            OtherAcks => "acknowledgement policies other than `explicit`",
             Push => "push consumers",
             Replay => "the original pace (`replay_policy`)",
             HeadersOnly => "deliveries without bodies (`headers_only`)",

@@ -1,5 +1,6 @@
 //! The rules of the server that applications rest on.
 
+mod acks;
 mod answers;
 mod consumers;
 mod core;

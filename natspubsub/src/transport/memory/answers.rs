@@ -42,7 +42,7 @@ impl StaleAnswers {
 }
 
 impl Broker {
-    /// Takes an answer; whether the consumer of the delivery exists.
+    /// Takes an answer; whether somebody hears it: the consumer of the delivery exists, and its messages are answered.
     pub(super) fn answer(&self, delivery: &AckSubject<'_>, answer: &Answer) -> bool {
         let sequence = delivery.sequence;
         match answer {
@@ -55,7 +55,7 @@ impl Broker {
         }
     }
 
-    /// Somebody still works on it; whether the consumer of the delivery exists.
+    /// Somebody still works on it; whether somebody hears it: the consumer of the delivery exists, and its messages are answered.
     pub(super) fn in_progress(&self, delivery: &AckSubject<'_>) -> bool {
         self.change(delivery, "in progress", |consumer, now| {
             consumer.extend(delivery.sequence, now);
@@ -74,7 +74,8 @@ impl Broker {
         let mut held = self.hold();
         let now = held.now;
         let Ok(found) = held.stream(stream) else { return false };
-        let Some(consumer) = found.consumers.get_mut(name) else { return false };
+        let consumer = found.consumers.get_mut(name).filter(|consumer| consumer.hears_answers());
+        let Some(consumer) = consumer else { return false };
         let newest = consumer.deliveries(sequence);
         for settled in change(consumer, now.since) {
             found.release(settled);

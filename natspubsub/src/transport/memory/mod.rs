@@ -1,4 +1,4 @@
-//! A broker inside this process: streams, durables, explicit acknowledgement, redelivery, message-id windows.
+//! A broker inside this process: streams, durables, acknowledgement, redelivery, message-id windows.
 //!
 //! It follows the server's rules as far as the engine needs them and keeps nothing when the process ends.
 

@@ -35,6 +35,8 @@ pub(super) struct Consumer {
     number: u64,
     /// When it was last used.
     used: Duration,
+    /// Messages that were answered by being delivered, and that the stream has not been told of.
+    passed: Vec<u64>,
     /// The due time that those who wait know of.
     told: Option<Duration>,
 }
@@ -55,6 +57,7 @@ impl Consumer {
             waiting: Waiting::default(),
             number: 0,
             used: now,
+            passed: Vec::new(),
             told: None,
         }
     }
@@ -117,6 +120,16 @@ impl Consumer {
     /// How often the message of a delivery was delivered by now; 0 when nobody waits for an answer.
     pub(super) fn deliveries(&self, sequence: u64) -> u64 {
         self.pending.deliveries(sequence)
+    }
+
+    /// Whether answers mean anything to it.
+    pub(super) fn hears_answers(&self) -> bool {
+        self.rules.ack_policy != AckPolicy::Nothing
+    }
+
+    /// Messages that were answered by being delivered since the last call.
+    pub(super) fn take_passed(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.passed)
     }
 
     /// Takes an answer for good: the messages that it stands for.
@@ -220,6 +233,7 @@ impl Consumer {
         let deliveries = match rules.ack_policy {
             AckPolicy::Nothing => {
                 self.pending.pass((self.number, sequence));
+                self.passed.push(sequence);
                 1
             }
             _ => self.pending.deliver(sequence, self.number, |deliveries| now + rules.wait(deliveries)),

@@ -138,14 +138,16 @@ impl Stream {
     }
 
     pub(super) fn serve_one(&mut self, consumer: &str, now: Moment) {
-        if let Some(consumer) = self.consumers.get_mut(consumer) {
-            consumer.serve(&self.name, &self.log, now.since);
+        let Some(consumer) = self.consumers.get_mut(consumer) else { return };
+        consumer.serve(&self.name, &self.log, now.since);
+        for passed in consumer.take_passed() {
+            self.release(passed);
         }
     }
 
     pub(super) fn serve(&mut self, now: Moment) {
-        for consumer in self.consumers.values_mut() {
-            consumer.serve(&self.name, &self.log, now.since);
+        for name in self.consumers.keys().cloned().collect::<Vec<_>>() {
+            self.serve_one(&name, now);
         }
     }
 
