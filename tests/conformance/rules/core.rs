@@ -22,6 +22,8 @@ cases! {
     a_stream_stores_what_is_published_on_its_subject,
     who_listens_hears_what_a_stream_stores,
     a_stream_confirms_a_request_on_its_subject,
+    a_stream_confirms_a_request_that_others_hear,
+    a_stream_says_why_it_refuses_a_request,
 }
 
 /// How long what must not come is waited for, behind something that has come.
@@ -155,4 +157,29 @@ async fn a_stream_confirms_a_request_on_its_subject(broker: Broker) {
     let reply = broker.request("a.b", b"x", LIMIT).await.unwrap();
     let told: serde_json::Value = serde_json::from_slice(&reply).unwrap();
     assert_eq!((&told["stream"], &told["seq"]), (&json!("S"), &json!(1)));
+}
+
+async fn a_stream_confirms_a_request_that_others_hear(broker: Broker) {
+    broker.make_stream(json!({})).await;
+    let other = broker.second().await;
+    let mut listener = other.subscribe("a.b", None).await.unwrap();
+    // Whoever is first: the listener waits until the stream was.
+    let reply = broker.request("a.b", b"x", LIMIT).await.unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&reply).unwrap();
+    assert_eq!((&told["stream"], &told["seq"]), (&json!("S"), &json!(1)));
+    assert!(heard(&mut listener).await.reply.is_some(), "it could have answered too");
+}
+
+async fn a_stream_says_why_it_refuses_a_request(broker: Broker) {
+    broker.make_stream(json!({ "max_msgs": 1, "discard": "new" })).await;
+    broker.put("a.b").await;
+    let listener = broker.subscribe("a.b", None).await.unwrap();
+    for listener in [Some(listener), None] {
+        let reply = broker.request("a.b", b"x", LIMIT).await.unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&reply).unwrap();
+        let wanted = json!({ "error": { "code": 503, "err_code": 10077, "description": "maximum messages exceeded" },
+            "stream": "S", "seq": 0 });
+        assert_eq!(told, wanted);
+        drop(listener);
+    }
 }

@@ -72,10 +72,16 @@ impl Broker {
     }
 
     pub(super) fn publish(&self, message: Outbound) -> Result<Stored, PublishFault> {
+        let (_, stored) = self.store(message).ok_or(PublishFault::NoStream)?;
+        Ok(stored?)
+    }
+
+    /// The stream that takes the subject, if one does, and what it says.
+    pub(super) fn store(&self, message: Outbound) -> Option<(String, Result<Stored, Refusal>)> {
         let mut held = self.hold();
         let now = held.now;
-        let stream = held.taking(&message.subject).ok_or(PublishFault::NoStream)?;
-        Ok(stream.store(message, now)?)
+        let stream = held.taking(&message.subject)?;
+        Some((stream.name.clone(), stream.store(message, now)))
     }
 
     /// Stores all messages or none; where the last one is.

@@ -6,15 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use natspubsub_grammar::Pattern;
+use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::broker::Broker;
+use super::refuse::Refusal;
 use crate::clock::timeout;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::Headers;
-use crate::transport::port::Outbound;
 #[cfg(feature = "testing")]
 use crate::transport::port::{CoreMessage, CoreSubscription};
+use crate::transport::port::{Outbound, Stored};
+
+/// The number of every refusal for want of room.
+const NO_ROOM: u32 = 10077;
 
 /// A message, and where an answer to it is expected.
 type Told = (Outbound, Option<String>);
@@ -131,27 +136,40 @@ pub(super) fn publish(broker: &Broker, message: &Outbound) {
     let _ = broker.publish(message.clone());
 }
 
-/// Asks whoever listens now; the first reply counts. A stream that takes the subject replies with its confirmation.
+/// Asks whoever listens now; the first reply counts. A stream that takes the subject replies too, with its confirmation or
+/// with what it refuses.
 pub(super) async fn request(broker: &Arc<Broker>, message: Outbound, limit: Duration) -> Result<Outbound> {
     let subject = message.subject.clone();
     let inbox = format!("_INBOX.{}", broker.clock.random());
     let mut listener = MemoryListener::new(broker.clone(), &inbox, None)?;
     let told = broker.core.tell(&message, Some(&inbox));
-    match (broker.publish(message), told) {
-        (Ok(stored), 0) => {
-            let body = format!(r#"{{"stream":"{}","seq":{}}}"#, stored.stream, stored.sequence);
-            return Ok(Outbound { subject: inbox, headers: Headers::default(), body: body.into() });
+    match broker.store(message) {
+        Some((stream, stored)) => {
+            let body = confirmation(&stream, stored).to_string().into();
+            broker.core.tell(&Outbound { subject: inbox, headers: Headers::default(), body }, None);
         }
-        (Err(_), 0) => {
+        None if told == 0 => {
             return Err(Error::new(ErrorKind::NoResponders, format!("nobody answers requests on {subject}")));
         }
-        _ => {}
+        None => {}
     }
     match timeout(&*broker.clock, limit, listener.told()).await.flatten() {
         Some((reply, _)) => Ok(reply),
         None => {
             let text = format!("no reply to the request on {subject} within {limit:?}");
             Err(Error::new(ErrorKind::Timeout, text))
+        }
+    }
+}
+
+/// What a stream replies to whoever publishes.
+fn confirmation(stream: &str, stored: Result<Stored, Refusal>) -> Value {
+    match stored {
+        Ok(Stored { sequence, duplicate: false, .. }) => json!({ "stream": stream, "seq": sequence }),
+        Ok(Stored { sequence, .. }) => json!({ "stream": stream, "seq": sequence, "duplicate": true }),
+        Err(Refusal { code, words }) => {
+            let status = if code == NO_ROOM { 503 } else { 400 };
+            json!({ "error": { "code": status, "err_code": code, "description": words }, "stream": stream, "seq": 0 })
         }
     }
 }
