@@ -124,7 +124,8 @@ impl Profile {
         self
     }
 
-    /// A delivery is overtaken by those behind it. It needs a [`Profile::delay`].
+    /// A delivery is overtaken by the next one of its pull: it is held back until that one has arrived, at most for the
+    /// [`Profile::delay`], without which the order stays.
     ///
     /// ```
     /// # use natspubsub::testing::Profile;
@@ -212,7 +213,7 @@ impl Profile {
         self
     }
 
-    /// Deliveries trickle for a while: at most one of a subscriber each half a second.
+    /// Deliveries trickle for a while: a random pause of up to half a second behind each one of a subscriber.
     ///
     /// ```
     /// # use natspubsub::testing::Profile;

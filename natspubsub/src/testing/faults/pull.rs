@@ -28,9 +28,9 @@ pub(super) struct FaultyPull {
     stream: String,
     durable: String,
     inner: Box<dyn Pull>,
-    /// Deliveries on their way, by the time at which they arrive.
-    on_their_way: BTreeMap<(Duration, u64), Box<Received>>,
-    /// When the last of those that keep their order arrives.
+    /// Deliveries on their way, by the time at which they arrive and the order in which they were sent.
+    on_their_way: BTreeMap<(Duration, u64), OnItsWay>,
+    /// When the last of them would arrive in its order.
     last_due: Duration,
     taken: u64,
     /// Whether the connection is seen as broken.
@@ -39,9 +39,17 @@ pub(super) struct FaultyPull {
     over: u64,
     /// A slow consumer takes nothing before this time.
     not_before: Duration,
+    /// When the spell ends that slows it down.
+    slow_until: Option<Duration>,
     /// What comes behind the last delivery.
     last: Option<PullEvent>,
     is_stopped: bool,
+}
+
+struct OnItsWay {
+    received: Box<Received>,
+    /// Whether it waits to be overtaken.
+    waits: bool,
 }
 
 impl FaultyPull {
@@ -58,6 +66,7 @@ impl FaultyPull {
             is_broken: false,
             over,
             not_before: Duration::ZERO,
+            slow_until: None,
             last: None,
             is_stopped: false,
         }
@@ -93,7 +102,7 @@ impl FaultyPull {
 
     /// What is on its way when the connection breaks is lost, and the broker writes some more to it.
     fn waste(&mut self, faults: &Faults) {
-        for received in std::mem::take(&mut self.on_their_way).into_values() {
+        for OnItsWay { received, .. } in std::mem::take(&mut self.on_their_way).into_values() {
             faults.trace.note(format_args!("fault lost-delivery {}", Place(&received.token)));
         }
         for _ in 0..faults.of_pulls.below(WASTED_MAX) {
@@ -113,20 +122,17 @@ impl FaultyPull {
         let faults = self.link.faults.clone();
         self.note_taken(&faults, &received);
         let now = faults.clock.monotonic();
-        let due = now + faults.delay();
-        let is_overtaken = faults.happens(&faults.of_deliveries, faults.profile.reorder);
-        let due = if is_overtaken {
-            let later = self.last_due.max(due) + faults.delay();
-            faults.trace.note(format_args!("fault reorder {}", Place(&received.token)));
-            later
-        } else {
-            self.last_due = self.last_due.max(due);
-            self.last_due
-        };
+        self.last_due = self.last_due.max(now + faults.delay());
+        let waits = faults.happens(&faults.of_deliveries, faults.profile.reorder);
+        let longest = if waits { faults.profile.delay } else { Duration::ZERO };
+        let due = self.last_due + longest;
         self.taken += 1;
-        self.on_their_way.insert((due, self.taken), received);
-        if faults.lasts(&faults.slow).is_some() {
+        self.on_their_way.insert((due, self.taken), OnItsWay { received, waits });
+        if let Some(until) = faults.lasts(&faults.slow) {
             self.not_before = now + faults.of_pulls.time(TRICKLE);
+            if self.slow_until.replace(until) != Some(until) {
+                faults.trace.note(format_args!("fault slow-consumer {} {}", self.stream, self.durable));
+            }
         }
     }
 
@@ -135,17 +141,31 @@ impl FaultyPull {
         let faults = self.link.faults.clone();
         let now = faults.clock.monotonic();
         let entry = self.on_their_way.first_entry().filter(|entry| entry.key().0 <= now)?;
-        let received = entry.remove();
+        let (_, number) = *entry.key();
+        let received = entry.remove().received;
         let place = Place(&received.token);
         if faults.happens(&faults.of_deliveries, faults.profile.crash_before_handler) {
             self.link.life.crash(format_args!("before-handler {place}"));
             self.link.life.alive().await;
         }
         faults.trace.note(format_args!("deliver {place}"));
+        self.overtake(number, now);
         if faults.happens(&faults.of_deliveries, faults.profile.crash_in_handler) {
             self.link.life.crash_at(now + faults.of_deliveries.time(CRASH_WITHIN));
         }
         Some(PullEvent::Message(received))
+    }
+
+    /// A delivery has arrived: what was sent before it and waits to be overtaken waits no more.
+    fn overtake(&mut self, number: u64, now: Duration) {
+        let waiting = self.on_their_way.iter().filter(|((_, sent), on_its_way)| on_its_way.waits && *sent < number);
+        let keys: Vec<(Duration, u64)> = waiting.map(|(key, _)| *key).collect();
+        for key in keys {
+            if let Some(OnItsWay { received, .. }) = self.on_their_way.remove(&key) {
+                self.link.faults.trace.note(format_args!("fault reorder {}", Place(&received.token)));
+                self.on_their_way.insert((now, key.1), OnItsWay { received, waits: false });
+            }
+        }
     }
 
     /// When something happens by itself.

@@ -163,18 +163,60 @@ async fn deaf_signals_let_the_message_come_again_and_its_first_answer_is_stale()
     assert_eq!(bench.lines("answer stale S c 1#1 nak 0ms"), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn deliveries_come_late_in_another_order_and_slowly() {
-    let bench = Bench::new("faults-reorder", 4, Profile::none().delay(SECOND / 10).reorder(0.3)).await;
+/// The numbers of 30 deliveries, and how often the trace says that one was overtaken.
+async fn reordered(name: &str, profile: Profile) -> (Vec<u64>, usize) {
+    let bench = Bench::new(name, 4, profile).await;
     bench.store(30).await;
-    let taken: Vec<u64> = numbers(&bench.take(30, SECOND).await).into_iter().map(|(sequence, _)| sequence).collect();
-    assert!(!taken.is_sorted() && taken.len() == 30, "{taken:?}");
+    let taken = bench.take(30, SECOND * 10).await.into_iter().map(|(sequence, ..)| sequence).collect();
+    (taken, bench.lines("fault reorder"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_reordered_delivery_is_overtaken() {
+    let profile = Profile::none().delay(SECOND / 10);
+    let (taken, lines) = reordered("faults-reorder", profile.clone().reorder(0.3)).await;
+    let overtaken = |(index, sequence): &(usize, &u64)| taken[..*index].iter().any(|before| before > *sequence);
+    assert_eq!(taken.iter().enumerate().filter(overtaken).count(), lines, "{taken:?}");
+    assert!((4..=15).contains(&lines) && taken.len() == 30, "{lines} of {taken:?}");
+    let in_order = ((1..=30).collect::<Vec<_>>(), 0);
+    assert_eq!(reordered("faults-reorder-all", profile.reorder(1.0)).await, in_order, "none is left to overtake");
+    assert_eq!(reordered("faults-reorder-none", Profile::none().reorder(0.3)).await, in_order, "without a delay");
+}
+
+#[tokio::test(start_paused = true)]
+async fn deliveries_trickle_for_a_while() {
     let profile = Profile::none().slow_consumer(Duration::from_micros(1), SECOND * 600);
     let bench = Bench::new("faults-slow", 4, profile).await;
     tokio::time::sleep(SECOND).await;
+    assert_eq!(bench.lines("fault slow-consumer"), 0, "there is nothing to slow down");
     bench.store(30).await;
     let taken = bench.take(30, SECOND).await.len();
     assert!((2..15).contains(&taken), "{taken} in a second");
+    assert_eq!(bench.lines("fault slow-consumer S c"), 1, "{}", bench.faults.trace());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_loses_what_nobody_stores_and_nobody_learns_it() {
+    let bench = Bench::new("faults-core", 5, Profile::none().partition(SECOND * 10, SECOND * 8)).await;
+    let mut listener = bench.broker.subscribe("b.c", None).await.unwrap();
+    let message = |body: &'static str| crate::transport::Outbound {
+        subject: "b.c".into(),
+        headers: Default::default(),
+        body: body.into(),
+    };
+    bench.transport.publish_core(0, message("before")).await.unwrap();
+    let now = bench.faults.clock.monotonic();
+    let begins = bench.faults.partition.changes_at(now).unwrap();
+    tokio::time::sleep(begins - now).await;
+    let broken = bench.faults.clock.monotonic();
+    bench.transport.publish_core(0, message("lost")).await.unwrap();
+    assert_eq!(bench.faults.clock.monotonic(), broken, "at once");
+    assert_eq!(bench.lines("fault lost-core b.c"), 1);
+    bench.transport.flush(STREAM, SECOND * 10).await.unwrap();
+    bench.transport.publish_core(0, message("after")).await.unwrap();
+    for wanted in ["before", "after"] {
+        assert_eq!(&listener.next().await.unwrap().message.body[..], wanted.as_bytes());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -201,7 +201,14 @@ impl Transport for FaultyTransport {
     }
 
     async fn publish_core(&self, lane: usize, message: Outbound) -> Result<()> {
-        self.link.ask(self.broker().publish_core(lane, message)).await
+        let Link { faults, life, .. } = &*self.link;
+        life.alive().await;
+        // Nobody learns that it is lost.
+        if faults.broken_until().is_some() {
+            faults.trace.note(format_args!("fault lost-core {}", message.subject));
+            return Ok(());
+        }
+        self.broker().publish_core(lane, message).await
     }
 
     async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound> {
