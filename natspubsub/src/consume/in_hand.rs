@@ -27,6 +27,8 @@ pub(crate) struct InHand {
     answering: AtomicBool,
     /// Set when its stream was deleted and made again: what is addressed to it would hit another message.
     void: AtomicBool,
+    /// Set when its consumer was made again: the server delivers the message once more, whatever the time.
+    lapsed: AtomicBool,
     /// Set once its last attempt is marked as begun.
     marked: AtomicBool,
 }
@@ -40,6 +42,7 @@ impl InHand {
             signalled_ns: AtomicU64::new(nanos(now)),
             answering: AtomicBool::new(false),
             void: AtomicBool::new(false),
+            lapsed: AtomicBool::new(false),
             marked: AtomicBool::new(false),
         }
     }
@@ -76,12 +79,12 @@ impl InHand {
 
     /// Whether the server has certainly not delivered it again.
     pub(super) fn is_ours(&self, now: Duration) -> bool {
-        now < self.deadline() && !self.is_void()
+        now < self.deadline() && !self.has_lapsed() && !self.is_void()
     }
 
     /// Whether the server has delivered it again by now, or will at once.
     pub(super) fn is_expired(&self, now: Duration) -> bool {
-        now >= self.deadline() && !self.is_void()
+        (now >= self.deadline() || self.has_lapsed()) && !self.is_void()
     }
 
     /// Whether a third of `ack_wait` has passed since the last signal.
@@ -97,6 +100,16 @@ impl InHand {
 
     pub(super) fn is_marked(&self) -> bool {
         self.marked.load(Ordering::Acquire)
+    }
+
+    /// The server delivers the message once more: nothing but an acknowledgement of finished work may reach that delivery.
+    pub(super) fn lapse(&self) {
+        self.lapsed.store(true, Ordering::Relaxed);
+        self.stop_signals();
+    }
+
+    fn has_lapsed(&self) -> bool {
+        self.lapsed.load(Ordering::Relaxed)
     }
 
     pub(super) fn make_void(&self) {
@@ -119,4 +132,34 @@ impl InHand {
 
 pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Headers;
+
+    fn hand() -> InHand {
+        let received = Received {
+            subject: "test.orders.order.created".into(),
+            headers: Headers::default(),
+            body: "1".into(),
+            sequence: 1,
+            deliveries: 1,
+            stored_at: jiff::Timestamp::UNIX_EPOCH,
+            token: String::new(),
+            fault: None,
+        };
+        InHand::new(1, Holder { index: 0, ack_wait: Duration::from_secs(10) }, received, Duration::ZERO)
+    }
+
+    #[test]
+    fn a_delivery_is_ours_until_its_deadline_or_until_its_consumer_is_another() {
+        let seconds = Duration::from_secs;
+        let hand = hand();
+        assert!(hand.is_ours(seconds(8)) && !hand.is_expired(seconds(8)) && hand.wants_signal(seconds(8)));
+        assert!(!hand.is_ours(seconds(9)) && hand.is_expired(seconds(9)));
+        hand.lapse();
+        assert!(!hand.is_ours(seconds(8)) && hand.is_expired(seconds(8)) && !hand.wants_signal(seconds(8)));
+    }
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
 use tokio::sync::futures::Notified;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +16,7 @@ use super::in_hand::InHand;
 use super::lookout::Lookout;
 use super::subscriber::Subscriber;
 use crate::clock::timeout;
-use crate::topology::{Home, Position};
+use crate::topology::{Home, Position, Restored};
 use crate::transport::{Pull, PullEvent, Received};
 
 /// How long a pull request waits at the server. A peer that takes over after a restart waits no longer than this.
@@ -55,7 +54,7 @@ enum PullState {
 /// A pull that works again.
 struct Reopened {
     pull: Box<dyn Pull>,
-    stream_made_at: Timestamp,
+    restored: Restored,
 }
 
 /// What the intake waits for.
@@ -245,9 +244,12 @@ impl Intake {
         self.heal_pause = (self.heal_pause * 2).min(HEAL_PAUSES.1);
     }
 
-    fn resume(&mut self, Reopened { pull, stream_made_at }: Reopened) {
+    fn resume(&mut self, Reopened { pull, restored }: Reopened) {
         tracing::info!(consumer = %self.subscriber.durable, "the consumer is back");
-        self.lookout.resume(stream_made_at);
+        self.lookout.resume(restored.stream_made_at);
+        if restored.is_new {
+            self.subscriber.lapse();
+        }
         self.subscriber.set_healing(false);
         self.pull = PullState::Open(pull);
     }
@@ -284,15 +286,15 @@ async fn reopen(subscriber: Arc<Subscriber>, position: Option<Position>, mut pau
             return None;
         }
         let restored = subscriber.shared.restorer.restore(&subscriber.plan, position, transport.as_ref());
-        let stream_made_at = match restored.await {
-            Ok(made_at) => made_at,
+        let restored = match restored.await {
+            Ok(restored) => restored,
             Err(error) => {
                 tracing::warn!(consumer = %subscriber.durable, %error, "the consumer is not back yet");
                 continue;
             }
         };
         match transport.pull(&subscriber.stream, &subscriber.consumer).await {
-            Ok(pull) => return Some(Reopened { pull, stream_made_at }),
+            Ok(pull) => return Some(Reopened { pull, restored }),
             Err(error) => tracing::warn!(consumer = %subscriber.durable, %error, "the pull cannot be opened yet"),
         }
     }

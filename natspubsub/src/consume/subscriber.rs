@@ -222,6 +222,11 @@ impl Subscriber {
         hands.iter().filter(|hand| hand.received().stored_at < stream_made_at).for_each(|hand| hand.make_void());
     }
 
+    /// Its consumer was made again and delivers once more what is in hand.
+    pub(super) fn lapse(&self) {
+        self.shared.keeper.of(self.index).iter().for_each(|hand| hand.lapse());
+    }
+
     /// Stops keeping its deliveries alive, so that the server gives them to another process.
     pub(crate) fn let_go(&self) {
         for hand in self.shared.keeper.of(self.index) {

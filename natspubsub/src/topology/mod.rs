@@ -44,7 +44,7 @@ pub(crate) use patience::Patience;
 pub(crate) use permissions::denied;
 pub(crate) use plan::{Plan, PlannedCall, SubscriberPlan, plan};
 pub(crate) use reading::Home;
-pub(crate) use restore::{Position, Restorer, position};
+pub(crate) use restore::{Position, Restored, Restorer, position};
 pub(crate) use settings::RetryPolicy;
 pub(crate) use terms::Terms;
 pub use topology_plan::TopologyPlan;

@@ -29,6 +29,14 @@ pub(crate) async fn position(
     Ok(made_at.zip(progress).map(position))
 }
 
+/// A consumer that is there again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Restored {
+    pub(crate) stream_made_at: Timestamp,
+    /// Whether it was made just now: it delivers everything that is not answered.
+    pub(crate) is_new: bool,
+}
+
 /// What an application makes again that vanishes under it.
 #[derive(Debug, Clone)]
 pub(crate) struct Restorer {
@@ -43,14 +51,14 @@ pub(crate) struct Restorer {
 impl Restorer {
     /// Makes a stream and a consumer again that an application used when they vanished.
     ///
-    /// Returns when the stream was made. The consumer goes on behind what was answered: by its deliver policy it would
+    /// The consumer goes on behind what was answered: by its deliver policy it would
     /// run everything a second time, or, with `deliver = "new"`, miss what came meanwhile.
     pub(crate) async fn restore(
         &self,
         subscriber: &SubscriberPlan,
         position: Option<Position>,
         transport: &dyn Transport,
-    ) -> Result<Timestamp> {
+    ) -> Result<Restored> {
         let (stream, consumer) = (&subscriber.stream, subscriber.consumer_name());
         let mut made_at = transport.stream_made_at(stream).await?;
         if made_at.is_none()
@@ -66,7 +74,7 @@ impl Restorer {
         };
         // A consumer that exists was changed by somebody else, if at all: the next start compares it.
         if transport.consumer(stream, consumer).await?.is_some() {
-            return Ok(made_at);
+            return Ok(Restored { stream_made_at: made_at, is_new: false });
         }
         self.check(&format!("consumer {consumer:?} of stream {stream:?}"))?;
         refuse_replaced(subscriber, transport).await?;
@@ -76,7 +84,8 @@ impl Restorer {
             None => subscriber.consumer.clone(),
         };
         tracing::warn!(stream, consumer, from = ?wanted.get("opt_start_seq"), "making the consumer again");
-        transport.create_consumer(stream, &owned(&wanted, &self.app)).await.map(|()| made_at)
+        transport.create_consumer(stream, &owned(&wanted, &self.app)).await?;
+        Ok(Restored { stream_made_at: made_at, is_new: true })
     }
 
     fn check(&self, what: &str) -> Result<()> {
