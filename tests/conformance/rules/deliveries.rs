@@ -178,14 +178,17 @@ async fn what_leaves_makes_room_for_the_next(broker: Broker) {
         broker.put("a.x.2").await;
         c.pull.request(1, LIMIT).await.unwrap();
         c.nobody_comes().await;
-        match cause {
-            "max_msgs" => assert_eq!(broker.put("a.y.1").await, 3),
-            "max_msgs_per_subject" => assert_eq!(broker.put("a.x.1").await, 3),
-            "delete" => broker.delete_message(S, 1).await.unwrap(),
-            "update" => broker.update_stream(stream(json!({ "max_msgs": 1 }))).await.unwrap(),
-            _ => {}
-        }
-        let next = c.event().await;
+        // Whoever waits already is told.
+        let happens = async {
+            match cause {
+                "max_msgs" => assert_eq!(broker.put("a.y.1").await, 3),
+                "max_msgs_per_subject" => assert_eq!(broker.put("a.x.1").await, 3),
+                "delete" => broker.delete_message(S, 1).await.unwrap(),
+                "update" => broker.update_stream(stream(json!({ "max_msgs": 1 }))).await.unwrap(),
+                _ => {}
+            }
+        };
+        let (next, ()) = futures::join!(c.event(), happens);
         assert!(matches!(&next, Event::Delivery(next) if next.sequence == 2), "{cause}: {next:?}");
         broker.delete_stream(S).await.unwrap();
     }
