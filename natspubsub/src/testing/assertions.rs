@@ -146,6 +146,7 @@ impl TestApp {
         let attempts = self.view.journal.attempts();
         let (own, others): (Vec<_>, Vec<_>) = attempts.into_iter().partition(|attempt| attempt.event_id == event_id);
         match own.is_empty() {
+            true if others.is_empty() => "no handler has run; handlers run in settled() and advance()\n".to_owned(),
             true => list("its attempts", &own) + &list("attempts of other events", &others),
             false => list("its attempts", &own),
         }

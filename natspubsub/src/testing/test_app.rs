@@ -301,7 +301,11 @@ impl TestApp {
     /// When the topic is none, and when a body is not of this type.
     #[track_caller]
     pub fn published<T: Payload>(&self, topic: &str) -> Vec<T> {
-        self.view.published(topic).unwrap_or_else(|fault| panic!("{fault}"))
+        match self.view.published(topic) {
+            Ok(published) => published,
+            // Without a closure, which would hide the caller's line.
+            Err(fault) => panic!("{fault}"),
+        }
     }
 
     /// How many messages a subscriber has handled; it is named by its function or its durable.
