@@ -36,6 +36,8 @@ pub(crate) enum Sabotage {
     UnlimitedPrefetch,
     /// Treat an unknown error as permanent.
     DefaultPermanent,
+    /// Tell the publisher that a message is stored although nobody knows.
+    UnknownIsStored,
 }
 
 #[cfg(not(feature = "failpoints"))]
@@ -142,6 +144,7 @@ mod armed {
                 "nak_after_deadline" => Self::NakAfterDeadline,
                 "unlimited_prefetch" => Self::UnlimitedPrefetch,
                 "default_permanent" => Self::DefaultPermanent,
+                "unknown_is_stored" => Self::UnknownIsStored,
                 _ => return Err(()),
             })
         }

@@ -11,7 +11,7 @@ use crate::trace::{Ending, Event, Place};
 /// What was violated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// A stored message was neither handled, discarded nor a dead letter.
+    /// A stored message was neither handled, discarded nor a dead letter, or one was told as stored and is not.
     Lost,
     /// Something was handled that nobody published.
     Unexpected,
@@ -55,6 +55,7 @@ pub(crate) fn check(evidence: &Evidence) -> Vec<Violation> {
     if let Some(unsettled) = &evidence.unsettled {
         check.note(Kind::Stalled, unsettled.clone());
     }
+    check.confirmed();
     for consumer in &CONSUMERS {
         check.messages(consumer);
         check.order(consumer);
@@ -84,6 +85,12 @@ fn jobs(evidence: &Evidence) -> BTreeMap<u64, (String, Job)> {
     jobs
 }
 
+/// The id of a message of the application that its stream has.
+fn stored(event: &Event) -> Option<&str> {
+    let Event::Store { subject, id, .. } = event else { return None };
+    (subject.split('.').nth(1) == Some(APP)).then_some(id)
+}
+
 struct Check<'a> {
     evidence: &'a Evidence,
     history: &'a History,
@@ -98,6 +105,14 @@ impl<'a> Check<'a> {
 
     fn letter(&self, consumer: &str, sequence: u64) -> Option<&'a Letter> {
         self.evidence.letters.iter().find(|letter| letter.consumer == consumer && letter.sequence == sequence)
+    }
+
+    /// What the publisher was told as stored is stored, then or by an attempt before.
+    fn confirmed(&mut self) {
+        let stored: BTreeSet<&str> = self.evidence.events.iter().filter_map(stored).collect();
+        for id in self.evidence.confirmed.iter().filter(|id| !stored.contains(id.as_str())) {
+            self.note(Kind::Lost, format!("{id} was told as stored, and is not"));
+        }
     }
 
     /// Each message has an end, and each run beyond the first a cause.

@@ -51,6 +51,18 @@ fn a_message_that_nothing_became_of_is_lost() {
 }
 
 #[test]
+fn what_the_publisher_was_told_as_stored_is_stored() {
+    let told = |id: &str| {
+        kinds(&Evidence {
+            confirmed: BTreeSet::from([id.to_owned()]),
+            ..evidence("job.created", Deed::Work, &WELL.replace("1 new", "1 duplicate"))
+        })
+    };
+    assert!(!told("job-1").contains(&Kind::Lost), "stored by an attempt before");
+    assert!(told("job-2").contains(&Kind::Lost));
+}
+
+#[test]
 fn what_nobody_published_is_unexpected() {
     assert_eq!(of(&WELL.replace("1#1", "7#1")), [Kind::Lost, Kind::Unexpected]);
 }

@@ -86,3 +86,8 @@ fn asking_without_a_limit_is_caught() {
 fn an_unknown_error_that_counts_as_permanent_is_caught() {
     is_caught("default_permanent", &["WronglyDead"]);
 }
+
+#[test]
+fn a_publish_in_doubt_that_is_told_as_stored_is_caught() {
+    is_caught("unknown_is_stored", &["Lost"]);
+}

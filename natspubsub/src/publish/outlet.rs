@@ -14,6 +14,7 @@ use super::window::Window;
 use crate::clock::{SharedClock, timeout};
 use crate::config::{Config, PUBLISH_PAUSE, WireHeaders};
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoints::{Sabotage, sabotaged};
 use crate::message::WireRules;
 use crate::transport::{Confirmation, Outbound, PublishFault, SharedTransport, Stored};
 
@@ -207,7 +208,7 @@ impl Outlet {
                 (PublishFault::Busy(reason), _) => reason,
                 (PublishFault::NoStream, _) => "no stream takes this subject, or its leader is missing".to_owned(),
                 // After an attempt without an answer, a refusal of the next says nothing about the first.
-                (fault, Some(reason)) => return Err(unknown(subject, attempt, &format!("{reason}, then {fault:?}"))),
+                (fault, Some(reason)) => return unknown(subject, attempt, &format!("{reason}, then {fault:?}")),
                 (fault, None) => return Err(refused(subject, fault)),
             };
             let is_over = self.under_way.is_closed();
@@ -215,10 +216,10 @@ impl Outlet {
                 return Err(shutting_down());
             }
             if is_over || attempt == attempts {
-                return Err(match doubt {
+                return match doubt {
                     Some(doubt) => unknown(subject, attempt, &doubt),
-                    None => not_stored(subject, attempt, &reason),
-                });
+                    None => Err(not_stored(subject, attempt, &reason)),
+                };
             }
             tracing::warn!(subject, attempt, reason, "no confirmation; publishing again with the same id");
             self.clock.sleep(PUBLISH_PAUSE).await;
@@ -246,11 +247,14 @@ fn refused(subject: &str, fault: PublishFault) -> Error {
     }
 }
 
-fn unknown(subject: &str, attempts: u32, reason: &str) -> Error {
+fn unknown(subject: &str, attempts: u32, reason: &str) -> Result<Stored> {
+    if sabotaged(Sabotage::UnknownIsStored) {
+        return Ok(Stored { stream: String::new(), sequence: 0, duplicate: false });
+    }
     let text = format!(
         "no confirmation for the message to {subject} after {attempts} attempt(s): {reason}; it may be stored; publishing it again with the same event id is safe"
     );
-    Error::new(ErrorKind::Unknown, text)
+    Err(Error::new(ErrorKind::Unknown, text))
 }
 
 fn not_stored(subject: &str, attempts: u32, reason: &str) -> Error {
