@@ -24,7 +24,7 @@ pub(crate) enum Deed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Job {
     pub(crate) number: u64,
-    /// All entries of a book run in their order.
+    /// What is of one book runs in its order.
     pub(crate) book: u64,
     pub(crate) deed: Deed,
     /// So many runs fail first.
@@ -61,7 +61,7 @@ pub(crate) struct Consumer {
 pub(crate) const APP: &str = "sim";
 
 /// Every subscriber.
-pub(crate) const CONSUMERS: [Consumer; 4] = [
+pub(crate) const CONSUMERS: [Consumer; 5] = [
     Consumer {
         topic: "job.created",
         durable: "sim-work",
@@ -75,6 +75,14 @@ pub(crate) const CONSUMERS: [Consumer; 4] = [
         durable: "sim-book",
         concurrency: 1,
         capacity: 3,
+        attempts_max: 5,
+        is_ordered: true,
+    },
+    Consumer {
+        topic: "page.written",
+        durable: "sim-page",
+        concurrency: 4,
+        capacity: 8,
         attempts_max: 5,
         is_ordered: true,
     },
@@ -95,6 +103,9 @@ pub(crate) const CONSUMERS: [Consumer; 4] = [
         is_ordered: false,
     },
 ];
+
+/// How long the server keeps a pull request.
+pub(crate) const REQUEST_LASTS: Duration = Duration::from_secs(5);
 
 /// What follows an order.
 pub(crate) const CONFIRMED: &str = "order.confirmed";
@@ -140,6 +151,25 @@ async fn book(entry: Job, State(ledger): State<Ledger>) -> Result<(), BookError>
     }
 }
 
+/// Pages of several books are written side by side, those of one book one after the other.
+#[topic_subscriber(
+    "page.written",
+    concurrency = 4,
+    prefetch = 4,
+    max_attempts = 5,
+    ack_wait = "4s",
+    ordered_by = "book"
+)]
+async fn page(page: Job, State(ledger): State<Ledger>) -> Result<(), BookError> {
+    let runs = ledger.begin("page", page.number);
+    tokio::time::sleep(Duration::from_millis(page.lasts_ms)).await;
+    match page.deed {
+        Deed::Poison => Err(BookError::Wrong),
+        Deed::Work if runs < page.fails => Err(BookError::Closed),
+        Deed::Work | Deed::Obsolete => Ok(()),
+    }
+}
+
 #[topic_subscriber(
     "order.placed",
     publishes = "order.confirmed",
@@ -172,5 +202,5 @@ pub(crate) fn app() -> Result<App> {
         .shutdown_timeout(Duration::from_secs(30))
         .build()?;
     let app = App::builder().config(config).state(Ledger::default());
-    app.subscriber(work {}).subscriber(book {}).subscriber(place {}).subscriber(confirm {}).build()
+    app.subscriber(work {}).subscriber(book {}).subscriber(page {}).subscriber(place {}).subscriber(confirm {}).build()
 }

@@ -7,6 +7,7 @@ use crate::app::{APP, CONFIRMED, CONSUMERS, Consumer, Deed, Job};
 use crate::history::{History, Message};
 use crate::run::{Evidence, Letter};
 use crate::trace::{Ending, Event, Place};
+use crate::{order, room};
 
 /// What was violated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +18,7 @@ pub(crate) enum Kind {
     Unexpected,
     /// A handler ran once more, and nothing in the trace is the cause.
     ExtraRun,
-    /// The ordered subscriber ran a message behind a later one.
+    /// A subscriber with a key ran a message behind a later one of its key, or beside one.
     Inversion,
     /// A message became a dead letter that would have succeeded.
     WronglyDead,
@@ -59,7 +60,7 @@ pub(crate) fn check(evidence: &Evidence) -> Vec<Violation> {
     for consumer in &CONSUMERS {
         check.messages(consumer);
         check.order(consumer);
-        check.room(consumer);
+        check.found.extend(room::check(consumer, &evidence.events));
     }
     check.answers();
     check.letters();
@@ -138,61 +139,12 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// First runs come in the order of the stream, as long as the consumer is the same.
+    /// The messages of one key keep their order.
     fn order(&mut self, consumer: &Consumer) {
-        if !consumer.is_ordered {
-            return;
-        }
-        let mut highest = 0;
-        for event in &self.evidence.events {
-            match event {
-                Event::FaultOf(of, name) if of == consumer.durable && name == "delete-consumer" => highest = 0,
-                Event::Run(Place { consumer: of, sequence, .. }) if of == consumer.durable => {
-                    if *sequence < highest {
-                        self.found.push(Violation {
-                            kind: Kind::Inversion,
-                            what: format!("{of}: {sequence} behind {highest}"),
-                        });
-                    }
-                    highest = highest.max(*sequence);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// No more is asked for, is in hand or runs than there is room for.
-    fn room(&mut self, consumer: &Consumer) {
-        let durable = consumer.durable;
-        let (mut running, mut in_hand) = (0_usize, BTreeSet::new());
-        for (line, event) in self.evidence.events.iter().enumerate() {
-            match event {
-                Event::Request { consumer: of, batch } if of == durable && *batch > consumer.capacity => {
-                    self.note(Kind::TooMany, format!("{durable} asks for {batch} in line {}", line + 1));
-                }
-                Event::Deliver(place) if place.consumer == durable => {
-                    in_hand.insert(place);
-                    if in_hand.len() as u64 > consumer.capacity {
-                        let what = format!("{} of {durable} are in hand in line {}", in_hand.len(), line + 1);
-                        self.note(Kind::TooMany, what);
-                    }
-                }
-                Event::Run(place) if place.consumer == durable => {
-                    running += 1;
-                    if running > consumer.concurrency {
-                        let what = format!("{running} handlers of {durable} run in line {}", line + 1);
-                        self.note(Kind::TooMany, what);
-                    }
-                }
-                Event::End(place, _) if place.consumer == durable => {
-                    running = running.saturating_sub(1);
-                    in_hand.remove(place);
-                }
-                Event::Answer { place, .. } => drop(in_hand.remove(place)),
-                // What is let go of without an answer has met one of these.
-                Event::FaultAt(..) | Event::FaultOf(..) | Event::Crash | Event::Exit => in_hand.clear(),
-                _ => {}
-            }
+        let of = self.jobs.iter().filter(|(_, (topic, _))| topic == consumer.topic);
+        let keys = of.map(|(sequence, (_, job))| (*sequence, job.book)).collect();
+        if consumer.is_ordered {
+            self.found.extend(order::check(consumer, &keys, self.history, &self.evidence.events));
         }
     }
 
@@ -236,7 +188,9 @@ impl<'a> Check<'a> {
             let message = self.history.message(consumer, *sequence);
             let failed = message.map_or(0, Message::failed);
             let was_struck = self.history.was_struck(consumer, message);
-            let is_used_up = was_struck && *deliveries + failed >= known.attempts_max;
+            // What follows it could not be stored.
+            let was_refused = known.topic == "order.placed" && failed > u64::from(job.fails);
+            let is_used_up = (was_struck || was_refused) && *deliveries + failed >= known.attempts_max;
             let is_passing = matches!(reason.as_str(), "exhausted" | "crash");
             if job.deed != Deed::Poison && !(is_used_up && is_passing) {
                 let what = format!(

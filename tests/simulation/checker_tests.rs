@@ -70,24 +70,66 @@ fn what_nobody_published_is_unexpected() {
 #[test]
 fn a_run_needs_a_cause_and_a_restart_is_none() {
     let again = "0 deliver S sim-work 1#2\n0 run S sim-work 1#2 attempt 2\n0 end S sim-work 1#2 handled";
-    for none in ["0 exit\n0 start", "0 fault lose-ack S sim-work 9#1 ack", "0 fault partition S sim-book"] {
-        assert_eq!(of(&format!("{WELL}\n{none}\n{again}")), [Kind::ExtraRun], "{none}");
+    let unanswered = WELL.rsplit_once('\n').map_or("", |(before, _)| before);
+    for none in [
+        "0 exit\n0 start",
+        "0 fault lose-ack S sim-work 9#1 ack",
+        "0 fault partition S sim-book",
+        "0 fault reorder S sim-work 1#1",
+        "0 fault deaf S sim-work 1#1\n0 progress S sim-work 1#1",
+    ] {
+        assert_eq!(of(&format!("{unanswered}\n{none}\n{again}")), [Kind::ExtraRun], "{none}");
     }
-    for cause in ["0 fault lose-ack S sim-work 1#1 ack", "0 crash after-handler", "0 fault partition S sim-work"] {
-        assert_eq!(of(&format!("{WELL}\n{cause}\n{again}")), [], "{cause}");
+    for cause in [
+        "0 fault lose-ack S sim-work 1#1 ack",
+        "0 crash after-handler",
+        "0 fault partition S sim-work",
+        "0 fault deaf S sim-work 1#1",
+    ] {
+        assert_eq!(of(&format!("{unanswered}\n{cause}\n{again}")), [], "{cause}");
+        assert_eq!(of(&format!("{WELL}\n{cause}\n{again}")), [Kind::ExtraRun], "{cause}, behind the acknowledgement");
     }
     assert_eq!(of(&format!("{}\n{again}", WELL.replace("handled", "failed: busy"))), [], "a retry");
 }
 
 #[test]
 fn the_ordered_subscriber_keeps_the_order_of_the_stream() {
-    let run = |sequence| format!("0 run S sim-book {sequence}#1 attempt 1\n0 end S sim-book {sequence}#1 handled\n");
+    let run = |sequence| {
+        ["deliver", "run", "end"].map(|word| format!("0 {word} S sim-book {sequence}#1")).join("\n") + " handled\n"
+    };
     let stored = "0 store e.sim.entry.made job-1 S 1 new\n0 store e.sim.entry.made job-2 S 2 new\n";
     let of = |trace: String| kinds(&evidence("entry.made", Deed::Work, &trace));
     assert_eq!(of(format!("{stored}{}{}", run(1), run(2))), []);
     assert_eq!(of(format!("{stored}{}{}", run(2), run(1))), [Kind::Inversion]);
     let deleted = "0 fault delete-consumer S sim-book\n";
     assert_eq!(of(format!("{stored}{}{deleted}{}", run(2), run(1))), []);
+}
+
+/// The evidence of two pages of one book.
+fn pages(trace: &[&str]) -> Vec<Kind> {
+    let stored = (1..=2).map(|number| format!("0 store e.sim.page.written job-{number} S {number} new"));
+    let line = |line: &&str| format!("0 {}", line.replacen('@', "S sim-page ", 1));
+    let lines: Vec<String> = stored.chain(trace.iter().map(line)).collect();
+    kinds(&evidence("page.written", Deed::Work, &lines.join("\n")))
+}
+
+#[test]
+fn what_has_one_key_runs_one_after_the_other_as_it_was_delivered() {
+    let both = ["deliver @1#1", "deliver @2#1"];
+    let of = |rest: &[&str]| pages(&[&both[..], rest].concat());
+    let ran = ["run @1#1", "end @1#1 handled", "run @2#1", "end @2#1 handled"];
+    assert_eq!(of(&ran), []);
+    assert_eq!(
+        of(&["run @1#1", "end @1#1 failed: busy", "run @1#1", "end @1#1 handled", ran[2], ran[3]]),
+        [],
+        "a retry"
+    );
+    assert_eq!(of(&[ran[0], ran[2], ran[1], ran[3]]), [Kind::Inversion], "side by side");
+    let behind = [Kind::Inversion, Kind::Inversion];
+    assert_eq!(of(&[ran[2], ran[3], ran[0], ran[1]]), behind, "neither as delivered nor as stored");
+    let late = ["deliver @2#1", "run @2#1", "end @2#1 handled", "deliver @1#1", "run @1#1", "end @1#1 handled"];
+    assert_eq!(pages(&late), [Kind::Inversion], "not as stored");
+    assert_eq!(pages(&[&["fault lost-delivery @1#1"], &late[..]].concat()), []);
 }
 
 #[test]
@@ -120,6 +162,10 @@ fn a_message_ends_behind_its_dead_letter() {
 #[test]
 fn there_is_room_for_so_many_only() {
     assert_eq!(of(&WELL.replace("sim-work 8", "sim-work 9")), [Kind::TooMany]);
+    let ask = |at: u64, batch: u64| format!("\n{at} request S sim-work {batch}");
+    for (more, is_too_many) in [(ask(1, 1), false), (ask(1, 1) + &ask(2, 8), true), (ask(1, 1) + &ask(6, 8), false)] {
+        assert_eq!(of(&(WELL.to_owned() + &more)).contains(&Kind::TooMany), is_too_many, "{more}");
+    }
     let deliver = |delivery: u64| format!("\n0 deliver S sim-work 1#{delivery}");
     let count = |count: u64| of(&(WELL.to_owned() + &(1..=count).map(deliver).collect::<String>())).len();
     assert_eq!((count(8), count(9)), (0, 1));

@@ -6,10 +6,13 @@ use std::time::Duration;
 use crate::app::{Deed, Job};
 
 /// So many jobs are published.
-const JOBS: u64 = 40;
+const JOBS: u64 = 45;
 
 /// The topics that jobs are published under.
-const TOPICS: [&str; 3] = ["job.created", "entry.made", "order.placed"];
+const TOPICS: [&str; 4] = ["job.created", "entry.made", "order.placed", "page.written"];
+
+/// Pages are of so many books.
+const BOOKS: u64 = 4;
 
 /// One publish and the pause behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +61,7 @@ impl Load {
 }
 
 fn step(dice: &mut Dice, number: u64) -> Step {
-    let topic = TOPICS[usize::try_from(dice.below(3)).unwrap_or(0)];
+    let topic = TOPICS[usize::try_from(dice.below(4)).unwrap_or(0)];
     let deed = match dice.below(12) {
         0 if topic != "order.placed" => Deed::Poison,
         1 if topic == "job.created" => Deed::Obsolete,
@@ -72,7 +75,8 @@ fn step(dice: &mut Dice, number: u64) -> Step {
         _ => dice.below(60),
     };
     let pause = if dice.one_in(3) { Duration::ZERO } else { Duration::from_millis(dice.below(900)) };
-    Step { topic, job: Job { number, book: 1, deed, fails, lasts_ms }, pause }
+    let book = 1 + dice.below(BOOKS);
+    Step { topic, job: Job { number, book, deed, fails, lasts_ms }, pause }
 }
 
 /// One seed of four has delays only, so that nothing excuses a second run; one has few faults, and two have many.

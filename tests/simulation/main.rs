@@ -6,9 +6,12 @@ mod app;
 mod checker;
 mod history;
 mod load;
+mod order;
+mod room;
 mod run;
 mod trace;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -22,10 +25,22 @@ use run::{Evidence, run};
 struct Tally {
     next: AtomicU64,
     runs: AtomicU64,
-    faults: AtomicU64,
-    crashes: AtomicU64,
+    /// How often each kind of fault struck.
+    faults: Mutex<BTreeMap<String, u64>>,
     stop: AtomicBool,
     failed: Mutex<Vec<(u64, Vec<Violation>)>>,
+}
+
+impl Tally {
+    fn count_faults(&self, trace: &str) {
+        let mut faults = self.faults.lock().expect("no thread panics");
+        for line in trace.lines() {
+            let mut words = line.split(' ').skip(1);
+            if let (Some(kind @ ("fault" | "crash")), Some(name)) = (words.next(), words.next()) {
+                *faults.entry(format!("{kind} {name}")).or_default() += 1;
+            }
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -39,13 +54,15 @@ fn main() -> ExitCode {
     let tally = simulate(range, is_first);
     let mut failed = tally.failed.into_inner().unwrap_or_default();
     failed.sort_by_key(|(seed, _)| *seed);
-    let [runs, faults, crashes] =
-        [&tally.runs, &tally.faults, &tally.crashes].map(|count| count.load(Ordering::Relaxed));
+    let (runs, faults) = (tally.runs.load(Ordering::Relaxed), tally.faults.into_inner().unwrap_or_default());
     for (seed, violations) in &failed {
         violations.iter().for_each(|violation| print(&format!("seed {seed}: {violation}\n")));
         print(&format!("seed {seed}: NATSPUBSUB_SEED={seed} repeats it\n"));
     }
-    print(&format!("{runs} runs, {faults} faults, {crashes} crashes, {} with violations\n", failed.len()));
+    faults.iter().for_each(|(name, count)| print(&format!("{name}: {count}\n")));
+    let of = |is_crash: bool| faults.iter().filter(move |(name, _)| name.starts_with("crash ") == is_crash);
+    let [struck, crashes] = [false, true].map(|is_crash| of(is_crash).map(|(_, count)| count).sum::<u64>());
+    print(&format!("{runs} runs, {struck} faults, {crashes} crashes, {} with violations\n", failed.len()));
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -75,10 +92,8 @@ fn work(tally: &Tally, end: u64, is_first: bool) {
         }
         let evidence = one(seed);
         let violations = check(&evidence);
-        let count = |word: &str| evidence.trace.lines().filter(|line| line.contains(word)).count() as u64;
         tally.runs.fetch_add(1, Ordering::Relaxed);
-        tally.faults.fetch_add(count(" fault "), Ordering::Relaxed);
-        tally.crashes.fetch_add(count(" crash "), Ordering::Relaxed);
+        tally.count_faults(&evidence.trace);
         if !violations.is_empty() {
             tally.stop.fetch_or(is_first, Ordering::Relaxed);
             tally.failed.lock().expect("no thread panics").push((seed, violations));

@@ -1,5 +1,7 @@
 //! The lines of a trace, read.
 
+use std::time::Duration;
+
 /// A delivery.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
@@ -21,6 +23,8 @@ pub(crate) enum Event {
     Deliver(Place),
     Run(Place),
     End(Place, Ending),
+    /// The broker was told that a delivery is being worked on.
+    Progress(Place),
     /// An answer that the broker has.
     Answer {
         place: Place,
@@ -32,9 +36,15 @@ pub(crate) enum Event {
     /// A fault that struck a consumer.
     FaultOf(String, String),
     Fault(String),
+    /// A message was not stored, or nobody said so.
+    Unstored {
+        subject: String,
+        id: String,
+    },
     Request {
         consumer: String,
         batch: u64,
+        at: Duration,
     },
     Crash,
     Exit,
@@ -50,6 +60,23 @@ pub(crate) enum Ending {
     CutOff,
 }
 
+impl Event {
+    /// The delivery that it is about.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Deliver(place) | Self::Run(place) | Self::End(place, _) | Self::FaultAt(place, _) => Some(place),
+            Self::Answer { place, .. } => Some(place),
+            _ => None,
+        }
+    }
+}
+
+/// When a line was written.
+fn time(line: &str) -> Duration {
+    let seconds = line.split(' ').next().and_then(|time| time.parse().ok());
+    Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).unwrap_or_default()
+}
+
 /// Reads a line: the time, and what.
 pub(crate) fn read(line: &str) -> Event {
     let words: Vec<&str> = line.split(' ').skip(1).collect();
@@ -61,6 +88,7 @@ pub(crate) fn read(line: &str) -> Event {
             is_new: *kind == "new",
         },
         ["deliver", _, consumer, at] => with(consumer, at, Event::Deliver),
+        ["progress", _, consumer, at] => with(consumer, at, Event::Progress),
         ["run", _, consumer, at, ..] => with(consumer, at, Event::Run),
         ["end", _, consumer, at, how @ ..] => with(consumer, at, |place| Event::End(place, ending(how))),
         ["answer", "stale", _, consumer, at, word, ..] => answer(consumer, at, word, true),
@@ -71,9 +99,13 @@ pub(crate) fn read(line: &str) -> Event {
         ["fault", name @ ("partition" | "delete-consumer"), _, consumer] => {
             Event::FaultOf((*consumer).to_owned(), (*name).to_owned())
         }
+        ["fault", "full-stream" | "unknown-publish" | "not-connected" | "unconfirmed", subject, id, ..] => {
+            Event::Unstored { subject: (*subject).to_owned(), id: (*id).to_owned() }
+        }
         ["fault", name, ..] => Event::Fault((*name).to_owned()),
         ["request", _, consumer, batch] => {
-            Event::Request { consumer: (*consumer).to_owned(), batch: batch.parse().unwrap_or(u64::MAX) }
+            let (batch, at) = (batch.parse().unwrap_or(u64::MAX), time(line));
+            Event::Request { consumer: (*consumer).to_owned(), batch, at }
         }
         ["crash", ..] => Event::Crash,
         ["exit", ..] => Event::Exit,
@@ -119,10 +151,14 @@ mod tests {
         assert_eq!(read("0.1 answer S c 17#2 ack"), ack);
         assert_eq!(read("0.1 fault lose-ack S c 17#2 ack"), Event::FaultAt(place, "lose-ack".into()));
         assert_eq!(read("0.1 fault partition S c"), Event::FaultOf("c".into(), "partition".into()));
-        assert_eq!(read("0.1 fault full-stream a.b id-1"), Event::Fault("full-stream".into()));
+        assert_eq!(
+            read("0.1 fault full-stream a.b id-1"),
+            Event::Unstored { subject: "a.b".into(), id: "id-1".into() }
+        );
         let store = Event::Store { subject: "a.b".into(), id: "id-1".into(), sequence: 3, is_new: true };
         assert_eq!(read("0.1 store a.b id-1 S 3 new"), store);
-        assert_eq!(read("0.1 request S c 8"), Event::Request { consumer: "c".into(), batch: 8 });
+        let at = Duration::from_millis(100);
+        assert_eq!(read("0.1 request S c 8"), Event::Request { consumer: "c".into(), batch: 8, at });
         assert_eq!(read("0.1 crash after-answer S c 17#2"), Event::Crash);
     }
 }
