@@ -97,7 +97,8 @@ if ! $long; then exit; fi
 unset TEST_LOG_FOLDER
 
 step "ten thousand simulated seeds"
-cargo run --quiet --profile simulation --package natspubsub-tests --bin simulation -- 0..10000
+cargo build --quiet --profile simulation --package natspubsub-tests --bin simulation
+timeout 300 cargo run --quiet --profile simulation --package natspubsub-tests --bin simulation -- 0..10000
 
 step "the test kit against a server that wants a login"
 folder=$(mktemp -d)
