@@ -85,6 +85,8 @@ cargo test --quiet --workspace --doc
 
 step "tests"
 record_logs
+# Ten rounds at once with --long.
+if ! $long; then export STRESS_TEST_COUNT="${STRESS_TEST_COUNT:-3}"; fi
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --workspace
 else

@@ -3,10 +3,13 @@
 //! It runs on the connection's own thread, so that handlers that block every thread of the application do not make
 //! the server deliver their messages a second time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 
 use super::in_hand::{Holder, InHand, nanos};
 use crate::clock::SharedClock;
@@ -121,12 +124,25 @@ impl Keeper {
         }
     }
 
+    /// One round for each subscriber at a time: a consumer that does not answer holds up no other.
     async fn signal_all(&self, transport: &SharedTransport) {
+        let (mut rounds, mut under_way) = (FuturesUnordered::new(), BTreeSet::new());
         loop {
-            self.clock.sleep(self.look).await;
-            // A consumer that does not answer must not hold up the others.
-            let rounds = self.due().into_values().map(|due| self.signal(transport.as_ref(), due));
-            futures::future::join_all(rounds).await;
+            let mut look = self.clock.sleep(self.look);
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(subscriber) = rounds.next(), if !rounds.is_empty() => {
+                        under_way.remove(&subscriber);
+                    }
+                    () = &mut look => break,
+                }
+            }
+            for (subscriber, due) in self.due() {
+                if under_way.insert(subscriber) {
+                    rounds.push(self.signal(transport.as_ref(), due).map(move |()| subscriber));
+                }
+            }
         }
     }
 
