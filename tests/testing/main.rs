@@ -8,6 +8,7 @@ mod breakers;
 mod crashes;
 mod dead_letters;
 mod delayed;
+mod deleted_consumers;
 mod determinism;
 mod faults;
 mod isolation;
