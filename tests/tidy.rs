@@ -12,8 +12,8 @@ const FLOORS: [&[&str]; 10] = [
     &["registry"],
     &["transport"],
     &["topology"],
-    &["middleware"],
-    &["consume", "publish"],
+    &["middleware", "store"],
+    &["consume", "publish", "relay"],
 ];
 
 /// `app` stands above all floors.

@@ -61,6 +61,8 @@ pub enum ErrorKind {
     ShuttingDown,
     /// The server refused a request about streams or consumers, or did not answer it.
     Server,
+    /// The database of an inbox or outbox refused a statement, or did not answer.
+    Database,
     /// What was asked for does not exist.
     NotFound,
     /// A condition was not met within its time limit.

@@ -17,6 +17,14 @@ pub(crate) enum Point {
     BeforeAnswer,
     /// The drain has stopped pulling.
     ShutdownAfterStopPull,
+    /// A handler's transaction is about to be committed.
+    BeforeCommit,
+    /// A handler's transaction is committed; its message is not acknowledged yet.
+    AfterCommitBeforeAck,
+    /// A relay has claimed messages; none is published yet.
+    RelayAfterClaim,
+    /// The stream has confirmed messages of a relay; that is not written down yet.
+    RelayAfterPublishBeforeSettle,
 }
 
 /// A mistake that the tests must notice.
@@ -38,6 +46,14 @@ pub(crate) enum Sabotage {
     DefaultPermanent,
     /// Tell the publisher that a message is stored although nobody knows.
     UnknownIsStored,
+    /// Mark a message as handled in a transaction of its own.
+    InboxInSeparateTransaction,
+    /// Read the outbox by a cursor that only moves on.
+    CursorRelay,
+    /// Publish without a message id.
+    NoMessageId,
+    /// Go on publishing and writing although another relay leads by now.
+    UnfencedRelay,
 }
 
 #[cfg(not(feature = "failpoints"))]
@@ -127,6 +143,10 @@ mod armed {
                 "after_dlq_publish_before_term" => Self::AfterDlqPublishBeforeTerm,
                 "before_answer" => Self::BeforeAnswer,
                 "shutdown_after_stop_pull" => Self::ShutdownAfterStopPull,
+                "before_commit" => Self::BeforeCommit,
+                "after_commit_before_ack" => Self::AfterCommitBeforeAck,
+                "relay_after_claim" => Self::RelayAfterClaim,
+                "relay_after_publish_before_settle" => Self::RelayAfterPublishBeforeSettle,
                 _ => return Err(()),
             })
         }
@@ -145,6 +165,10 @@ mod armed {
                 "unlimited_prefetch" => Self::UnlimitedPrefetch,
                 "default_permanent" => Self::DefaultPermanent,
                 "unknown_is_stored" => Self::UnknownIsStored,
+                "inbox_in_separate_transaction" => Self::InboxInSeparateTransaction,
+                "cursor_relay" => Self::CursorRelay,
+                "no_message_id" => Self::NoMessageId,
+                "unfenced_relay" => Self::UnfencedRelay,
                 _ => return Err(()),
             })
         }

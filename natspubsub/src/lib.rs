@@ -46,6 +46,7 @@ pub mod __port;
 pub mod __private;
 pub mod attributes;
 pub mod prelude;
+pub mod store;
 pub mod testing;
 
 pub use app::{App, AppBuilder, Health, RunningApp, ShutdownReport, run};

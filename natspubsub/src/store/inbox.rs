@@ -1,0 +1,131 @@
+//! What a consumer needs of a store.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::error::Result;
+
+/// Which handling a row of an inbox is about: of one event, by one consumer.
+///
+/// ```
+/// let key = natspubsub::store::InboxKey::new("orders-reserve_stock", "order-created-1");
+/// assert_eq!(key.consumer, "orders-reserve_stock");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct InboxKey {
+    /// The durable name of the consumer.
+    pub consumer: String,
+    /// The id of the event.
+    pub event_id: String,
+}
+
+impl InboxKey {
+    /// The handling of an event by a consumer.
+    pub fn new(consumer: impl Into<String>, event_id: impl Into<String>) -> Self {
+        Self { consumer: consumer.into(), event_id: event_id.into() }
+    }
+}
+
+/// What a claim of a handling says.
+///
+/// ```
+/// use natspubsub::store::Claim;
+/// assert_ne!(Claim::Mine { fence: 1 }, Claim::Processed);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It is the caller's, until the lease is over.
+    Mine {
+        /// Grows with every claim: whoever holds an older one cannot finish any more.
+        fence: i64,
+    },
+    /// It was handled before.
+    Processed,
+    /// Somebody else is at it.
+    Busy {
+        /// How long their lease lasts.
+        remaining: Duration,
+    },
+}
+
+/// How full an inbox is.
+///
+/// ```
+/// assert_eq!(natspubsub::store::InboxDepth::default().failed, 0);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InboxDepth {
+    /// Handlings that run, or that died.
+    pub processing: u64,
+    /// Handlings that ended as dead letters.
+    pub failed: u64,
+}
+
+/// A database that remembers what was handled.
+///
+/// The statuses are `processing → processed | failed`. All times are those of the database's clock.
+///
+/// Whoever implements this for another database runs `natspubsub::testing::stores::check_inbox` on it.
+///
+/// ```
+/// use natspubsub::store::{Claim, InboxKey, InboxStore, MemoryStore};
+/// use std::time::Duration;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> natspubsub::Result {
+/// let (store, key) = (MemoryStore::new(), InboxKey::new("orders-reserve", "e-1"));
+/// let Claim::Mine { fence } = store.claim_handling(&key, Duration::from_secs(30)).await? else { unreachable!() };
+/// assert!(store.finish_handling(&key, fence).await?);
+/// assert_eq!(store.claim_handling(&key, Duration::from_secs(30)).await?, Claim::Processed);
+/// # Ok(())
+/// # }
+/// ```
+pub trait InboxStore: Send + Sync + 'static {
+    /// Whether the table is there, in the form that this release needs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Database`](crate::ErrorKind::Database) with what is missing and how to make it.
+    fn check_inbox_table(&self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Claims a handling for the time of a lease: one that is new, one whose lease is over, or one that `failed`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Database`](crate::ErrorKind::Database) when the database does not answer.
+    fn claim_handling(&self, key: &InboxKey, lease: Duration) -> impl Future<Output = Result<Claim>> + Send;
+
+    /// Begins the lease anew; `false` when somebody else has the handling by now.
+    ///
+    /// # Errors
+    /// As [`InboxStore::claim_handling`].
+    fn renew_handling(&self, key: &InboxKey, fence: i64, lease: Duration) -> impl Future<Output = Result<bool>> + Send;
+
+    /// The handling is `processed`; `false` when somebody else has it by now.
+    ///
+    /// # Errors
+    /// As [`InboxStore::claim_handling`].
+    fn finish_handling(&self, key: &InboxKey, fence: i64) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Ends the lease now and keeps the error, so that the next attempt can begin; `false` when somebody else has it by now.
+    ///
+    /// # Errors
+    /// As [`InboxStore::claim_handling`].
+    fn give_handling_back(&self, key: &InboxKey, fence: i64, error: &str) -> impl Future<Output = Result<bool>> + Send;
+
+    /// The message became a dead letter: the handling is `failed`, unless it is `processed`. A replayed dead letter claims it
+    /// again.
+    ///
+    /// # Errors
+    /// As [`InboxStore::claim_handling`].
+    fn fail_handling(&self, key: &InboxKey, error: &str) -> impl Future<Output = Result<()>> + Send;
+
+    /// Deletes handlings that were processed longer ago, at most `limit`; how many they were.
+    ///
+    /// # Errors
+    /// As [`InboxStore::claim_handling`].
+    fn delete_processed(&self, older_than: Duration, limit: u32) -> impl Future<Output = Result<u64>> + Send;
+
+    /// How full it is.
+    ///
+    /// # Errors
+    /// As [`InboxStore::claim_handling`].
+    fn inbox_depth(&self) -> impl Future<Output = Result<InboxDepth>> + Send;
+}
