@@ -40,6 +40,23 @@ pub(crate) struct Argument {
     pub(crate) ty: Type,
 }
 
+impl Argument {
+    /// The type of the transaction, if it is one: the one argument by mutable reference.
+    pub(crate) fn transaction(&self) -> Option<&Type> {
+        match &self.ty {
+            Type::Reference(reference) if reference.mutability.is_some() => Some(&reference.elem),
+            _ => None,
+        }
+    }
+}
+
+impl Handler {
+    /// The type of its transaction.
+    pub(crate) fn transaction(&self) -> Option<&Type> {
+        self.arguments.iter().find_map(Argument::transaction)
+    }
+}
+
 /// Extractors that stand first are the likeliest mistake.
 const EXTRACTORS: [&str; 5] = ["Context", "State", "Publisher", "Headers", "Metadata"];
 
@@ -55,7 +72,34 @@ pub(crate) fn handler(function: Function, attribute: Attribute, faults: &mut Fau
     let payload = payload?;
     check_payload(&payload, &signature, attribute, faults);
     let arguments: Vec<Argument> = arguments.collect();
+    check_transactions(&arguments, attribute, faults);
     Some(Handler { name: signature.ident, payload, arguments, returns: signature.output })
+}
+
+/// A handler of one message may have one transaction.
+fn check_transactions(arguments: &[Argument], attribute: Attribute, faults: &mut Faults) {
+    let mut transactions = arguments.iter().filter_map(Argument::transaction);
+    let Some(first) = transactions.next() else { return };
+    let name = attribute.name();
+    match attribute {
+        Attribute::BatchSubscriber => {
+            let help = "write `#[topic_subscriber(..)]` for one transaction a message, or begin one yourself with `State<Pool>`";
+            faults.add(
+                first.span(),
+                format!("`#[{name}]` has no transaction: each of its messages is settled on its own"),
+                help,
+            );
+        }
+        Attribute::Responder => {
+            let help = "begin one yourself with `State<Pool>`; a request is not delivered again";
+            faults.add(first.span(), format!("`#[{name}]` has no transaction"), help);
+        }
+        _ => {}
+    }
+    if let Some(second) = transactions.next() {
+        let help = "keep one: what belongs together is committed together";
+        faults.add(second.span(), "a handler has one transaction", help);
+    }
 }
 
 /// Checks what every annotated function must be, and returns its arguments; `what` names it, as in "a handler".

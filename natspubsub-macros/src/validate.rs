@@ -54,6 +54,12 @@ pub(crate) fn validate(args: Args, attribute: Attribute, handler: Option<&Handle
     }
     let options = Written::read(args.options, attribute, faults);
     combinations(attribute, &options, faults);
+    if let Some(span) =
+        options.span("publishes").filter(|_| handler.is_some_and(|handler| handler.transaction().is_some()))
+    {
+        let help = "publish it with `tx.publish(&event).await?` instead, so that it is committed with the rest";
+        faults.add(span, "`publishes` sends at once, and the transaction may still fail", help);
+    }
     ValidArgs { attribute, patterns, span, options }
 }
 

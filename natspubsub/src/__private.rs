@@ -9,8 +9,8 @@ pub use crate::handler::value::{
     require_error,
 };
 pub use crate::handler::{
-    BatchOf, CheckReturn, DeadLetterPayload, Delivery, FailureClass, FromDelivery, FromServices, HandlerError,
-    Middleware, Next, Outcome, Payload, Requirement, RetryCurve, Services,
+    BatchOf, Begun, CheckReturn, DeadLetterPayload, Delivery, FailureClass, FromDelivery, FromServices, HandlerError,
+    Middleware, Next, Outcome, Payload, Requirement, RetryCurve, Services, TakesTransaction,
 };
 pub use crate::message::{Event, NoTopic, TopicIn, TopicOf, can_deliver};
 pub use crate::publish::publish_returned;

@@ -84,6 +84,8 @@ pub use publish::{
     AtomicBatch, BatchReport, BufferedPublisher, DeadLetters, FlushReport, MessageBuilder, MultiPublished,
     PublishBatch, PublishResult, Published, Publisher, SubjectPublisher,
 };
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use publish::{InTransaction, Outbox, OutboxEntry, Queued, Tx};
 pub use registry::{DeclaredStream, Subscribe};
 pub use subject::{check_topic, decode_token, encode_token};
 pub use topology::{AssetKind, Change, ChangeKind, FieldChange, TopologyPlan};

@@ -8,6 +8,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use crate::attribute::Attribute;
+use crate::options::Value;
 use crate::paths::Root;
 use crate::signature::{Argument, Handler};
 use crate::validate::ValidArgs;
@@ -22,7 +23,9 @@ pub(crate) struct Taken {
 pub(super) fn take(handler: &Handler, args: &ValidArgs, root: &Root, delivery: &Ident, failed: &TokenStream) -> Taken {
     let names: Vec<Ident> =
         (0..handler.arguments.len()).map(|index| format_ident!("__natspubsub_argument_{index}")).collect();
-    let statements = handler.arguments.iter().zip(&names).map(|(Argument { name, ty }, argument)| {
+    // The transaction begins last, when nothing else can keep the handler from running.
+    let taken = handler.arguments.iter().zip(&names).filter(|(argument, _)| argument.transaction().is_none());
+    let statements = taken.map(|(Argument { name, ty }, argument)| {
         let private = root.private(ty.span());
         let taken = match name.as_ref().filter(|name| args.captures(name)) {
             Some(name) => {
@@ -39,6 +42,46 @@ pub(super) fn take(handler: &Handler, args: &ValidArgs, root: &Root, delivery: &
         }
     });
     Taken { statements: statements.collect(), names }
+}
+
+/// Begins the handler's transaction, under the name of its argument, and what makes an outcome of its end.
+pub(super) struct Transaction {
+    pub(super) begun: TokenStream,
+    pub(super) name: Ident,
+    ty: Type,
+}
+
+impl Transaction {
+    pub(super) fn of(
+        handler: &Handler,
+        args: &ValidArgs,
+        root: &Root,
+        delivery: &Ident,
+        failed: &TokenStream,
+    ) -> Option<Self> {
+        let (index, ty) = handler
+            .arguments
+            .iter()
+            .enumerate()
+            .find_map(|(index, argument)| Some((index, argument.transaction()?)))?;
+        let (private, name) = (root.private(ty.span()), format_ident!("__natspubsub_argument_{index}"));
+        let inbox = args.options.get("inbox") != Some(&Value::Flag(false));
+        let begin = quote_spanned!(ty.span()=> <#ty as #private::TakesTransaction>::begin(&#delivery, #inbox).await);
+        let begun = quote! {
+            let mut #name = match #begin {
+                ::core::result::Result::Ok(#private::Begun::First(__natspubsub_transaction)) => __natspubsub_transaction,
+                ::core::result::Result::Ok(#private::Begun::Processed) => return #private::Outcome::Duplicate,
+                ::core::result::Result::Err(__natspubsub_failure) => return #failed,
+            };
+        };
+        Some(Self { begun, name, ty: ty.clone() })
+    }
+
+    /// Ends it by the outcome, and returns the outcome of that.
+    pub(super) fn ended(&self, outcome: &TokenStream, root: &Root) -> TokenStream {
+        let (Self { name, ty, .. }, private) = (self, root.private(self.ty.span()));
+        quote_spanned!(ty.span()=> <#ty as #private::TakesTransaction>::end(#name, #outcome).await)
+    }
 }
 
 /// The same for arguments that belong to no single message: they come from what the application shares.
@@ -83,7 +126,13 @@ pub(super) fn requirements(handler: &Handler, args: &ValidArgs, root: &Root) -> 
     // The same span as where the argument is taken, so that the compiler reports a type that is no extractor once.
     let requirements = extractors.map(|ty| {
         let private = root.private(ty.span());
-        quote_spanned!(ty.span()=> <#ty as #private::FromDelivery>::requirement())
+        match ty {
+            Type::Reference(reference) if reference.mutability.is_some() => {
+                let ty = &reference.elem;
+                quote_spanned!(ty.span()=> <#ty as #private::TakesTransaction>::requirement())
+            }
+            ty => quote_spanned!(ty.span()=> <#ty as #private::FromDelivery>::requirement()),
+        }
     });
     let private = root.private(Span::call_site());
     quote!(|| #private::needed([#(#requirements),*]))

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::ReturnType;
 use syn::spanned::Spanned;
 
-use super::arguments::{Taken, take, take_shared};
+use super::arguments::{Taken, Transaction, take, take_shared};
 use crate::attribute::Attribute;
 use crate::paths::Root;
 use crate::signature::{Handler, return_type};
@@ -28,10 +28,17 @@ fn each(handler: &Handler, args: &ValidArgs, root: &Root) -> TokenStream {
     let decoded = decoded(handler, args, root, &delivery, &failed);
     let Taken { statements, names } = take(handler, args, root, &delivery, &failed);
     let name = &handler.name;
-    let converted = match args.options.text("publishes") {
+    let mut converted = match args.options.text("publishes") {
         Some(topic) => published(handler, topic, root, &delivery),
         None => outcome(&quote!(__natspubsub_returned), root),
     };
+    let transaction = Transaction::of(handler, args, root, &delivery, &failed);
+    let begun = transaction.as_ref().map(|transaction| transaction.begun.clone());
+    let by_reference = |name: &Ident| transaction.as_ref().is_some_and(|transaction| transaction.name == *name);
+    let names = names.iter().map(|name| if by_reference(name) { quote!(&mut #name) } else { quote!(#name) });
+    if let Some(transaction) = &transaction {
+        converted = transaction.ended(&converted, root);
+    }
     let check = args.options.text("publishes").is_none().then(|| check_return(handler, root));
     let future = sendable(
         handler,
@@ -39,6 +46,7 @@ fn each(handler: &Handler, args: &ValidArgs, root: &Root) -> TokenStream {
         &quote! {
             #decoded
             #statements
+            #begun
             let __natspubsub_returned = #name(__natspubsub_payload #(, #names)*).await;
             #converted
         },

@@ -16,6 +16,7 @@ pub(super) fn descriptor(handler: &Handler, args: &ValidArgs, root: &Root) -> To
     let origin = origin(&handler.name, root);
     let patterns = patterns(handler, args, root);
     let requirements = arguments::requirements(handler, args, root);
+    let transaction = handler.transaction().is_some();
     let fields = args.options.fields(&private);
     let (source, call) = match args.attribute {
         Attribute::SubjectSubscriber => (quote!(Subject), quote!(Each)),
@@ -32,6 +33,7 @@ pub(super) fn descriptor(handler: &Handler, args: &ValidArgs, root: &Root) -> To
             options: #private::SubscriberOptions { #(#fields,)* ..#private::SubscriberOptions::UNWRITTEN },
             payload: #private::type_name::<#payload>,
             requirements: #requirements,
+            transaction: #transaction,
             call: #private::Call::#call(__natspubsub_call),
         }
     }

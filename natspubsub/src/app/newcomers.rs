@@ -114,6 +114,7 @@ mod tests {
                 options: SubscriberOptions { app: Some("*"), ..SubscriberOptions::UNWRITTEN },
                 payload: || "u32",
                 requirements: Vec::new,
+                transaction: false,
                 call: Call::Each(|_: Delivery| -> CallFuture { Box::pin(async { Outcome::Ack }) }),
             };
             &DESCRIPTOR

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::dead_letter::{self, Failed, Letter, Original};
 use super::in_hand::InHand;
+use super::inbox;
 use super::releases;
 use super::settle::{DeadReason, Settlement};
 use super::subscriber::{Shared, Subscriber};
@@ -14,13 +15,19 @@ use crate::transport::Answer;
 /// How often an acknowledgement with `confirm_ack` is sent.
 const CONFIRM_ATTEMPTS: u32 = 2;
 
-/// Carries out a settlement. [`Settlement::Hold`] is not one that ends a delivery, and never comes here.
+/// Carries out a settlement. [`Settlement::Hold`] and [`Settlement::Wait`] do not end a delivery, and never come here.
 pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Context, settlement: Settlement) {
     let stats = &subscriber.stats;
     match if hand.is_void() { settlement.without_return() } else { settlement } {
         Settlement::Done => {
             if answer(subscriber, hand, Answer::Ack).await {
                 stats.processed();
+            }
+        }
+        Settlement::Duplicate => {
+            tracing::debug!(subject = context.subject(), event_id = context.event_id(), "handled before");
+            if answer(subscriber, hand, Answer::Ack).await {
+                stats.duplicates();
             }
         }
         Settlement::Discarded { reason } => {
@@ -37,7 +44,8 @@ pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Con
                 stats.retried();
             }
         }
-        Settlement::Release => release(subscriber, hand).await,
+        // What waits is waited for in the run; it ends here only with the application.
+        Settlement::Wait { .. } | Settlement::Release => release(subscriber, hand).await,
         Settlement::Expired => {
             // It did not run: its next delivery is no further attempt.
             releases::record(subscriber, hand).await;
@@ -94,6 +102,7 @@ async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, 
                 subscriber.memory.note_unreadable(hand);
             }
             reached(Point::AfterDlqPublishBeforeTerm).await;
+            inbox::note_dead(subscriber, context, &error).await;
             answer(subscriber, hand, Answer::Term(reason.to_string())).await;
             subscriber.stats.dead_lettered();
         }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::breaker::Verdict;
 use super::in_hand::InHand;
+use super::inbox;
 use super::quarantine::{Admitted, admit};
 use super::releases;
 use super::subscriber::Subscriber;
 use crate::failpoints::{Point, reached};
 use crate::handler::{Delivery, FailureClass, Next, Outcome, Target, guard};
+use crate::topology::Inbox;
 
 /// A held message is run again no sooner than this, whatever pause an error asks for.
 const HOLD_MIN: Duration = Duration::from_millis(10);
@@ -47,7 +49,13 @@ pub(super) async fn attempted(
     if !matches!(admitted, Admitted::Freely) {
         releases::mark_begun(subscriber, hand).await;
     }
-    let outcome = call(subscriber, target, delivery).await;
+    let outcome = match subscriber.plan.settings.inbox {
+        Some(Inbox::Lease) => {
+            let context = delivery.context().clone();
+            inbox::claimed(subscriber, &context, call(subscriber, target, delivery)).await
+        }
+        Some(Inbox::Transaction) | None => call(subscriber, target, delivery).await,
+    };
     reached(Point::AfterHandlerBeforeAck).await;
     if permit.ended(verdict(&outcome), clock.monotonic()) {
         let reason = format!("{outcome:?}");
@@ -75,9 +83,11 @@ fn verdict(outcome: &Outcome) -> Verdict {
         | FailureClass::TransientCurve { .. }
         | FailureClass::Timeout
         | FailureClass::Panic => Verdict::Failure,
-        FailureClass::Permanent | FailureClass::Validation | FailureClass::Undecodable | FailureClass::Discard => {
-            Verdict::Success
-        }
+        FailureClass::Permanent
+        | FailureClass::Validation
+        | FailureClass::Undecodable
+        | FailureClass::Busy { .. }
+        | FailureClass::Discard => Verdict::Success,
     }
 }
 

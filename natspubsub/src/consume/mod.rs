@@ -6,6 +6,7 @@ mod breaker;
 mod dead_letter;
 mod failure_memory;
 mod in_hand;
+mod inbox;
 mod incoming;
 mod intake;
 mod keeper;

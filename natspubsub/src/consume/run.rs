@@ -83,14 +83,17 @@ async fn settlement(
             // Held in hand, kept alive by the keeper: what is down costs no attempt, and the breaker says when it is
             // tried again.
             Settlement::Hold { .. } => {}
+            // Held too: another process is at it, and this one may have to go on.
+            Settlement::Wait { delay } => {
+                if parked(subscriber, delay).await.is_none() {
+                    return Settlement::Release;
+                }
+            }
             // The lane stays taken: given back, the message would return behind those that follow it.
             Settlement::Retry { delay, error } if subscriber.plan.settings.ordered_by.is_some() => {
                 subscriber.memory.note_failure(hand, subscriber.shared.clock.now());
                 tracing::warn!(consumer = %subscriber.durable, attempt, ?delay, error, "retry; its key is parked");
-                let parked = subscriber.parking.enter();
-                let slept = unless_stopping(subscriber, subscriber.shared.clock.sleep(delay)).await;
-                drop(parked);
-                if slept.is_none() {
+                if parked(subscriber, delay).await.is_none() {
                     return Settlement::Release;
                 }
                 subscriber.stats.retried();
@@ -100,6 +103,12 @@ async fn settlement(
             settlement => return settlement,
         }
     }
+}
+
+/// Waits without taking the place of a running handler; `None` when the drain began before.
+async fn parked(subscriber: &Subscriber, delay: Duration) -> Option<()> {
+    let _parked = subscriber.parking.enter();
+    unless_stopping(subscriber, subscriber.shared.clock.sleep(delay)).await
 }
 
 /// The number of this attempt. Until it can be counted the message is held: it could become a dead letter too early,

@@ -49,6 +49,8 @@ pub(super) struct Facts<'a> {
 pub(super) enum Settlement {
     /// The handler succeeded: acknowledge.
     Done,
+    /// It was handled before: acknowledge.
+    Duplicate,
     /// The message no longer matters: acknowledge.
     Discarded { reason: String },
     /// Deliver again after the delay.
@@ -57,6 +59,8 @@ pub(super) enum Settlement {
     Dead { reason: DeadReason, error: String },
     /// Something that every message needs is down: hold the delivery and run it again after the pause.
     Hold { pause: Duration, error: String },
+    /// It is handled elsewhere: hold the delivery and look again after the delay.
+    Wait { delay: Duration },
     /// It only waits, and the application ends: give it back.
     Release,
     /// The server has delivered it again by now: nothing runs, and nothing is answered.
@@ -71,7 +75,13 @@ impl Settlement {
                 let error = format!("{error} (its stream was deleted, and it cannot come again)");
                 Self::Dead { reason: DeadReason::Exhausted, error }
             }
-            Self::Done | Self::Discarded { .. } | Self::Dead { .. } | Self::Release | Self::Expired => self,
+            Self::Done
+            | Self::Duplicate
+            | Self::Discarded { .. }
+            | Self::Dead { .. }
+            | Self::Wait { .. }
+            | Self::Release
+            | Self::Expired => self,
         }
     }
 }
@@ -90,6 +100,7 @@ pub(super) fn crashed(facts: &Facts<'_>) -> Option<Settlement> {
 pub(super) fn decide(facts: &Facts<'_>, outcome: &Outcome) -> Settlement {
     let failure = match outcome {
         Outcome::Ack => return Settlement::Done,
+        Outcome::Duplicate => return Settlement::Duplicate,
         Outcome::Discard { reason } => return Settlement::Discarded { reason: redact(reason.clone()) },
         Outcome::DeadLetter { reason } => {
             return Settlement::Dead { reason: DeadReason::Permanent, error: redact(reason.clone()) };
@@ -113,6 +124,7 @@ pub(super) fn decide(facts: &Facts<'_>, outcome: &Outcome) -> Settlement {
         FailureClass::Validation => Settlement::Dead { reason: DeadReason::Validation, error },
         FailureClass::Undecodable => Settlement::Dead { reason: DeadReason::Undecodable, error },
         FailureClass::Infrastructure { pause } => Settlement::Hold { pause, error },
+        FailureClass::Busy { after } => Settlement::Wait { delay: after },
         FailureClass::Discard => Settlement::Discarded { reason: error },
     }
 }
@@ -184,6 +196,9 @@ mod tests {
         }
         for attempt in 1..=4 {
             assert_eq!(after(attempt, Outcome::Ack), Settlement::Done);
+            assert_eq!(after(attempt, Outcome::Duplicate), Settlement::Duplicate);
+            let busy = failed(FailureClass::Busy { after: five });
+            assert_eq!(after(attempt, busy), Settlement::Wait { delay: five });
             assert_eq!(after(attempt, Outcome::DeadLetter { reason: "why".into() }), dead(DeadReason::Permanent));
             assert_eq!(
                 after(attempt, Outcome::Discard { reason: "why".into() }),

@@ -23,6 +23,8 @@ pub struct Stats {
     pub dead_lettered: u64,
     /// Messages that a handler or an option discarded.
     pub discarded: u64,
+    /// Messages that the inbox knew as handled, acknowledged without running their handler.
+    pub duplicates: u64,
     /// Deliveries given back at shutdown, not run or cut off.
     pub released: u64,
     /// Dead letters that could not be stored; their messages are kept.
@@ -32,13 +34,13 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Messages that came to an end: processed, dead-lettered or discarded.
+    /// Messages that came to an end: processed, dead-lettered, discarded, or duplicatess.
     ///
     /// ```
     /// assert_eq!(natspubsub::Stats::default().settled(), 0);
     /// ```
     pub fn settled(&self) -> u64 {
-        self.processed + self.dead_lettered + self.discarded
+        self.processed + self.dead_lettered + self.discarded + self.duplicates
     }
 }
 
@@ -49,6 +51,7 @@ pub(crate) struct StatsBoard {
     retried: AtomicU64,
     dead_lettered: AtomicU64,
     discarded: AtomicU64,
+    duplicates: AtomicU64,
     released: AtomicU64,
     unstored: AtomicU64,
     unanswered: AtomicU64,
@@ -70,7 +73,7 @@ macro_rules! counters {
 }
 
 impl StatsBoard {
-    counters!(received, processed, retried, dead_lettered, discarded, released, unstored, unanswered);
+    counters!(received, processed, retried, dead_lettered, discarded, duplicates, released, unstored, unanswered);
 
     /// The bell; listen to it before reading.
     pub(crate) fn changed(&self) -> &Notify {

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::SharedClock;
 use crate::error::Result;
 use crate::handler::{Batcher, CallFuture, Delivery, DynMiddleware, Services, Target};
+use crate::store::SharedInbox;
 use crate::subject::Namespace;
 use crate::topology::{PlannedCall, Restorer, SubscriberPlan};
 use crate::transport::SharedTransport;
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) durables: Arc<[String]>,
     /// Makes a stream or consumer again that vanishes.
     pub(crate) restorer: Arc<Restorer>,
+    /// What remembers the handlings of subscribers with `inbox = true`.
+    pub(crate) inbox: Option<SharedInbox>,
     /// Set when the drain begins: what only waits is given back.
     pub(crate) stopping: CancellationToken,
 }

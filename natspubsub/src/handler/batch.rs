@@ -247,6 +247,7 @@ impl Gathered {
 pub(super) fn repeat(outcome: &Outcome) -> Outcome {
     match outcome {
         Outcome::Ack => Outcome::Ack,
+        Outcome::Duplicate => Outcome::Duplicate,
         Outcome::Retry { after } => Outcome::Retry { after: *after },
         Outcome::DeadLetter { reason } => Outcome::DeadLetter { reason: reason.clone() },
         Outcome::Discard { reason } => Outcome::Discard { reason: reason.clone() },

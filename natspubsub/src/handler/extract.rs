@@ -55,6 +55,15 @@ pub trait FromDelivery: Sized + Send {
 pub struct Requirement {
     pub(crate) id: TypeId,
     pub(crate) type_name: &'static str,
+    /// The method of the builder that provides it.
+    pub(crate) provider: Provider,
+}
+
+/// Where an application gets a shared value from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Provider {
+    State,
+    Store,
 }
 
 impl Requirement {
@@ -65,7 +74,17 @@ impl Requirement {
     /// assert_eq!(requirement, natspubsub::Requirement::state::<String>());
     /// ```
     pub fn state<T: 'static>() -> Self {
-        Self { id: TypeId::of::<T>(), type_name: std::any::type_name::<T>() }
+        Self { id: TypeId::of::<T>(), type_name: std::any::type_name::<T>(), provider: Provider::State }
+    }
+
+    /// The requirement that a store of type `S` was given to [`AppBuilder::store`](crate::AppBuilder).
+    ///
+    /// ```
+    /// use natspubsub::{Requirement, store::MemoryStore};
+    /// assert_ne!(Requirement::store::<MemoryStore>(), Requirement::state::<MemoryStore>());
+    /// ```
+    pub fn store<S: 'static>() -> Self {
+        Self { provider: Provider::Store, ..Self::state::<S>() }
     }
 }
 

@@ -40,6 +40,11 @@ pub enum FailureClass {
         /// How long to wait before the next attempt.
         pause: Duration,
     },
+    /// The message is being handled elsewhere: held, and looked at again after the delay. It uses up no attempt.
+    Busy {
+        /// The delay before the next look.
+        after: Duration,
+    },
     /// The message no longer matters: acknowledged and counted as discarded.
     Discard,
 }

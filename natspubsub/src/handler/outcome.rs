@@ -39,6 +39,8 @@ pub enum Outcome {
         /// Why, for the log.
         reason: String,
     },
+    /// This durable has handled the event before, and its inbox knows: acknowledge it, and count it as a duplicate.
+    Duplicate,
     /// The handler failed; the failure's class says what follows.
     Failed(Failure),
 }

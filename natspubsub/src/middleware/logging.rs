@@ -37,6 +37,7 @@ impl Middleware for Logging {
         }
         let function = context.subscriber();
         match &outcome {
+            Outcome::Duplicate => log!(debug, "{function} has handled the message before"),
             Outcome::Ack => log!(info, "{function} handled the message"),
             Outcome::Retry { .. } => log!(info, "{function} asked for another delivery"),
             Outcome::DeadLetter { reason } => {

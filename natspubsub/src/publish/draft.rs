@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use natspubsub_grammar::normalize_topic;
 use uuid::Uuid;
 
-use super::publisher::Publisher;
+use super::author::Author;
 use crate::clock::event_id;
 use crate::error::{Error, ErrorKind, Result};
-use crate::message::{Encode, Headers, Metadata, Sheet, WriteFault, check_event_id, headers, write};
+use crate::message::{Encode, Event, Headers, Metadata, Sheet, WriteFault, check_event_id, headers, write};
 use crate::transport::Outbound;
 
 /// The version of a value that declares none.
@@ -83,6 +83,20 @@ impl Draft {
         }
     }
 
+    /// What the type of an event says about its message.
+    pub(super) fn of_event<E: Event>(event: &E) -> Self {
+        let destination = match E::IS_RAW {
+            true => Destination::Subject(E::TOPIC.to_owned()),
+            false => Destination::Topic(E::TOPIC.to_owned()),
+        };
+        Self {
+            message_type: Some(E::MESSAGE_TYPE),
+            version: E::VERSION,
+            event_id: event.id(),
+            ..Self::new(destination)
+        }
+    }
+
     pub(super) fn topic(topic: impl Into<String>) -> Self {
         Self::new(Destination::Topic(topic.into()))
     }
@@ -100,10 +114,9 @@ impl Draft {
     }
 
     /// Writes the message, and refuses what must not be sent.
-    pub(super) fn prepare<T: Encode + ?Sized>(&self, publisher: &Publisher, value: &T) -> Result<Prepared> {
+    pub(super) fn prepare<T: Encode + ?Sized>(&self, author: &Author<'_>, value: &T) -> Result<Prepared> {
         self.check()?;
-        let outlet = publisher.outlet();
-        let config = &outlet.config;
+        let config = author.config;
         let (topic, subject) = match &self.destination {
             Destination::Topic(topic) => {
                 let topic = normalize_topic(topic)?;
@@ -113,10 +126,10 @@ impl Draft {
             Destination::Subject(subject) => (Cow::Borrowed(subject.as_str()), subject.clone()),
         };
         natspubsub_grammar::check_subject(&subject)?;
-        let now = outlet.clock.now();
-        let event_id = self.event_id.clone().unwrap_or_else(|| event_id(&*outlet.clock, now));
+        let now = author.clock.now();
+        let event_id = self.event_id.clone().unwrap_or_else(|| event_id(author.clock, now));
         let message_id = if self.is_one_of_many { Some(format!("{event_id}:{topic}")) } else { None };
-        let mut headers = publisher.trace_headers(self.headers.clone());
+        let mut headers = author.trace_headers(self.headers.clone());
         let waits_on = self.delay.map(|_| config.namespace.schedule_subject(&topic, &schedule_id(&event_id)));
         waits_on.iter().try_for_each(|subject| natspubsub_grammar::check_subject(subject))?;
         self.push_commands(&mut headers, &subject, now)?;
@@ -134,12 +147,11 @@ impl Draft {
             producer: config.app(),
             occurred_at: self.occurred_at.unwrap_or(now),
             published_at: now,
-            metadata: publisher.metadata(&self.metadata),
+            metadata: author.metadata(&self.metadata),
             headers,
         };
-        let limit = outlet.transport.max_payload();
-        let (headers, body) = write(sheet, value, &outlet.rules, limit).map_err(|fault| match fault {
-            WriteFault::TooLarge { size } => outlet.too_large(&subject, size),
+        let (headers, body) = write(sheet, value, &author.rules, author.max_payload).map_err(|fault| match fault {
+            WriteFault::TooLarge { size } => author.too_large(&subject, size),
             WriteFault::Encode(error) => {
                 let text = format!("a {} for {topic:?} could not be written", std::any::type_name::<T>());
                 Error::new(ErrorKind::Encode, text).with_source(error)

@@ -1,6 +1,7 @@
 //! Publishing: topic to subject, value to envelope, confirmation to result.
 
 mod atomic;
+mod author;
 mod batch;
 mod buffered;
 mod dead_letters;
@@ -8,12 +9,15 @@ mod draft;
 mod entry;
 mod feature;
 mod message;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod outbox;
 mod outlet;
 mod pipeline;
 mod published;
 mod publisher;
 mod report;
 mod returned;
+mod send;
 mod subject;
 mod under_way;
 mod window;
@@ -23,6 +27,8 @@ pub use batch::PublishBatch;
 pub use buffered::{BufferedPublisher, FlushReport};
 pub use dead_letters::DeadLetters;
 pub use message::MessageBuilder;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use outbox::{InTransaction, Outbox, OutboxEntry, Queued, Tx};
 pub(crate) use published::PublishListener;
 pub use published::Published;
 pub use publisher::Publisher;

@@ -9,10 +9,11 @@ use tokio::task::coop::{consume_budget, unconstrained};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::author::Author;
 use super::feature::Allowed;
 use super::window::Window;
 use crate::clock::{SharedClock, timeout};
-use crate::config::{Config, PUBLISH_PAUSE, WireHeaders};
+use crate::config::{Config, PUBLISH_PAUSE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoints::{Sabotage, sabotaged};
 use crate::message::WireRules;
@@ -23,7 +24,7 @@ pub(super) struct Outlet {
     pub(super) transport: SharedTransport,
     pub(super) clock: SharedClock,
     pub(super) config: Config,
-    pub(super) rules: WireRules,
+    rules: WireRules,
     pub(super) allowed: Allowed,
     /// Publishes on their way; closed when the application ends.
     pub(super) under_way: TaskTracker,
@@ -52,11 +53,7 @@ pub(super) struct HandedOver<'a> {
 impl Outlet {
     pub(super) fn new(transport: SharedTransport, clock: SharedClock, config: Config) -> Self {
         Self {
-            rules: WireRules {
-                full_headers: config.wire_headers == WireHeaders::Full,
-                mirror_payload: config.mirror_payload,
-                compress_above: config.compress_above,
-            },
+            rules: Author::rules(&config),
             window: Window::new(config.publish_window),
             allowed: Allowed::default(),
             under_way: TaskTracker::new(),
@@ -74,15 +71,17 @@ impl Outlet {
 
     pub(super) fn check_size(&self, outbound: &Outbound) -> Result<()> {
         let size = outbound.size();
-        if size <= self.transport.max_payload() { Ok(()) } else { Err(self.too_large(&outbound.subject, size)) }
+        if size <= self.transport.max_payload() {
+            Ok(())
+        } else {
+            Err(self.author().too_large(&outbound.subject, size))
+        }
     }
 
-    pub(super) fn too_large(&self, subject: &str, size: usize) -> Error {
-        let limit = self.transport.max_payload();
-        let text = format!(
-            "a message for {subject} has {size} bytes, and the server takes {limit} (max_payload); send less, or store the body elsewhere and publish a reference"
-        );
-        Error::new(ErrorKind::PayloadTooLarge { size, limit }, text)
+    /// Who writes the messages that leave here.
+    pub(super) fn author(&self) -> Author<'_> {
+        let (config, clock, max_payload) = (&self.config, &*self.clock, self.transport.max_payload());
+        Author { config, clock, rules: self.rules, max_payload, cause: None }
     }
 
     /// Refuses further messages and waits until those on their way have their answer.

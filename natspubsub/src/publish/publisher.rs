@@ -1,6 +1,5 @@
 //! The publisher: cheap to clone, usable from any task.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -8,10 +7,11 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use super::author::Author;
 use super::batch::PublishBatch;
 use super::buffered::BufferedPublisher;
 use super::dead_letters::DeadLetters;
-use super::draft::{Destination, Draft, Prepared};
+use super::draft::{Draft, Prepared};
 use super::feature::Feature;
 use super::message::MessageBuilder;
 use super::outlet::{Outlet, Reserved};
@@ -22,7 +22,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, PLAN, plan_asked};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Delivery, Failure, FromDelivery, FromServices, Requirement, Services};
-use crate::message::{Context, Encode, Event, Headers, Metadata, headers};
+use crate::message::{Context, Encode, Event};
 use crate::transport::{SharedTransport, Stored};
 
 /// Publishes messages to the application's stream and waits until they are stored.
@@ -224,15 +224,7 @@ impl Publisher {
 
     /// The message that [`Publisher::send`] publishes, to add to it.
     pub(crate) fn event_message<'a, E: Event + Encode>(&'a self, event: &'a E) -> MessageBuilder<'a, E> {
-        let draft = match E::IS_RAW {
-            true => Draft::new(Destination::Subject(E::TOPIC.to_owned())),
-            false => Draft::topic(E::TOPIC),
-        };
-        let mut message = MessageBuilder::new(self, event, draft);
-        message.draft.message_type = Some(E::MESSAGE_TYPE);
-        message.draft.version = E::VERSION;
-        message.draft.event_id = event.id();
-        message
+        MessageBuilder::new(self, event, Draft::of_event(event))
     }
 
     /// Starts a batch: many messages on their way at once.
@@ -344,6 +336,11 @@ impl Publisher {
         DeadLetters::new(self.outlet.clone())
     }
 
+    /// Who writes the messages that are published here.
+    pub(super) fn author(&self) -> Author<'_> {
+        Author { cause: self.cause.as_ref(), ..self.outlet.author() }
+    }
+
     pub(super) fn outlet(&self) -> &Arc<Outlet> {
         &self.outlet
     }
@@ -406,36 +403,6 @@ impl Publisher {
         if let Some(listener) = &self.listener {
             listener.tell(subject, result, latency);
         }
-    }
-
-    /// What a message published here says about its cause: correlation is kept, causation is the handled event.
-    pub(super) fn metadata<'a>(&self, own: &'a Metadata) -> Cow<'a, Metadata> {
-        let app_version = &self.outlet.config.app_version;
-        if self.cause.is_none() && app_version.is_none() {
-            return Cow::Borrowed(own);
-        }
-        let mut metadata = own.clone();
-        metadata.app_version = metadata.app_version.or_else(|| app_version.clone());
-        let Some(cause) = &self.cause else { return Cow::Owned(metadata) };
-        let text = |id: &str| Some(id.to_owned());
-        metadata.trace_id = metadata.trace_id.or_else(|| cause.trace_id().and_then(text));
-        metadata.correlation_id =
-            metadata.correlation_id.or_else(|| text(cause.correlation_id().unwrap_or(cause.event_id())));
-        metadata.causation_id = metadata.causation_id.or_else(|| text(cause.event_id()));
-        Cow::Owned(metadata)
-    }
-
-    /// Headers with the trace context of the handled message, unless the caller gave one.
-    pub(super) fn trace_headers(&self, mut own: Headers) -> Headers {
-        let Some(cause) = &self.cause else { return own };
-        if own.get(headers::TRACEPARENT).is_none() {
-            for name in [headers::TRACEPARENT, headers::TRACESTATE] {
-                if let Some(value) = cause.headers().get(name) {
-                    own.push(name, value);
-                }
-            }
-        }
-        own
     }
 }
 

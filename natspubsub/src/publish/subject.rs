@@ -93,7 +93,7 @@ impl<'a> SubjectPublisher<'a> {
             let text = format!("the request on {subject} could not be written");
             Error::new(ErrorKind::Encode, text).with_source(error)
         })?;
-        let mut written = self.publisher.trace_headers(headers::Headers::default());
+        let mut written = self.publisher.author().trace_headers(headers::Headers::default());
         if let Some(content_type) = T::CONTENT_TYPE {
             written.push(headers::CONTENT_TYPE, content_type);
         }

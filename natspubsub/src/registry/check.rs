@@ -2,7 +2,7 @@
 
 use super::unsupported::unsupported;
 use super::{LinkDescriptor, Origin, Registry};
-use crate::handler::{Requirement, Services};
+use crate::handler::{Provider, Requirement, Services};
 
 /// Why a registry may be empty, most likely cause first (measured: a library crate whose name the binary never
 /// mentions is not linked, in every profile).
@@ -49,9 +49,14 @@ fn missing_states(origin: &Origin, requirements: Vec<Requirement>, services: &Se
     let missing = requirements.into_iter().filter(|requirement| !services.contains(requirement.id));
     let fault = |requirement: Requirement| {
         let (place, function, name) = (origin.place(), origin.name, requirement.type_name);
-        format!(
-            "{place}: {function} takes State<{name}>, which the application does not have; add App::builder().state(..) with a value of that type"
-        )
+        match requirement.provider {
+            Provider::State => format!(
+                "{place}: {function} takes State<{name}>, which the application does not have; add App::builder().state(..) with a value of that type"
+            ),
+            Provider::Store => format!(
+                "{place}: {function} needs a {name}, which the application does not have; add App::builder().store(..) with one"
+            ),
+        }
     };
     missing.map(fault).collect()
 }

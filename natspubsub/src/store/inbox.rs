@@ -4,6 +4,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::error::Result;
+use crate::message::Context;
+use crate::message::headers::{MESSAGE_ID, dead_letter};
 
 /// Which handling a row of an inbox is about: of one event, by one consumer.
 ///
@@ -23,6 +25,26 @@ impl InboxKey {
     /// The handling of an event by a consumer.
     pub fn new(consumer: impl Into<String>, event_id: impl Into<String>) -> Self {
         Self { consumer: consumer.into(), event_id: event_id.into() }
+    }
+
+    /// The handling of a delivered message. An id that follows from the message's place is told apart from that of a
+    /// stream which was made again and counts anew.
+    pub(crate) fn of(context: &Context) -> Self {
+        let (stream, sequence, event_id) = (context.stream(), context.sequence(), context.event_id());
+        if context.headers().get(dead_letter::MARK).is_some()
+            && let Some(id) = context.headers().get(MESSAGE_ID)
+        {
+            // One event can become the dead letter of several consumers.
+            return Self::new(context.durable(), id);
+        }
+        let is_place = event_id
+            .strip_prefix(stream)
+            .and_then(|rest| rest.strip_prefix(':'))
+            .is_some_and(|rest| rest.parse() == Ok(sequence));
+        match is_place {
+            true => Self::new(context.durable(), format!("{event_id}@{}", context.stored_at())),
+            false => Self::new(context.durable(), event_id),
+        }
     }
 }
 

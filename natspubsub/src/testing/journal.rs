@@ -58,6 +58,8 @@ pub enum End {
     DeadLetter(String),
     /// The message no longer matters, for this reason.
     Discarded(String),
+    /// Its inbox knew the message.
+    Duplicate,
     /// It failed with this error.
     Failed(String),
     /// It panicked.
@@ -71,6 +73,7 @@ impl fmt::Display for End {
         match self {
             Self::Running => f.write_str("still running"),
             Self::Handled => f.write_str("handled"),
+            Self::Duplicate => f.write_str("handled before"),
             Self::Retry => f.write_str("asked for another delivery"),
             Self::DeadLetter(reason) => write!(f, "dead letter: {reason}"),
             Self::Discarded(reason) => write!(f, "discarded: {reason}"),
@@ -85,6 +88,7 @@ impl From<&Outcome> for End {
     fn from(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Ack => Self::Handled,
+            Outcome::Duplicate => Self::Duplicate,
             Outcome::Retry { .. } => Self::Retry,
             Outcome::DeadLetter { reason } => Self::DeadLetter(reason.clone()),
             Outcome::Discard { reason } => Self::Discarded(reason.clone()),

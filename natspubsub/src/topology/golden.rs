@@ -68,6 +68,7 @@ fn descriptor(declared: &Value) -> &'static SubscriberDescriptor {
         options,
         payload: || "Order",
         requirements: Vec::new,
+        transaction: false,
         call: Call::Each(|_| Box::pin(async { Outcome::Ack })),
     }))
 }

@@ -45,6 +45,6 @@ pub(crate) use permissions::denied;
 pub(crate) use plan::{Plan, PlannedCall, SubscriberPlan, plan};
 pub(crate) use reading::Home;
 pub(crate) use restore::{Position, Restored, Restorer, position};
-pub(crate) use settings::RetryPolicy;
+pub(crate) use settings::{Inbox, RetryPolicy};
 pub(crate) use terms::Terms;
 pub use topology_plan::TopologyPlan;

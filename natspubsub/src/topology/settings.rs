@@ -39,10 +39,32 @@ pub(crate) struct SubscriberSettings {
     /// Whether the body lies in an envelope.
     pub(crate) envelope: bool,
     pub(crate) confirm_ack: bool,
+    /// How it remembers what it has handled, if it does.
+    pub(crate) inbox: Option<Inbox>,
     pub(crate) ephemeral: bool,
     pub(crate) ordered_by: Option<&'static str>,
     pub(crate) rate_limit: Option<RateOption>,
     pub(crate) circuit_breaker: Option<BreakerOption>,
+}
+
+/// How a subscriber remembers what it has handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inbox {
+    /// A row with a lease, written before and after the handler.
+    Lease,
+    /// A row in the transaction of the handler.
+    Transaction,
+}
+
+impl Inbox {
+    /// A transaction comes with the inbox, unless it is declined.
+    fn of(descriptor: &SubscriberDescriptor) -> Option<Self> {
+        match (descriptor.transaction, descriptor.options.inbox) {
+            (_, Some(false)) | (false, None) => None,
+            (true, _) => Some(Self::Transaction),
+            (false, Some(true)) => Some(Self::Lease),
+        }
+    }
 }
 
 /// The delays between attempts.
@@ -77,6 +99,7 @@ impl SubscriberSettings {
             dead_letter: false,
             envelope: true,
             confirm_ack: false,
+            inbox: None,
             ephemeral: false,
             ordered_by: None,
             rate_limit: None,
@@ -121,6 +144,7 @@ impl SubscriberSettings {
             dead_letter: descriptor.source != Source::DeadLetter && options.dead_letter.unwrap_or(true),
             envelope: options.envelope.unwrap_or(true),
             confirm_ack: options.confirm_ack.unwrap_or(false),
+            inbox: Inbox::of(descriptor),
             ephemeral: options.ephemeral.unwrap_or(false),
             ordered_by: options.ordered_by,
             rate_limit: options.rate_limit,
@@ -138,7 +162,16 @@ mod tests {
     fn descriptor(call: Call, options: SubscriberOptions) -> SubscriberDescriptor {
         let origin = Origin { name: "on_order", module: "m", crate_name: "c", file: "f", line: 1 };
         let (payload, requirements) = (|| "Order", Vec::new);
-        SubscriberDescriptor { origin, source: Source::Topic, patterns: &["a"], options, payload, requirements, call }
+        SubscriberDescriptor {
+            origin,
+            source: Source::Topic,
+            patterns: &["a"],
+            options,
+            payload,
+            requirements,
+            transaction: false,
+            call,
+        }
     }
 
     fn defaults() -> SubscriberDefaults {

@@ -18,6 +18,8 @@ pub struct SubscriberDescriptor {
     pub payload: fn() -> &'static str,
     /// What the arguments need from the application.
     pub requirements: fn() -> Vec<Requirement>,
+    /// Whether an argument is a transaction.
+    pub transaction: bool,
     /// Decodes the payload, takes the arguments and calls the function.
     pub call: Call,
 }

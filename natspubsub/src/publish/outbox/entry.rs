@@ -1,0 +1,157 @@
+//! A built message is written into an outbox.
+
+use super::{InTransaction, Outbox, Queued};
+use crate::clock::event_id;
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::{Encode, headers};
+use crate::publish::draft::{Destination, Draft, Prepared};
+use crate::publish::message::MessageBuilder;
+use crate::store::{OutboxMessage, SqlStore};
+
+/// What takes a message that is built for an outbox; see [`Outbox::message`].
+///
+/// ```
+/// # use natspubsub::prelude::*;
+/// use natspubsub::{MessageBuilder, OutboxEntry};
+/// use natspubsub::store::SqliteStore;
+///
+/// fn urgent(message: MessageBuilder<'_, str, OutboxEntry<SqliteStore>>) -> MessageBuilder<'_, str, OutboxEntry<SqliteStore>> {
+///     message.header("x-urgent", "true")
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct OutboxEntry<S> {
+    pub(super) outbox: Outbox<S>,
+    pub(super) key: Option<String>,
+}
+
+impl<T: Encode + ?Sized, S: SqlStore> MessageBuilder<'_, T, OutboxEntry<S>> {
+    /// The key: messages of one key are published in the order in which their transactions wrote them.
+    ///
+    /// The transactions that write one key must not run at once: in PostgreSQL, lock a row of the key first.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # use natspubsub::store::PostgresStore;
+    /// # async fn example(tx: &mut sqlx::PgTransaction<'_>, outbox: Outbox<PostgresStore>) -> natspubsub::Result {
+    /// outbox.message("ORD-1").topic("order.paid").key("ORD-1").publish(tx).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.by.key = Some(key.into());
+        self
+    }
+
+    /// A raw subject instead of a topic: no environment and application before it.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # use natspubsub::store::PostgresStore;
+    /// # async fn example(tx: &mut sqlx::PgTransaction<'_>, outbox: Outbox<PostgresStore>) -> natspubsub::Result {
+    /// outbox.message("M-1").subject("match.found").publish(tx).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.draft.destination = Destination::Subject(subject.into());
+        self
+    }
+
+    /// Writes the message into the outbox, in the caller's transaction.
+    ///
+    /// A `delay` begins when it is written, and the relay keeps it; the server needs no schedules for it.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # use natspubsub::store::PostgresStore;
+    /// # async fn example(tx: &mut sqlx::PgTransaction<'_>, outbox: Outbox<PostgresStore>) -> natspubsub::Result {
+    /// outbox.message("ORD-1").topic("order.created").event_id("order-created-1").publish(tx).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Outbox::publish`]; and [`ErrorKind::InvalidSubject`] and [`ErrorKind::InvalidHeader`] for a topic, a header or
+    /// an event id that breaks the rules.
+    pub async fn publish(self, tx: &mut (impl InTransaction<S::Database> + ?Sized)) -> Result<Queued> {
+        let message = self.written(self.draft.clone())?;
+        let mut queued = self.by.outbox.write(tx, vec![message]).await?;
+        queued.pop().ok_or_else(|| Error::new(ErrorKind::Database, "the store has written nothing"))
+    }
+
+    /// Writes the message for several topics, as [`Outbox::publish_to`] does.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # use natspubsub::store::PostgresStore;
+    /// # async fn example(tx: &mut sqlx::PgTransaction<'_>, outbox: Outbox<PostgresStore>) -> natspubsub::Result {
+    /// outbox.message("Ann").event_id("user-created-1").publish_to(tx, ["notification.email", "audit.users"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Outbox::publish`]; nothing is written then.
+    pub async fn publish_to(
+        self,
+        tx: &mut (impl InTransaction<S::Database> + ?Sized),
+        topics: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Vec<Queued>> {
+        let clock = &*self.by.outbox.clock;
+        let id = self.draft.event_id.clone().unwrap_or_else(|| event_id(clock, clock.now()));
+        let messages = topics.into_iter().map(|topic| {
+            let destination = Destination::Topic(topic.into());
+            self.written(Draft { destination, event_id: Some(id.clone()), is_one_of_many: true, ..self.draft.clone() })
+        });
+        let messages = messages.collect::<Result<Vec<_>>>()?;
+        self.by.outbox.write(tx, messages).await
+    }
+
+    /// The message as the relay will send it. The outbox keeps its delay, so that the server need not.
+    fn written(&self, mut draft: Draft) -> Result<OutboxMessage> {
+        if draft.expected_last_sequence.is_some() {
+            let text =
+                "expected_last_sequence has no meaning in an outbox: the message is published later, behind others";
+            return Err(Error::new(ErrorKind::InvalidHeader, text));
+        }
+        let delay = draft.delay.take().unwrap_or_default();
+        let Prepared { event_id, outbound, .. } = draft.prepare(&self.by.outbox.author(), self.value)?;
+        let message_id = outbound.headers.get(headers::MESSAGE_ID).unwrap_or(&event_id).to_owned();
+        Ok(OutboxMessage {
+            event_id,
+            message_id,
+            subject: outbound.subject,
+            key: self.by.key.clone(),
+            headers: outbound.headers,
+            body: outbound.body,
+            delay,
+        })
+    }
+}
+
+impl<S: SqlStore> Outbox<S> {
+    /// Writes messages in the caller's transaction, and tells the relays of this process that some may come.
+    async fn write(
+        &self,
+        tx: &mut (impl InTransaction<S::Database> + ?Sized),
+        messages: Vec<OutboxMessage>,
+    ) -> Result<Vec<Queued>> {
+        let connection = tx.connection();
+        if !sqlx::Connection::is_in_transaction(connection) {
+            let text = "the outbox was given a connection that is in no transaction: begin one with `pool.begin()`, write \
+                        into it what belongs together, and commit it";
+            return Err(Error::new(ErrorKind::Database, text));
+        }
+        let new = self.store.write_messages(connection, &messages).await?;
+        self.store.ring();
+        let queued = messages.into_iter().zip(new).map(|(message, is_new)| {
+            let OutboxMessage { event_id, subject, .. } = message;
+            if !is_new {
+                tracing::warn!(event_id, subject, "the outbox has a message of this id already; nothing was written");
+            }
+            Queued { event_id, subject, duplicate: !is_new }
+        });
+        Ok(queued.collect())
+    }
+}
