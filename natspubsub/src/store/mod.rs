@@ -5,15 +5,29 @@ mod erased;
 mod fault;
 mod inbox;
 mod message;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod migrations;
+mod outage;
 mod outbox;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sql;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod tables;
 
 pub(crate) use erased::{DynInboxStore, DynOutboxStore, SharedInbox, SharedOutbox};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use fault::is_outage;
 pub use inbox::{Claim, InboxDepth, InboxKey, InboxStore};
 pub use message::{OUTBOX_SHARDS, OutboxMessage};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use migrations::{MigratedStore, Migrations};
+pub(crate) use outage::is_outage;
 pub use outbox::{ClaimedMessage, FailedMessage, Lead, MessageEnd, OutboxDepth, OutboxStore, SettledMessage};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use sql::{Entered, SqlStore, StoredIn};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use tables::Tables;

@@ -1,0 +1,87 @@
+-- Inbox and outbox of natspubsub, version 1.
+
+BEGIN;
+
+CREATE TABLE IF NOT EXISTS natspubsub_migrations (
+    version integer PRIMARY KEY,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Messages that wait for a relay, and those that were sent.
+CREATE TABLE natspubsub_outbox (
+    -- CACHE 1: numbers grow in the order of writing, whichever connection writes.
+    id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) CONSTRAINT natspubsub_outbox_pk PRIMARY KEY,
+    event_id text NOT NULL,
+    message_id text NOT NULL CONSTRAINT natspubsub_outbox_message_id UNIQUE,
+    subject text NOT NULL,
+    key text,
+    shard smallint NOT NULL,
+    -- [["name", "value"], ...]
+    headers text NOT NULL,
+    body bytea NOT NULL,
+    status text NOT NULL DEFAULT 'pending'
+        CONSTRAINT natspubsub_outbox_status CHECK (status IN ('pending', 'publishing', 'sent', 'failed')),
+    -- Whether it was tried, and waits to be tried again: messages of its key wait behind it.
+    retrying boolean NOT NULL DEFAULT false,
+    attempts integer NOT NULL DEFAULT 0,
+    last_error text,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- When it could be sent for the first time.
+    due_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- Not before; NULL is at once.
+    next_attempt_at timestamptz,
+    first_claimed_at timestamptz,
+    -- Under which lead of its shard it is publishing.
+    epoch bigint,
+    sent_at timestamptz,
+    failed_at timestamptz
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
+
+-- No index is about what a claim changes, so that a claim changes no index; and none of these has sent messages.
+CREATE INDEX natspubsub_outbox_ready ON natspubsub_outbox (shard, id)
+    WHERE sent_at IS NULL AND failed_at IS NULL AND next_attempt_at IS NULL;
+CREATE INDEX natspubsub_outbox_waiting ON natspubsub_outbox (shard, next_attempt_at)
+    WHERE sent_at IS NULL AND failed_at IS NULL AND next_attempt_at IS NOT NULL;
+CREATE INDEX natspubsub_outbox_retrying ON natspubsub_outbox (left(key, 200), id) WHERE retrying;
+CREATE INDEX natspubsub_outbox_failed ON natspubsub_outbox (id) WHERE failed_at IS NOT NULL;
+CREATE INDEX natspubsub_outbox_sent ON natspubsub_outbox (sent_at) WHERE sent_at IS NOT NULL;
+
+-- Which relay leads which shard.
+CREATE TABLE natspubsub_outbox_leads (
+    shard smallint CONSTRAINT natspubsub_outbox_leads_pk PRIMARY KEY,
+    -- NULL: nobody.
+    owner text,
+    epoch bigint NOT NULL DEFAULT 0,
+    until timestamptz NOT NULL DEFAULT '-infinity'
+) WITH (fillfactor = 10);
+
+INSERT INTO natspubsub_outbox_leads (shard) SELECT generate_series(0, 15);
+
+-- The relays that live.
+CREATE TABLE natspubsub_outbox_relays (
+    name text CONSTRAINT natspubsub_outbox_relays_pk PRIMARY KEY,
+    until timestamptz NOT NULL
+) WITH (fillfactor = 10);
+
+-- What was handled.
+CREATE TABLE natspubsub_inbox (
+    -- The durable name of the consumer.
+    consumer text NOT NULL,
+    event_id text NOT NULL,
+    status text NOT NULL CONSTRAINT natspubsub_inbox_status CHECK (status IN ('processing', 'processed', 'failed')),
+    -- Grows with every claim.
+    fence bigint NOT NULL DEFAULT 1,
+    lease_until timestamptz,
+    attempts integer NOT NULL DEFAULT 1,
+    last_error text,
+    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    processed_at timestamptz,
+    CONSTRAINT natspubsub_inbox_pk PRIMARY KEY (consumer, event_id)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
+
+CREATE INDEX natspubsub_inbox_open ON natspubsub_inbox (status) WHERE processed_at IS NULL;
+CREATE INDEX natspubsub_inbox_processed ON natspubsub_inbox (processed_at) WHERE processed_at IS NOT NULL;
+
+INSERT INTO natspubsub_migrations (version) VALUES (1);
+
+COMMIT;
