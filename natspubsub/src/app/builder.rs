@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::stores::AppStore;
 use super::surroundings::Surroundings;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
@@ -11,6 +12,7 @@ use crate::handler::{Middleware, Services};
 use crate::middleware::Logging;
 use crate::publish::{PublishListener, Published};
 use crate::registry::{DeclaredStream, Layer, Registry, Subscribe, check, linked};
+use crate::store::{InboxStore, OutboxStore};
 use crate::topology::{Plan, plan};
 
 /// The name of the middleware that logs.
@@ -45,6 +47,7 @@ pub struct App {
     pub(super) surroundings: Surroundings,
     pub(super) registry: Registry,
     pub(super) services: Services,
+    pub(super) stores: Vec<AppStore>,
     pub(super) plan: Plan,
     pub(super) listener: Option<PublishListener>,
 }
@@ -84,6 +87,7 @@ impl fmt::Debug for App {
 pub struct AppBuilder {
     config: Option<Config>,
     services: Services,
+    stores: Vec<AppStore>,
     named: Registry,
     linked: bool,
     publish_only: bool,
@@ -113,6 +117,31 @@ impl AppBuilder {
     #[must_use]
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.services.insert(value);
+        self
+    }
+
+    /// Gives the application a database for its inbox and outbox. Handlers take the store as [`State`](crate::State) too.
+    ///
+    /// Its tables must be there at the start. What stands in its outbox the application publishes, unless the setting
+    /// `relay` is `false`. Of several stores, of a type each, the first keeps the inbox of subscribers without a transaction.
+    ///
+    /// ```
+    /// use natspubsub::prelude::*;
+    /// use natspubsub::store::MemoryStore;
+    ///
+    /// #[topic_subscriber("order.created")]
+    /// async fn on_order(order: serde_json::Value, State(store): State<MemoryStore>) {
+    ///     let _ = (order, store);
+    /// }
+    ///
+    /// let config = Config::builder().url("memory:").app("orders").build()?;
+    /// let app = App::builder().config(config).store(MemoryStore::new()).subscriber(on_order {}).build()?;
+    /// # Ok::<(), natspubsub::Error>(())
+    /// ```
+    #[must_use]
+    pub fn store<S: OutboxStore + InboxStore + Clone>(mut self, store: S) -> Self {
+        self.stores.push(AppStore::new(&store));
+        self.services.insert(store);
         self
     }
 
@@ -251,8 +280,8 @@ impl AppBuilder {
         let mut faults = check(&registry, services, self.publish_only);
         match plan(&registry, &config) {
             Ok(plan) if faults.is_empty() => {
-                let (services, listener) = (self.services, self.listener);
-                return Ok(App { config, surroundings, registry, services, plan, listener });
+                let (services, stores, listener) = (self.services, self.stores, self.listener);
+                return Ok(App { config, surroundings, registry, services, stores, plan, listener });
             }
             Ok(_) => {}
             Err(more) => faults.extend(more),

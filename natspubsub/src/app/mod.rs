@@ -11,6 +11,7 @@ mod running;
 mod shutdown;
 mod signals;
 mod start;
+mod stores;
 mod surroundings;
 
 pub use builder::{App, AppBuilder};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
@@ -12,12 +13,13 @@ use super::io_thread::IoThread;
 use super::newcomers::welcome;
 use super::report;
 use super::running::RunningApp;
+use super::stores::AppStore;
 use crate::config::{Manage, plan_asked};
 use crate::consume::{Keeper, Shared, watch};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::publish::Publisher;
-use crate::topology::{Drain, Patience, Restorer, Terms, adopt_advisories, denied, drain_all, locate, manage};
-use crate::transport::{SharedTransport, connect};
+use crate::topology::{Drain, Patience, Restorer, Terms, adopt_advisories, denied, drain_all, locate, manage, planned};
+use crate::transport::{SharedTransport, Transport, connect};
 
 /// What the keeper goes by when there are no subscribers.
 const KEEPER_ACK_WAIT: Duration = Duration::from_secs(30);
@@ -74,7 +76,10 @@ impl App {
         let spread = self.plan.spread(&self.config.namespace, transport.as_ref(), &patience).await;
         spread.map_err(|faults| start_error(&faults))?;
         let located = locate(&mut self.plan, &terms, transport.as_ref(), &*clock, note).await;
-        located.map_err(|faults| start_error(&faults))?;
+        let missing = join_all(self.stores.iter().map(AppStore::faults)).await.concat();
+        if located.is_err() || !missing.is_empty() {
+            return Err(self.refused(located, missing, &terms, transport.as_ref()).await);
+        }
         let managed = manage(&mut self.plan, &terms, transport.as_ref(), &*clock).await;
         let managed = managed.map_err(|faults| start_error(&faults))?;
         let denied = denied(&self.plan, &self.config.namespace, transport.as_ref()).await;
@@ -116,6 +121,24 @@ impl App {
             io: Some(io),
         })
     }
+
+    /// Everything that keeps the application from starting, when its streams or the tables of its stores do. Nothing is
+    /// written.
+    async fn refused(
+        &self,
+        located: Result<(), Vec<String>>,
+        mut faults: Vec<String>,
+        terms: &Terms,
+        transport: &dyn Transport,
+    ) -> Error {
+        match located {
+            Ok(()) => faults.extend(
+                planned(&self.plan, terms, transport, &*self.surroundings.clock).await.err().unwrap_or_default(),
+            ),
+            Err(others) => faults.splice(0..0, others).for_each(drop),
+        }
+        start_error(&faults)
+    }
 }
 
 fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Shared {
@@ -131,6 +154,7 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
         transport,
         clock: clock.clone(),
         services: Arc::new(services),
+        inbox: app.stores.first().map(|store| store.inbox.clone()),
         layers: layers.map(|layer| layer.middleware.clone()).collect(),
         keeper: Arc::new(Keeper::new(clock.clone(), shortest.unwrap_or(KEEPER_ACK_WAIT))),
         stats: Arc::default(),

@@ -58,6 +58,7 @@ mod staged {
                 surroundings: surroundings.clone(),
                 registry,
                 services: self.services.clone(),
+                stores: self.stores.clone(),
                 plan: self.plan.clone(),
                 listener: self.listener.clone(),
             }

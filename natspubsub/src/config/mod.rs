@@ -12,6 +12,7 @@ mod server_url;
 mod settings;
 mod size;
 mod sources;
+mod stores;
 mod table;
 mod tls;
 
@@ -26,6 +27,8 @@ pub(crate) use manage::manage_name;
 pub(crate) use plan_form::{PLAN, PlanForm, plan_asked};
 pub use preset::Preset;
 pub(crate) use server_url::{Login, ServerUrl};
+pub use stores::InboxRetention;
+pub(crate) use stores::StoreSettings;
 pub use tls::TlsMode;
 pub(crate) use tls::TlsSettings;
 
@@ -130,6 +133,7 @@ pub struct Config {
     /// The most bytes of a compressed message once inflated.
     pub(crate) inflate_max: usize,
     pub(crate) stream: StreamSettings,
+    pub(crate) stores: StoreSettings,
     /// What a start does about streams and consumers.
     pub(crate) manage: Manage,
     /// Whether what nobody owns is taken over when it differs.

@@ -145,9 +145,13 @@ impl<'a> Reader<'a> {
         self.duration_from(key, Duration::from_nanos(1))
     }
 
-    fn duration_from(&mut self, key: &'static str, least: Duration) -> Duration {
+    /// A duration that is not shorter than another.
+    pub(super) fn duration_from(&mut self, key: &'static str, least: Duration) -> Duration {
         let parse = |text: &str| match parse_duration(text) {
-            Ok(duration) if duration < least => Err(format!("{text:?} is zero; write a time such as \"10s\"")),
+            Ok(duration) if duration < least && duration.is_zero() => {
+                Err(format!("{text:?} is zero; write a time such as \"10s\""))
+            }
+            Ok(duration) if duration < least => Err(format!("{text:?} is shorter than {}", Written(least))),
             Ok(duration) => Ok(Written(duration)),
             Err(fault) => Err(fault.to_string()),
         };

@@ -5,7 +5,7 @@ use super::size::{Size, Threshold};
 use super::sources::Found;
 use super::{
     Config, DurableNames, ServerUrl, Storage, StreamSettings, SubscriberDefaults, WireHeaders, auth, faults_error,
-    manage, manage_name, tls,
+    manage, manage_name, stores, tls,
 };
 use crate::error::Result;
 use crate::subject::Namespace;
@@ -57,6 +57,7 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
     let mirror_payload = reader.switch("mirror_payload");
     let (compress_above, inflate_max) = compression(&mut reader);
     let stream = stream(&mut reader);
+    let stores = stores::read(&mut reader);
     let manage = reader.choice("manage", &manage::ALL, manage_name);
     let (adopt, migrate) = (reader.switch("adopt"), reader.switch("migrate"));
     let bindings = reader.bindings();
@@ -84,6 +85,7 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
                 compress_above,
                 inflate_max,
                 stream,
+                stores,
                 manage,
                 adopt,
                 migrate,

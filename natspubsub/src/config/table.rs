@@ -1,7 +1,7 @@
 //! The table of settings, and the variables besides `NATSPUBSUB_*`.
 
 /// Every setting and its default. An empty default is computed, or stands for a value that is not set.
-const SETTINGS: [(&str, &str); 38] = [
+const SETTINGS: [(&str, &str); 45] = [
     ("preset", "none"),
     ("url", "nats://127.0.0.1:4222"),
     ("env", "development"),
@@ -37,6 +37,13 @@ const SETTINGS: [(&str, &str); 38] = [
     ("stream_max_age", "7d"),
     ("stream_duplicate_window", "2m"),
     ("stream_replicas", "1"),
+    ("relay", "true"),
+    ("outbox_retention", "24h"),
+    ("outbox_max_attempts", "10"),
+    ("outbox_poll", "1s"),
+    ("outbox_batch", "256"),
+    ("outbox_lease", "10s"),
+    ("inbox_retention", "auto"),
     ("manage", "apply"),
     ("adopt", "false"),
     ("migrate", "false"),

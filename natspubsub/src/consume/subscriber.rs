@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) inflate_max: usize,
     pub(crate) clock: SharedClock,
     pub(crate) services: Arc<Services>,
+    /// What remembers which events were handled, unless that happens in a transaction.
+    pub(crate) inbox: Option<SharedInbox>,
     pub(crate) layers: Arc<[Arc<dyn DynMiddleware>]>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) stats: Arc<StatsBoard>,

@@ -3,6 +3,7 @@
 mod connection;
 mod login;
 mod publishing;
+mod stores;
 mod streams;
 mod subscribers;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Pairs, faults, load};
-use crate::config::{Config, DurableNames, Preset, SubscriberDefaults};
+use crate::config::{Config, DurableNames, InboxRetention, Preset, StoreSettings, SubscriberDefaults};
 
 #[test]
 fn the_defaults_are_these() {
@@ -101,4 +101,38 @@ fn what_is_beyond_a_limit_or_of_another_form_is_a_fault() {
 fn a_name_that_is_no_token_is_a_fault_with_the_places_of_both() {
     let text = load(&[("app", "orders")], &[("NATS_ENV", "a.b")]).unwrap_err().to_string();
     assert!(text.contains("(env: the environment variable NATS_ENV; app: set in code)"), "{text}");
+}
+
+#[test]
+fn the_settings_of_stores_have_defaults_and_are_set_in_code_or_as_text() {
+    let (second, day) = (Duration::from_secs(1), Duration::from_secs(24 * 60 * 60));
+    let expected = StoreSettings {
+        relay: true,
+        outbox_retention: day,
+        outbox_max_attempts: 10,
+        outbox_poll: second,
+        outbox_batch: 256,
+        outbox_lease: 10 * second,
+        inbox_retention: InboxRetention::Auto,
+    };
+    assert_eq!(load(&[("app", "orders")], &[]).unwrap().stores, expected);
+    let builder =
+        Config::builder().url("memory:").app("a").relay(false).outbox_retention(second).outbox_max_attempts(1);
+    let builder = builder.outbox_poll(2 * second).outbox_batch(3).outbox_lease(4 * second);
+    let expected = StoreSettings {
+        relay: false,
+        outbox_retention: second,
+        outbox_max_attempts: 1,
+        outbox_poll: 2 * second,
+        outbox_batch: 3,
+        outbox_lease: 4 * second,
+        inbox_retention: InboxRetention::After(day),
+    };
+    assert_eq!(builder.inbox_retention(InboxRetention::After(day)).build().unwrap().stores, expected);
+    let never = load(&[("app", "orders"), ("inbox_retention", "Never")], &[]).unwrap();
+    assert_eq!(never.stores.inbox_retention, InboxRetention::Never);
+    let text = faults(&[("outbox_lease", "99ms"), ("outbox_poll", "0s"), ("inbox_retention", "soon")]);
+    assert!(text.contains("outbox_lease: \"99ms\" is shorter than 100ms"), "{text}");
+    assert!(text.contains("outbox_poll: \"0s\" is zero"), "{text}");
+    assert!(text.contains("or \"auto\" or \"never\""), "{text}");
 }
