@@ -87,5 +87,7 @@ pub use publish::{
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use publish::{InTransaction, Outbox, OutboxEntry, Queued, Tx};
 pub use registry::{DeclaredStream, Subscribe};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use sqlx;
 pub use subject::{check_topic, decode_token, encode_token};
 pub use topology::{AssetKind, Change, ChangeKind, FieldChange, TopologyPlan};

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Middleware, Services};
 use crate::middleware::Logging;
 use crate::publish::{PublishListener, Published};
-use crate::registry::{DeclaredStream, Layer, Registry, Subscribe, check, linked};
+use crate::registry::{DeclaredStream, Layer, Origin, Registry, Subscribe, check, linked};
 use crate::store::{InboxStore, OutboxStore};
 use crate::topology::{Plan, plan};
 
@@ -278,6 +278,9 @@ impl AppBuilder {
         let registry = registry.sorted();
         let services = Some(&self.services).filter(|_| !self.without_state_check);
         let mut faults = check(&registry, services, self.publish_only);
+        if services.is_some() && self.stores.is_empty() {
+            faults.extend(without_store(&registry));
+        }
         match plan(&registry, &config) {
             Ok(plan) if faults.is_empty() => {
                 let (services, stores, listener) = (self.services, self.stores, self.listener);
@@ -288,6 +291,17 @@ impl AppBuilder {
         }
         Err(start_error(&faults))
     }
+}
+
+/// Subscribers whose inbox has no place.
+fn without_store(registry: &Registry) -> Vec<String> {
+    let waiting = registry.subscribers.iter().filter(|subscriber| subscriber.options.inbox == Some(true));
+    // What a transaction needs is told with the other arguments.
+    let fault = |origin: &Origin| {
+        let (place, name) = (origin.place(), origin.name);
+        format!("{place}: {name} has inbox = true, and the application has no store; add App::builder().store(..)")
+    };
+    waiting.filter(|subscriber| !subscriber.transaction).map(|subscriber| fault(&subscriber.origin)).collect()
 }
 
 /// The named declarations, the linked ones, or both. Linked middleware always counts: it wraps every handler.

@@ -72,6 +72,24 @@ impl RunningApp {
         &self.publisher
     }
 
+    /// The outbox of the application in its store of type `S`.
+    ///
+    /// ```
+    /// # use natspubsub::store::SqliteStore;
+    /// # fn example(running: &natspubsub::RunningApp) -> natspubsub::Result {
+    /// let outbox = running.outbox::<SqliteStore>()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when [`AppBuilder::store`](crate::AppBuilder::store) was not given one of this type.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    pub fn outbox<S: crate::store::SqlStore>(&self) -> Result<crate::publish::Outbox<S>> {
+        let outbox = crate::publish::Outbox::of(&self.shared.services);
+        outbox.map_err(|missing| Error::new(ErrorKind::NotFound, missing.to_string()))
+    }
+
     /// The counters of the application.
     ///
     /// ```

@@ -166,7 +166,6 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
             may_create: app.config.manage == Manage::Apply,
             streams: app.plan.streams.clone(),
         }),
-        inbox: None,
         stopping: CancellationToken::new(),
     }
 }

@@ -47,8 +47,6 @@ pub(crate) struct Shared {
     pub(crate) durables: Arc<[String]>,
     /// Makes a stream or consumer again that vanishes.
     pub(crate) restorer: Arc<Restorer>,
-    /// What remembers the handlings of subscribers with `inbox = true`.
-    pub(crate) inbox: Option<SharedInbox>,
     /// Set when the drain begins: what only waits is given back.
     pub(crate) stopping: CancellationToken,
 }

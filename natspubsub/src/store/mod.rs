@@ -17,8 +17,6 @@ mod sql;
 mod tables;
 
 pub(crate) use erased::{DynInboxStore, DynOutboxStore, SharedInbox, SharedOutbox};
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub(crate) use fault::is_outage;
 pub use inbox::{Claim, InboxDepth, InboxKey, InboxStore};
 pub use message::{OUTBOX_SHARDS, OutboxMessage};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

@@ -2,14 +2,14 @@
 
 use std::error::Error;
 
-/// What PostgreSQL says when it has no connection to give, goes down, comes up, or has lost the connection: by the
-/// beginning of the code (class 08), or the whole code.
+/// What PostgreSQL says when it has no connection or no room to give, goes down, comes up, or has lost the connection: by
+/// the beginning of the code (classes 08 and 53), or the whole code.
 #[cfg(feature = "postgres")]
-const POSTGRES_OUTAGES: [&str; 8] = ["08", "53300", "57P01", "57P02", "57P03", "57P05", "25P03", "25006"];
+const POSTGRES_OUTAGES: [&str; 8] = ["08", "53", "57P01", "57P02", "57P03", "57P05", "25P03", "25006"];
 
-/// `SQLITE_BUSY` and `SQLITE_LOCKED`, in the lower byte of what SQLite says.
+/// `SQLITE_BUSY`, `SQLITE_LOCKED`, `SQLITE_IOERR`, `SQLITE_FULL` and `SQLITE_CANTOPEN`, in the lower byte of what SQLite says.
 #[cfg(feature = "sqlite")]
-const SQLITE_OUTAGES: [i32; 2] = [5, 6];
+const SQLITE_OUTAGES: [i32; 5] = [5, 6, 10, 13, 14];
 
 /// Whether an error, or one of its causes, is an outage of a database: a message is then held, not counted as failed.
 pub(crate) fn is_outage(error: &(dyn Error + 'static)) -> bool {

@@ -98,7 +98,7 @@ impl<T: Encode + ?Sized, S: SqlStore> MessageBuilder<'_, T, OutboxEntry<S>> {
         tx: &mut (impl InTransaction<S::Database> + ?Sized),
         topics: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Vec<Queued>> {
-        let clock = &*self.by.outbox.clock;
+        let clock = self.by.outbox.author().clock;
         let id = self.draft.event_id.clone().unwrap_or_else(|| event_id(clock, clock.now()));
         let messages = topics.into_iter().map(|topic| {
             let destination = Destination::Topic(topic.into());

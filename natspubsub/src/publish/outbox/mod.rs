@@ -6,6 +6,7 @@ mod tx;
 
 use std::fmt;
 use std::future::{Future, ready};
+use std::sync::Arc;
 
 pub use entry::OutboxEntry;
 pub use in_transaction::InTransaction;
@@ -14,6 +15,8 @@ pub use tx::Tx;
 use super::author::Author;
 use super::draft::Draft;
 use super::message::MessageBuilder;
+use super::outlet::Outlet;
+use super::publisher::Publisher;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::error::Result;
@@ -59,11 +62,18 @@ const MAX_PAYLOAD: usize = 1024 * 1024;
 #[derive(Clone)]
 pub struct Outbox<S> {
     store: S,
-    config: Config,
-    clock: SharedClock,
-    max_payload: usize,
+    desk: Desk,
     /// The message whose handling writes.
     cause: Option<Context>,
+}
+
+/// Where the messages of an outbox are written.
+#[derive(Clone)]
+enum Desk {
+    /// Without an application.
+    Own { config: Arc<Config>, clock: SharedClock, max_payload: usize },
+    /// In an application, which knows what its server takes.
+    App(Arc<Outlet>),
 }
 
 /// A message that a transaction has written into its outbox.
@@ -96,16 +106,12 @@ impl<S: SqlStore> Outbox<S> {
     /// # }
     /// ```
     pub fn new(config: &Config, store: S) -> Self {
-        Self { store, config: config.clone(), clock: SystemClock::shared(), max_payload: MAX_PAYLOAD, cause: None }
+        let (config, clock) = (Arc::new(config.clone()), SystemClock::shared());
+        Self { store, desk: Desk::Own { config, clock, max_payload: MAX_PAYLOAD }, cause: None }
     }
 
-    pub(crate) fn on(mut self, clock: SharedClock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// The same outbox with the most bytes that a message may have. Default: 1 MiB, as a server takes them. A message that
-    /// is larger than the server takes is set aside by the relay.
+    /// The same outbox with the most bytes that a message may have. Default: what the application's server takes, and 1 MiB
+    /// without an application. A message that is larger than the server takes is set aside by the relay.
     ///
     /// ```
     /// # use natspubsub::prelude::*;
@@ -116,7 +122,11 @@ impl<S: SqlStore> Outbox<S> {
     /// ```
     #[must_use]
     pub fn with_max_payload(mut self, bytes: usize) -> Self {
-        self.max_payload = bytes;
+        let (config, clock) = match self.desk {
+            Desk::Own { config, clock, .. } => (config, clock),
+            Desk::App(outlet) => (Arc::new(outlet.config.clone()), outlet.clock.clone()),
+        };
+        self.desk = Desk::Own { config, clock, max_payload: bytes };
         self
     }
 
@@ -213,22 +223,22 @@ impl<S: SqlStore> Outbox<S> {
     }
 
     fn author(&self) -> Author<'_> {
-        Author {
-            config: &self.config,
-            clock: &*self.clock,
-            rules: Author::rules(&self.config),
-            max_payload: self.max_payload,
-            cause: self.cause.as_ref(),
+        let cause = self.cause.as_ref();
+        match &self.desk {
+            Desk::Own { config, clock, max_payload } => {
+                Author { config, clock: &**clock, rules: Author::rules(config), max_payload: *max_payload, cause }
+            }
+            Desk::App(outlet) => Author { cause, ..outlet.author() },
         }
     }
 
-    /// The outbox of the application's store of this type.
-    fn of(services: &Services) -> Result<Self, Failure> {
-        let missing = || {
-            let name = std::any::type_name::<S>();
-            Failure::transient(format!("the application has no {name}; add App::builder().store(..)"))
-        };
-        services.get::<Self>().cloned().ok_or_else(missing)
+    /// The outbox of an application in its store of this type.
+    pub(crate) fn of(services: &Services) -> Result<Self, Failure> {
+        let name = std::any::type_name::<S>();
+        let missing = || Failure::transient(format!("the application has no {name}; add App::builder().store(..)"));
+        let store = services.get::<S>().cloned().ok_or_else(missing)?;
+        let publisher = services.get::<Publisher>().ok_or_else(missing)?;
+        Ok(Self { store, desk: Desk::App(publisher.outlet().clone()), cause: None })
     }
 }
 
@@ -244,6 +254,6 @@ impl<S: SqlStore> FromDelivery for Outbox<S> {
 
 impl<S> fmt::Debug for Outbox<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Outbox").field("store", &std::any::type_name::<S>()).finish_non_exhaustive()
     }
 }
