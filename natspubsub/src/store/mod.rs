@@ -1,9 +1,11 @@
 //! Inbox and outbox: what a database keeps so that nothing is published twice or lost between it and the stream.
 
+mod bell;
 mod erased;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod fault;
 mod inbox;
+mod memory;
 mod message;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod migrations;
@@ -18,6 +20,7 @@ mod tables;
 
 pub(crate) use erased::{DynInboxStore, DynOutboxStore, SharedInbox, SharedOutbox};
 pub use inbox::{Claim, InboxDepth, InboxKey, InboxStore};
+pub use memory::MemoryStore;
 pub use message::{OUTBOX_SHARDS, OutboxMessage};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use migrations::{MigratedStore, Migrations};
