@@ -81,6 +81,7 @@ const _: () = {
         requirements: || ::natspubsub::__private::needed([
             <MyState<MyDb> as ::natspubsub::__private::FromServices>::requirement(),
         ]),
+        transaction: false,
         call: ::natspubsub::__private::Call::Batch(__natspubsub_call),
     };
     impl ::natspubsub::__private::Subscribe for my_orders {

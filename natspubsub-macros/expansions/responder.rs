@@ -79,6 +79,7 @@ const _: () = {
         requirements: || ::natspubsub::__private::needed([
             <MyContext as ::natspubsub::__private::FromDelivery>::requirement(),
         ]),
+        transaction: false,
         call: ::natspubsub::__private::Call::Reply(__natspubsub_call),
     };
     impl ::natspubsub::__private::Subscribe for my_health {

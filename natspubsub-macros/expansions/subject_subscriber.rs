@@ -71,6 +71,7 @@ const _: () = {
         },
         payload: ::natspubsub::__private::type_name::<MyRaw>,
         requirements: || ::natspubsub::__private::needed([]),
+        transaction: false,
         call: ::natspubsub::__private::Call::Each(__natspubsub_call),
     };
     impl ::natspubsub::__private::Subscribe for my_message {

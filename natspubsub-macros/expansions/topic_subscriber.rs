@@ -104,6 +104,7 @@ const _: () = {
         requirements: || ::natspubsub::__private::needed([
             <MyState<MyDb> as ::natspubsub::__private::FromDelivery>::requirement(),
         ]),
+        transaction: false,
         call: ::natspubsub::__private::Call::Each(__natspubsub_call),
     };
     impl ::natspubsub::__private::Subscribe for my_order {

@@ -86,6 +86,7 @@ const _: () = {
         },
         payload: ::renamed::__private::type_name::<MyOrder>,
         requirements: || ::renamed::__private::needed([]),
+        transaction: false,
         call: ::renamed::__private::Call::Each(__natspubsub_call),
     };
     impl ::renamed::__private::Subscribe for my_order {

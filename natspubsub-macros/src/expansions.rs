@@ -11,7 +11,7 @@ use crate::{event, handler_error, health_check, middleware, stream, subscriber};
 /// A name and what makes the expansion.
 type Sample = (&'static str, fn() -> TokenStream);
 
-const SAMPLES: [Sample; 11] = [
+const SAMPLES: [Sample; 12] = [
     ("topic_subscriber", || {
         let args = r#""order.{my_id}.created", concurrency = 4, backoff = "1s, 2s", deliver = "new""#;
         let item = "async fn my_order(my_order: MyOrder, my_id: MyId, MyState(my_db): MyState<MyDb>) -> MyResult<(), MyFault> { Ok(()) }";
@@ -24,6 +24,10 @@ const SAMPLES: [Sample; 11] = [
             parse(args),
             parse("async fn my_order(my_order: MyOrder) -> MyConfirmed {}"),
         )
+    }),
+    ("topic_subscriber_transaction", || {
+        let item = "async fn my_order(my_order: MyOrder, my_tx: &mut MyTx<MyDb>, my_ctx: MyContext) -> MyResult<(), MyFault> { Ok(()) }";
+        subscriber::subscriber(TopicSubscriber, parse(r#""order.created""#), parse(item))
     }),
     ("subject_subscriber", || {
         let args = r#""Chat.{my_room..}", transport = "core", queue = "workers""#;

@@ -2,6 +2,7 @@
 
 mod builder;
 mod crew;
+mod inbox;
 mod io_thread;
 mod manifest;
 mod newcomers;
