@@ -33,6 +33,8 @@ mod stage;
 #[cfg(feature = "testing")]
 mod stand_in;
 #[cfg(feature = "testing")]
+pub mod stores;
+#[cfg(feature = "testing")]
 mod test_app;
 mod topology;
 #[cfg(feature = "testing")]
