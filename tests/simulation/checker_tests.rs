@@ -77,6 +77,7 @@ fn a_run_needs_a_cause_and_a_restart_is_none() {
         "0 fault partition S sim-book",
         "0 fault reorder S sim-work 1#1",
         "0 fault deaf S sim-work 1#1\n0 progress S sim-work 1#1",
+        "0 fault deaf S sim-book 1#1",
     ] {
         assert_eq!(of(&format!("{unanswered}\n{none}\n{again}")), [Kind::ExtraRun], "{none}");
     }
@@ -90,6 +91,11 @@ fn a_run_needs_a_cause_and_a_restart_is_none() {
         assert_eq!(of(&format!("{WELL}\n{cause}\n{again}")), [Kind::ExtraRun], "{cause}, behind the acknowledgement");
     }
     assert_eq!(of(&format!("{}\n{again}", WELL.replace("handled", "failed: busy"))), [], "a retry");
+    // A delivery that was held up on its way has less of its time left: then a late signal is a cause.
+    let held_up = unanswered.replacen("0 deliver", "0 fault slow-consumer S sim-work\n0 deliver", 1);
+    let late = "0 fault deaf S sim-work 1#1\n0 progress S sim-work 1#1";
+    assert_eq!(of(&format!("{held_up}\n{late}\n{again}")), []);
+    assert_eq!(of(&format!("{held_up}\n{again}")), [Kind::ExtraRun], "held up on its way, and signalled in time");
 }
 
 #[test]

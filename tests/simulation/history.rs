@@ -70,8 +70,8 @@ pub(crate) struct History {
     stored: BTreeMap<u64, usize>,
     crashes: Vec<usize>,
     exits: Vec<usize>,
-    /// Lines in which a signal got no answer. It holds up the signals of everything in hand.
-    deaf: Vec<usize>,
+    /// Lines in which a signal got no answer. It holds up the signals of everything in hand of its consumer.
+    deaf: BTreeMap<String, Vec<usize>>,
 }
 
 impl History {
@@ -89,7 +89,9 @@ impl History {
                 }
                 Event::Run(place) => history.at(place).runs.push((line, place.delivery, None)),
                 Event::End(place, ending) => history.end(place, *ending),
-                Event::FaultAt(_, name) if name == "deaf" => history.deaf.push(line),
+                Event::FaultAt(place, name) if name == "deaf" => {
+                    history.deaf.entry(place.consumer.clone()).or_default().push(line);
+                }
                 Event::Progress(place) => history.at(place).signals.push(line),
                 Event::FaultAt(place, name) => history.at(place).strike(name, line),
                 Event::Answer { place, word, .. } if word == "ack" => {
@@ -165,14 +167,24 @@ impl History {
             .iter()
             .find(|(began, ..)| *began == run)
             .map_or(run, |(_, delivery, _)| message.deliveries.get(delivery).copied().unwrap_or(run));
-        self.is_unheard(message, delivered..end.min(again), again)
+        let mut on_its_way = self.of_consumers.get(consumer).into_iter().flatten();
+        let arrived_late = on_its_way.any(|line| (stored..delivered).contains(line));
+        self.is_unheard(consumer, message, delivered..end.min(again), again, arrived_late)
     }
 
-    /// Whether a signal got no answer in these lines, and the broker heard nothing of the message from there until it
-    /// delivered it again.
-    fn is_unheard(&self, message: &Message, within: Range<usize>, again: usize) -> bool {
-        let deaf = self.deaf.iter().rfind(|line| within.contains(line));
-        deaf.is_some_and(|deaf| !message.signals.iter().any(|line| (*deaf..again).contains(line)))
+    /// Whether a signal of the consumer got no answer in these lines, and the broker heard nothing of the message from
+    /// there until it delivered it again. What a fault of the consumer held up on its way has used up a part of its time
+    /// before it arrived: for that, the next signal may come too late.
+    fn is_unheard(
+        &self,
+        consumer: &str,
+        message: &Message,
+        within: Range<usize>,
+        again: usize,
+        arrived_late: bool,
+    ) -> bool {
+        let deaf = self.deaf.get(consumer).into_iter().flatten().rfind(|line| within.contains(line));
+        deaf.is_some_and(|deaf| arrived_late || !message.signals.iter().any(|line| (*deaf..again).contains(line)))
     }
 
     /// Whether a fault struck a message at all.
@@ -183,7 +195,8 @@ impl History {
             !(faults.is_empty() && lost.is_empty() && repeated.is_empty())
         });
         let of_more = self.of_consumers.get(consumer).into_iter().flatten().chain(&self.crashes);
-        of_it || of_more.chain(&self.deaf).any(|line| *line > first)
+        let deaf = self.deaf.get(consumer).into_iter().flatten();
+        of_it || of_more.chain(deaf).any(|line| *line > first)
     }
 
     /// Whether the broker had an acknowledgement of a message before a line.
