@@ -1,5 +1,9 @@
 //! The names of the tables.
 
+use std::borrow::Cow;
+
+use sqlx::AssertSqlSafe;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// How names begin that are not prefixed otherwise; each name in the files under `migrations/` begins so.
@@ -130,6 +134,12 @@ impl Tables {
     fn name(&self, table: &str) -> String {
         let schema = self.schema.as_deref().map(|schema| format!("{schema}.")).unwrap_or_default();
         format!("{schema}{}{table}", self.prefix)
+    }
+
+    /// A statement that was written for the default names, with these.
+    pub(crate) fn sql(&self, sql: &'static str) -> AssertSqlSafe<Cow<'static, str>> {
+        let is_default = self.schema.is_none() && self.prefix == DEFAULT_PREFIX;
+        AssertSqlSafe(if is_default { Cow::Borrowed(sql) } else { Cow::Owned(self.rename(sql)) })
     }
 
     /// SQL that was written for the default names, with these. Indexes lie in the schema of their table and are named

@@ -1,14 +1,31 @@
 //! Inbox and outbox in PostgreSQL.
 
+mod claim;
+mod cleanup;
+mod doubts;
+mod handling;
+mod inbox;
+mod lead;
+mod listen;
+mod outbox;
 mod schema;
+mod settle;
+mod transaction;
+mod write;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, PgPool, Postgres};
 
+use self::doubts::Doubts;
+use self::listen::Ear;
+use super::bell::Bell;
 use super::tables::Tables;
-use crate::error::{Error, ErrorKind};
 
 /// Inbox and outbox in a PostgreSQL database, 13 or newer.
 ///
@@ -29,12 +46,15 @@ use crate::error::{Error, ErrorKind};
 pub struct PostgresStore {
     pool: PgPool,
     shared: Arc<Shared>,
+    bell: Bell,
+    ear: Ear,
 }
 
 /// What clones share.
 struct Shared {
     tables: Tables,
     notifies: bool,
+    doubts: Doubts,
 }
 
 impl PostgresStore {
@@ -81,7 +101,17 @@ impl PostgresStore {
     }
 
     fn of(pool: PgPool, tables: Tables, notifies: bool) -> Self {
-        Self { pool, shared: Arc::new(Shared { tables, notifies }) }
+        let shared = Shared { tables, notifies, doubts: Doubts::default() };
+        Self { pool, shared: Arc::new(shared), bell: Bell::default(), ear: Ear::default() }
+    }
+
+    /// A statement with the names of the tables.
+    fn query(&self, sql: &'static str) -> Query<'static, Postgres, PgArguments> {
+        sqlx::query(self.sql(sql))
+    }
+
+    fn sql(&self, sql: &'static str) -> AssertSqlSafe<Cow<'static, str>> {
+        self.shared.tables.sql(sql)
     }
 }
 
@@ -93,7 +123,21 @@ impl fmt::Debug for PostgresStore {
     }
 }
 
-/// The error of a step; PostgreSQL's own words are its source.
-fn failed(step: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
-    move |error| Error::new(ErrorKind::Database, format!("PostgreSQL: {step} failed")).with_source(error)
+/// A duration for PostgreSQL, in seconds, a hundred years at most.
+fn seconds(duration: Duration) -> f64 {
+    const CENTURY: f64 = 100.0 * 365.0 * 24.0 * 3600.0;
+    duration.as_secs_f64().min(CENTURY)
+}
+
+/// A duration of PostgreSQL, in seconds; what lies in the future is zero.
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
+}
+
+/// A text for PostgreSQL, which keeps none with NUL.
+fn text(text: &str) -> Cow<'_, str> {
+    match text.contains('\0') {
+        true => Cow::Owned(text.replace('\0', "\u{fffd}")),
+        false => Cow::Borrowed(text),
+    }
 }

@@ -2,8 +2,9 @@
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
-use super::{PostgresStore, failed};
+use super::PostgresStore;
 use crate::error::Result;
+use crate::store::fault::database;
 use crate::store::migrations::{MigratedStore, Migration, fault_of, newest};
 use crate::store::tables::Tables;
 
@@ -18,27 +19,29 @@ impl MigratedStore for PostgresStore {
     }
 
     async fn migrated_version(&self) -> Result<u32> {
-        let mut connection = self.pool.acquire().await.map_err(failed("connecting"))?;
-        version(&mut connection, self.tables()).await.map_err(failed("reading the version of the tables"))
+        let fault = |error| database("read the version of the tables", error);
+        let mut connection = self.pool.acquire().await.map_err(fault)?;
+        version(&mut connection, self.tables()).await.map_err(fault)
     }
 
     async fn migrate_once(&self) -> Result<bool> {
-        migrate_once(&self.pool, self.tables()).await.map_err(failed("making the tables of inbox and outbox"))
+        let migrated = migrate_once(&self.pool, self.tables()).await;
+        migrated.map_err(|error| database("make the tables of inbox and outbox", error))
     }
 }
 
 impl PostgresStore {
     /// Refuses when one of these tables is missing, or not all migrations ran.
     pub(super) async fn check(&self, tables: &[String]) -> Result<()> {
-        let step = "looking for the tables of inbox and outbox";
-        let mut connection = self.pool.acquire().await.map_err(failed("connecting"))?;
+        let fault = |error| database("look for the tables of inbox and outbox", error);
+        let mut connection = self.pool.acquire().await.map_err(fault)?;
         let missing: Vec<String> =
             sqlx::query_scalar("SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL")
                 .bind(tables)
                 .fetch_all(&mut *connection)
                 .await
-                .map_err(failed(step))?;
-        let version = version(&mut connection, self.tables()).await.map_err(failed(step))?;
+                .map_err(fault)?;
+        let version = version(&mut connection, self.tables()).await.map_err(fault)?;
         fault_of(&missing, version, newest(MIGRATIONS)).map_or(Ok(()), Err)
     }
 }
