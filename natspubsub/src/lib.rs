@@ -35,6 +35,7 @@ mod message;
 mod middleware;
 mod publish;
 mod registry;
+mod relay;
 mod subject;
 mod topology;
 mod transport;
@@ -87,6 +88,7 @@ pub use publish::{
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use publish::{InTransaction, Outbox, OutboxEntry, Queued, Tx};
 pub use registry::{DeclaredStream, Subscribe};
+pub use relay::RelayStats;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use sqlx;
 pub use subject::{check_topic, decode_token, encode_token};

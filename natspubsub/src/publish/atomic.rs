@@ -4,13 +4,13 @@ use uuid::Uuid;
 
 use super::draft::Prepared;
 use super::entry::{Entry, tell_topics_apart};
-use super::feature::Feature;
 use super::message::MessageBuilder;
 use super::published::Published;
 use super::publisher::Publisher;
 use super::report::{BatchReport, PublishResult};
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::Encode;
+use crate::topology::Feature;
 use crate::transport::{Outbound, Stored};
 
 /// The most messages that the server stores in one step.

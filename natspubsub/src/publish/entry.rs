@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::draft::Prepared;
-use super::feature::Feature;
 use super::message::MessageBuilder;
 use crate::error::Error;
 use crate::message::{Encode, headers};
 use crate::subject::Namespace;
+use crate::topology::Feature;
 
 /// A message of several, written or at fault.
 #[derive(Debug)]

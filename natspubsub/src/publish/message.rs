@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::draft::{Destination, Draft};
-use super::feature::Feature;
 use super::publisher::Publisher;
 use crate::message::Encode;
+use crate::topology::Feature;
 
 /// A message on its way, made by [`Publisher::message`], or for an outbox by `Outbox::message`.
 ///

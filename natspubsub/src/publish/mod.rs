@@ -7,7 +7,6 @@ mod buffered;
 mod dead_letters;
 mod draft;
 mod entry;
-mod feature;
 mod message;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod outbox;

@@ -10,13 +10,13 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::author::Author;
-use super::feature::Allowed;
 use super::window::Window;
 use crate::clock::{SharedClock, timeout};
 use crate::config::{Config, PUBLISH_PAUSE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoints::{Sabotage, sabotaged};
 use crate::message::WireRules;
+use crate::topology::{Allowed, Feature, StreamOf};
 use crate::transport::{Confirmation, Outbound, PublishFault, SharedTransport, Stored};
 
 /// The connection that messages leave by, and how.
@@ -155,6 +155,12 @@ impl Outlet {
     /// A place in the window. While there is no connection nobody waits longer for it than for the connection itself.
     async fn place(&self, subject: &str) -> Result<Option<SemaphorePermit<'_>>> {
         self.window.place(self).await.map_err(|limit| refused(subject, PublishFault::NotConnected(limit)))
+    }
+
+    /// Sees to it that the application's stream allows a feature.
+    pub(super) async fn ensure(&self, feature: Feature) -> Result<()> {
+        let (transport, clock, config) = (self.transport.as_ref(), &*self.clock, &self.config);
+        self.allowed.ensure(feature, StreamOf { transport, clock, config }).await
     }
 
     /// What the stream allows may have changed: it was made again, or somebody else wrote it.

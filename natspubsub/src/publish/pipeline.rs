@@ -11,13 +11,13 @@ use futures::stream::FuturesOrdered;
 use futures::{FutureExt, StreamExt};
 
 use super::entry::Entry;
-use super::feature::Feature;
 use super::outlet::Reserved;
 use super::published::Published;
 use super::publisher::Publisher;
 use super::report::PublishResult;
 use super::under_way::UnderWay;
 use crate::error::{Error, ErrorKind, Result};
+use crate::topology::Feature;
 use crate::transport::{PublishFault, Stored};
 
 /// Publishes messages, as many at once as the window allows; the results in the order of the messages.

@@ -12,7 +12,6 @@ use super::batch::PublishBatch;
 use super::buffered::BufferedPublisher;
 use super::dead_letters::DeadLetters;
 use super::draft::{Draft, Prepared};
-use super::feature::Feature;
 use super::message::MessageBuilder;
 use super::outlet::{Outlet, Reserved};
 use super::published::{PublishListener, Published};
@@ -23,6 +22,7 @@ use crate::config::{Config, PLAN, plan_asked};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Delivery, Failure, FromDelivery, FromServices, Requirement, Services};
 use crate::message::{Context, Encode, Event};
+use crate::topology::Feature;
 use crate::transport::{SharedTransport, Stored};
 
 /// Publishes messages to the application's stream and waits until they are stored.

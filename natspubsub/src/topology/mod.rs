@@ -1,6 +1,7 @@
 //! Streams and consumers as they should be, what differs on the server, and the one place that changes it.
 
 mod adopt;
+mod allowed;
 mod apply;
 mod change;
 mod changes;
@@ -34,6 +35,7 @@ mod terms;
 mod topology_plan;
 
 pub(crate) use adopt::adopt_advisories;
+pub(crate) use allowed::{Allowed, Feature, StreamOf};
 pub use change::{AssetKind, Change, ChangeKind, FieldChange};
 pub(crate) use drain::{Drain, drain_all};
 pub(crate) use everywhere::applications;

@@ -69,7 +69,16 @@ pub(crate) enum PublishFault {
     Unknown(String),
 }
 
+/// What the server says, by its codes, when there is no room left: in the account (10002), in the memory (10028) or on the
+/// disk (10047) that it may use, in the stream (10077).
+const NO_ROOM: [&str; 4] = ["(10002)", "(10028)", "(10047)", "(10077)"];
+
 impl PublishFault {
+    /// Whether the message was refused because there is no room for any.
+    pub(crate) fn is_about_room(&self) -> bool {
+        matches!(self, Self::Rejected(text) if NO_ROOM.iter().any(|code| text.ends_with(code)))
+    }
+
     /// The same of a message that is not stored before another one is.
     pub(crate) fn certain(self) -> Self {
         match self {

@@ -5,15 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::outlet::Outlet;
-use crate::clock::timeout;
-use crate::config::{Manage, manage_name};
+use crate::clock::{Clock, timeout};
+use crate::config::{Config, Manage, manage_name};
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::AssetConfig;
+use crate::transport::{AssetConfig, Transport};
 
 /// Something that a stream can be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Feature {
+pub(crate) enum Feature {
     MessageTtl,
     Schedules,
     AtomicBatches,
@@ -24,14 +23,14 @@ const ATTEMPTS: u32 = 3;
 
 /// The features that were seen to be allowed.
 #[derive(Debug, Default)]
-pub(super) struct Allowed {
+pub(crate) struct Allowed {
     features: [AtomicBool; 3],
     turn: Mutex<()>,
 }
 
 impl Allowed {
     /// Looks again before the next message that asks for something.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.features.iter().for_each(|allowed| allowed.store(false, Ordering::Relaxed));
     }
 }
@@ -54,24 +53,32 @@ impl Feature {
     }
 }
 
-impl Outlet {
+/// The application's stream, and who changes it.
+#[derive(Clone, Copy)]
+pub(crate) struct StreamOf<'a> {
+    pub(crate) transport: &'a dyn Transport,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) config: &'a Config,
+}
+
+impl Allowed {
     /// Sees to it that the application's stream allows a feature.
-    pub(super) async fn ensure(&self, feature: Feature) -> Result<()> {
-        let allowed = &self.allowed.features[feature as usize];
+    pub(crate) async fn ensure(&self, feature: Feature, stream: StreamOf<'_>) -> Result<()> {
+        let allowed = &self.features[feature as usize];
         if allowed.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let limit = self.config.publish_timeout;
+        let limit = stream.config.publish_timeout;
         let allow = async {
             // One after the other: each writes the whole configuration of the stream.
-            let _turn = self.allowed.turn.lock().await;
-            self.allow(feature).await
+            let _turn = self.turn.lock().await;
+            stream.allow(feature).await
         };
-        match timeout(&*self.clock, limit, allow).await {
+        match timeout(stream.clock, limit, allow).await {
             Some(done) => done?,
             None => {
-                let kind = if self.transport.is_connected() { ErrorKind::Rejected } else { ErrorKind::Connect };
-                let (stream, field) = (self.config.namespace.stream(), feature.field());
+                let kind = if stream.transport.is_connected() { ErrorKind::Rejected } else { ErrorKind::Connect };
+                let (stream, field) = (stream.config.namespace.stream(), feature.field());
                 let text = format!(
                     "no answer about {field} of stream {stream:?} within {limit:?} (publish_timeout); the message is not stored"
                 );
@@ -81,7 +88,9 @@ impl Outlet {
         allowed.store(true, Ordering::Relaxed);
         Ok(())
     }
+}
 
+impl StreamOf<'_> {
     async fn allow(&self, feature: Feature) -> Result<()> {
         let (stream, field) = (self.config.namespace.stream(), feature.field());
         let refuse = |text: String| Err(Error::new(ErrorKind::Rejected, text));
