@@ -43,6 +43,18 @@ pub trait SqlStore: OutboxStore + InboxStore + Clone {
     /// [`ErrorKind::Database`](crate::ErrorKind::Database) when the database does not answer.
     fn begin(&self) -> impl Future<Output = Result<sqlx::Transaction<'static, Self::Database>>> + Send;
 
+    /// Commits a transaction of a handler. Where a database commits nothing of a transaction in which a statement failed, and
+    /// does not call that an error, this is one.
+    ///
+    /// # Errors
+    /// As [`SqlStore::begin`]; whether it is committed may then be unknown.
+    fn commit(
+        &self,
+        transaction: sqlx::Transaction<'static, Self::Database>,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(transaction.commit().await?) }
+    }
+
     /// Writes messages into the outbox, in the caller's transaction; for each whether it is new. One whose message id is there
     /// already is left out.
     ///

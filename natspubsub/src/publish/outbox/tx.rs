@@ -162,8 +162,8 @@ impl<DB: StoredIn> TakesTransaction for Tx<DB> {
             return outcome;
         }
         reached(Point::BeforeCommit).await;
-        if let Err(error) = transaction.commit().await {
-            return Outcome::Failed(failure(error.into()));
+        if let Err(error) = outbox.store.commit(transaction).await {
+            return Outcome::Failed(failure(error));
         }
         reached(Point::AfterCommitBeforeAck).await;
         outbox.store.ring();

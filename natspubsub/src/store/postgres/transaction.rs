@@ -9,6 +9,10 @@ use crate::store::inbox::InboxKey;
 use crate::store::message::OutboxMessage;
 use crate::store::sql::{Entered, SqlStore, StoredIn};
 
+/// A COMMIT after a statement that failed rolls back, and PostgreSQL says that it succeeded; so a statement comes before it,
+/// which fails then, in the same round trip. The empty transaction behind it is there for `sqlx`, which expects one to end.
+const COMMIT: &str = "SELECT 1; COMMIT AND CHAIN";
+
 impl StoredIn for Postgres {
     type Store = PostgresStore;
 }
@@ -24,6 +28,13 @@ impl SqlStore for PostgresStore {
     async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
         let begun = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await;
         begun.map_err(|error| database("begin a transaction", error))
+    }
+
+    async fn commit(&self, mut transaction: Transaction<'static, Postgres>) -> Result<()> {
+        let committed = sqlx::raw_sql(COMMIT).execute(&mut *transaction).await;
+        // What was chained is rolled back on the way into the pool.
+        drop(transaction);
+        committed.map(drop).map_err(|error| database("commit the transaction of a handler", error))
     }
 
     async fn write_messages(&self, connection: &mut PgConnection, messages: &[OutboxMessage]) -> Result<Vec<bool>> {
