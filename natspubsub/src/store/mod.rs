@@ -11,10 +11,13 @@ mod message;
 mod migrations;
 mod outage;
 mod outbox;
+mod parts;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sql;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod tables;
 
@@ -30,5 +33,7 @@ pub use outbox::{ClaimedMessage, FailedMessage, Lead, MessageEnd, OutboxDepth, O
 pub use postgres::PostgresStore;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use sql::{Entered, SqlStore, StoredIn};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use tables::Tables;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::store::parts::{self, Leader};
 use crate::store::{Lead, OUTBOX_SHARDS};
 
 /// Leases of shards, and the relays that live.
@@ -21,11 +22,15 @@ struct Shard {
 
 impl Shard {
     fn is_led_by(&self, relay: &str, now: Duration) -> bool {
-        self.until > now && self.leader.as_deref() == Some(relay)
+        self.leader(relay, now) == Leader::Me
     }
 
-    fn is_free(&self, now: Duration) -> bool {
-        self.leader.is_none() || self.until <= now
+    fn leader(&self, relay: &str, now: Duration) -> Leader {
+        match &self.leader {
+            Some(leader) if self.until > now && leader == relay => Leader::Me,
+            Some(_) if self.until > now => Leader::Another,
+            _ => Leader::Nobody,
+        }
     }
 }
 
@@ -40,28 +45,19 @@ impl Leads {
     pub(super) fn lead(&mut self, relay: &str, lease: Duration, busy: &[u16], now: Duration) -> (Vec<Lead>, Vec<u16>) {
         self.relays.retain(|_, until| *until > now);
         self.relays.insert(relay.to_owned(), now + lease);
-        let part = self.shards.len().div_ceil(self.relays.len());
-        let mut led = self.shards.iter().filter(|shard| shard.is_led_by(relay, now)).count();
-        let mut changed = Vec::new();
+        let leaders: Vec<Leader> = self.shards.iter().map(|shard| shard.leader(relay, now)).collect();
+        let parts = parts::decide(&leaders, self.relays.len(), busy);
         for (number, shard) in (0..OUTBOX_SHARDS).zip(&mut self.shards) {
-            if shard.is_led_by(relay, now) {
-                if led > part && !busy.contains(&number) {
-                    led -= 1;
-                    shard.leader = None;
-                } else {
-                    shard.until = now + lease;
-                }
-            }
-        }
-        for (number, shard) in (0..OUTBOX_SHARDS).zip(&mut self.shards) {
-            if led < part && shard.is_free(now) {
-                led += 1;
+            if parts.give_up.contains(&number) {
+                shard.leader = None;
+            } else if parts.keep.contains(&number) {
+                shard.until = now + lease;
+            } else if parts.take.contains(&number) {
                 *shard = Shard { leader: Some(relay.to_owned()), until: now + lease, epoch: shard.epoch + 1 };
-                changed.push(number);
             }
         }
         let leads = (0..OUTBOX_SHARDS).zip(&self.shards).filter(|(_, shard)| shard.is_led_by(relay, now));
-        (leads.map(|(shard, led)| Lead { shard, epoch: led.epoch }).collect(), changed)
+        (leads.map(|(shard, led)| Lead { shard, epoch: led.epoch }).collect(), parts.take)
     }
 
     pub(super) fn resign(&mut self, relay: &str) {

@@ -11,7 +11,7 @@ const NONE: Vec<&str> = Vec::new();
 pub(super) async fn a_sent_message_never_comes_again(yard: &impl Yard) -> Kept {
     yard.write(vec![message("one")]).await;
     let leads = yard.lead_all("a").await?;
-    let claimed = yard.claim("a", &leads).await?;
+    let claimed = yard.claim_just("a", &leads, &["one"]).await?;
     expect("settled messages", 1, yard.settle(&claimed[0], MessageEnd::Sent).await?)?;
     expect("messages of the same leader", NONE, ids(&yard.claim("a", &leads).await?))?;
     yard.store().resign("a").await?;
@@ -23,7 +23,7 @@ pub(super) async fn a_sent_message_never_comes_again(yard: &impl Yard) -> Kept {
 pub(super) async fn a_message_is_settled_once(yard: &impl Yard) -> Kept {
     yard.write(vec![message("one")]).await;
     let leads = yard.lead_all("a").await?;
-    let claimed = yard.claim("a", &leads).await?;
+    let claimed = yard.claim_just("a", &leads, &["one"]).await?;
     expect("the first", 1, yard.settle(&claimed[0], MessageEnd::Sent).await?)?;
     expect("the second", 0, yard.settle(&claimed[0], failed("too late")).await?)?;
     expect("failed messages", 0, yard.store().outbox_depth().await?.failed)
@@ -32,7 +32,7 @@ pub(super) async fn a_message_is_settled_once(yard: &impl Yard) -> Kept {
 pub(super) async fn a_message_is_settled_by_its_lead_only(yard: &impl Yard) -> Kept {
     yard.write(vec![message("one")]).await;
     let leads = yard.lead_all("a").await?;
-    let claimed = yard.claim("a", &leads).await?;
+    let claimed = yard.claim_just("a", &leads, &["one"]).await?;
     for epoch in [claimed[0].lead.epoch - 1, claimed[0].lead.epoch + 1] {
         let lead = Lead { epoch, ..claimed[0].lead };
         let wrong = SettledMessage { lead, ..settled(&claimed[0], MessageEnd::Sent) };
@@ -46,7 +46,7 @@ pub(super) async fn a_message_is_settled_by_its_lead_only(yard: &impl Yard) -> K
 pub(super) async fn a_retry_comes_again_after_its_pause(yard: &impl Yard) -> Kept {
     yard.write(vec![message("one")]).await;
     let leads = yard.lead_all("a").await?;
-    let first = yard.claim("a", &leads).await?;
+    let first = yard.claim_just("a", &leads, &["one"]).await?;
     let begin = yard.clock().monotonic();
     expect("settled messages", 1, yard.settle(&first[0], retry(SHORT)).await?)?;
     let early = yard.claim("a", &leads).await?;
@@ -71,6 +71,7 @@ pub(super) async fn only_a_counted_retry_is_an_attempt(yard: &impl Yard) -> Kept
         yard.settle(&claimed[0], end).await?;
     }
     let claimed = yard.claim_until("a", &leads, 1).await?;
+    expect("messages", vec!["one"], ids(&claimed))?;
     yard.settle(&claimed[0], failed("never")).await?;
     let failed = yard.store().failed_messages(10).await?;
     expect("attempts of a failed message", vec![4], failed.iter().map(|failed| failed.attempts).collect())
@@ -79,8 +80,7 @@ pub(super) async fn only_a_counted_retry_is_an_attempt(yard: &impl Yard) -> Kept
 pub(super) async fn a_key_waits_for_its_retry(yard: &impl Yard) -> Kept {
     yard.write(vec![keyed("k-1", "k"), keyed("k-2", "k"), keyed("other-1", "other"), keyed("k-3", "k")]).await;
     let leads = yard.lead_all("a").await?;
-    let claimed = yard.claim("a", &leads).await?;
-    expect("messages", vec!["k-1", "k-2", "other-1", "k-3"], ids(&claimed))?;
+    let claimed = yard.claim_just("a", &leads, &["k-1", "k-2", "other-1", "k-3"]).await?;
     let begin = yard.clock().monotonic();
     let again = |index: usize, after| settled(&claimed[index], retry(after));
     // What was in hand behind it goes back without a pause of its own.
@@ -98,7 +98,7 @@ pub(super) async fn a_key_waits_for_its_retry(yard: &impl Yard) -> Kept {
 pub(super) async fn what_is_written_later_waits_for_the_retry_too(yard: &impl Yard) -> Kept {
     yard.write(vec![keyed("k-1", "k")]).await;
     let leads = yard.lead_all("a").await?;
-    let claimed = yard.claim("a", &leads).await?;
+    let claimed = yard.claim_just("a", &leads, &["k-1"]).await?;
     let uncounted = MessageEnd::Retry { after: LONG, error: "the stream is full".into(), counted: false };
     yard.settle(&claimed[0], uncounted).await?;
     yard.write(vec![keyed("k-2", "k"), keyed("other-1", "other"), message("without")]).await;
@@ -113,7 +113,7 @@ pub(super) async fn what_is_written_later_waits_for_the_retry_too(yard: &impl Ya
 pub(super) async fn a_retry_without_a_key_holds_up_no_other(yard: &impl Yard) -> Kept {
     yard.write(vec![message("one")]).await;
     let leads = yard.lead_all("a").await?;
-    let claimed = yard.claim("a", &leads).await?;
+    let claimed = yard.claim_just("a", &leads, &["one"]).await?;
     yard.settle(&claimed[0], retry(LONG)).await?;
     yard.write((0..64).map(|number| message(&format!("m-{number}"))).collect()).await;
     expect("messages without a key", 64, yard.claim("a", &leads).await?.len())
@@ -122,7 +122,7 @@ pub(super) async fn a_retry_without_a_key_holds_up_no_other(yard: &impl Yard) ->
 pub(super) async fn a_failed_message_stays_and_its_key_goes_on(yard: &impl Yard) -> Kept {
     yard.write(vec![keyed("k-1", "k")]).await;
     let leads = yard.lead_all("a").await?;
-    let claimed = yard.claim("a", &leads).await?;
+    let claimed = yard.claim_just("a", &leads, &["k-1"]).await?;
     yard.settle(&claimed[0], failed("larger than the server takes")).await?;
     yard.write(vec![keyed("k-2", "k")]).await;
     expect("messages behind one that failed", vec!["k-2"], ids(&yard.claim("a", &leads).await?))?;
@@ -139,7 +139,7 @@ pub(super) async fn a_failed_message_stays_and_its_key_goes_on(yard: &impl Yard)
 pub(super) async fn a_failed_message_is_tried_again_on_request(yard: &impl Yard) -> Kept {
     yard.write(vec![message("one"), message("two"), message("three"), message("sent")]).await;
     let leads = yard.lead_all("a").await?;
-    let claimed = yard.claim("a", &leads).await?;
+    let claimed = yard.claim_just("a", &leads, &["one", "two", "three", "sent"]).await?;
     for claimed in &claimed[..3] {
         yard.settle(claimed, failed("no")).await?;
     }
@@ -151,8 +151,7 @@ pub(super) async fn a_failed_message_is_tried_again_on_request(yard: &impl Yard)
     expect("one that is pending", false, yard.store().retry_failed(claimed[1].id).await?)?;
     expect("one that was sent", false, yard.store().retry_failed(claimed[3].id).await?)?;
     expect("one that never was", false, yard.store().retry_failed(claimed[3].id + 1000).await?)?;
-    let again = yard.claim("a", &leads).await?;
-    expect("messages that come again", vec!["two"], ids(&again))?;
+    let again = yard.claim_just("a", &leads, &["two"]).await?;
     expect("its attempts", 0, again[0].attempts)?;
     expect("messages that are still failed", 2, yard.store().outbox_depth().await?.failed)
 }
@@ -179,7 +178,7 @@ pub(super) async fn messages_are_settled_together(yard: &impl Yard) -> Kept {
 pub(super) async fn only_old_sent_messages_are_deleted(yard: &impl Yard) -> Kept {
     yard.write(many(5)).await;
     let leads = yard.lead_all("a").await?;
-    let claimed = yard.claim("a", &leads).await?;
+    let claimed = yard.claim_just("a", &leads, &["m-0000", "m-0001", "m-0002", "m-0003", "m-0004"]).await?;
     yard.settle(&claimed[0], failed("no")).await?;
     yard.settle(&claimed[1], retry(LONG)).await?;
     for claimed in &claimed[2..4] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::report::{Kept, expect_that};
+use super::report::{Broken, Kept, expect, expect_that};
 use crate::clock::{SharedClock, SystemClock};
 use crate::error::Result;
 use crate::store::{ClaimedMessage, Lead, MessageEnd, OUTBOX_SHARDS, OutboxMessage, OutboxStore, SettledMessage};
@@ -50,6 +50,13 @@ pub(super) trait Yard {
     /// What can be claimed now, at most a thousand.
     async fn claim(&self, relay: &str, leads: &[Lead]) -> Result<Vec<ClaimedMessage>> {
         self.store().claim(relay, leads, 1000).await
+    }
+
+    /// What can be claimed now, which must be just these.
+    async fn claim_just(&self, relay: &str, leads: &[Lead], expected: &[&str]) -> Result<Vec<ClaimedMessage>, Broken> {
+        let claimed = self.claim(relay, leads).await?;
+        expect("claimed messages", expected, &*ids(&claimed))?;
+        Ok(claimed)
     }
 
     async fn settle(&self, claimed: &ClaimedMessage, end: MessageEnd) -> Result<u64> {
