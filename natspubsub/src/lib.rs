@@ -50,7 +50,7 @@ pub mod prelude;
 pub mod store;
 pub mod testing;
 
-pub use app::{App, AppBuilder, Health, RunningApp, ShutdownReport, run};
+pub use app::{App, AppBuilder, Health, Relay, RunningApp, RunningRelay, ShutdownReport, run};
 pub use config::{Config, ConfigBuilder, DurableNames, InboxRetention, Manage, Preset, Storage, TlsMode, WireHeaders};
 pub use consume::Stats;
 pub use error::{Error, ErrorKind, Result, TlsFault};

@@ -7,6 +7,8 @@ mod io_thread;
 mod manifest;
 mod newcomers;
 mod plan;
+mod relay;
+mod relays;
 mod report;
 mod running;
 mod shutdown;
@@ -17,6 +19,7 @@ mod surroundings;
 
 pub use builder::{App, AppBuilder};
 pub(crate) use manifest::{Places, manifest};
+pub use relay::{Relay, RunningRelay};
 pub use running::{Health, RunningApp};
 pub use shutdown::ShutdownReport;
 #[cfg(feature = "testing")]

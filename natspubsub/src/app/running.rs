@@ -8,12 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::crew::Crew;
 use super::io_thread::IoThread;
+use super::relays::Relays;
 use crate::clock::timeout;
 use crate::config::Config;
 use crate::consume::{Shared, Stats};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::HealthStatus;
 use crate::publish::Publisher;
+use crate::relay::RelayStats;
 
 /// An application whose subscribers run. End it with [`RunningApp::shutdown`]: dropping it stops the subscribers
 /// without waiting, and their unfinished messages come again.
@@ -36,6 +38,7 @@ pub struct RunningApp {
     pub(super) shared: Shared,
     pub(super) report: String,
     pub(super) crew: Arc<Crew>,
+    pub(super) relays: Relays,
     /// Ends pulling.
     pub(super) stop: CancellationToken,
     /// `None` after its end.
@@ -101,6 +104,17 @@ impl RunningApp {
         self.shared.stats.read()
     }
 
+    /// What the relays of its stores did, and what their outboxes hold.
+    ///
+    /// ```
+    /// # fn example(running: &natspubsub::RunningApp) {
+    /// println!("{} messages wait in the outbox", running.relay_stats().pending);
+    /// # }
+    /// ```
+    pub fn relay_stats(&self) -> RelayStats {
+        self.relays.stats()
+    }
+
     /// The start report: one line for each subscriber.
     ///
     /// ```
@@ -134,6 +148,7 @@ impl RunningApp {
         }
         problems.extend(subscribers.iter().filter_map(|subscriber| subscriber.pause()));
         problems.extend(self.crew.unread());
+        problems.extend(self.relays.problems());
         let unstored = self.shared.stats.read().unstored;
         if unstored > 0 {
             problems.push(format!("{unstored} attempt(s) to store a dead letter failed; the messages are kept"));

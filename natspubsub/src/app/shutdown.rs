@@ -87,6 +87,7 @@ impl RunningApp {
                 tracing::error!("some subscribers did not end; a handler blocks its thread");
             }
         }
+        self.relays.end(&*self.shared.clock).await;
         self.publisher.close(FLUSH_LIMIT).await;
         if sabotaged(Sabotage::NoFlushOnExit) {
             return self.shutdown_report(&before, true, workers.len());

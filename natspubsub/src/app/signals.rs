@@ -55,7 +55,7 @@ impl App {
         }
         let stop = CancellationToken::new();
         let ended = Ended::default();
-        listen(stop.clone(), ended.0.clone()).await?;
+        listen(stop.clone(), ended.flag()).await?;
         let running = tokio::select! {
             running = self.start_noting(note) => running?,
             () = stop.cancelled() => return Ok(()),
@@ -85,7 +85,7 @@ fn describe(app: &App) {
 }
 
 /// What happens before the start report is logged where there is a log, and printed where there is none.
-fn note(text: &str) {
+pub(super) fn note(text: &str) {
     if tracing::dispatcher::has_been_set() {
         tracing::warn!("{text}");
     } else {
@@ -97,7 +97,7 @@ fn note(text: &str) {
 ///
 /// The thread stays for the life of the process: tokio never gives a signal back to the system, so without somebody who
 /// listens the program could not be stopped any more. After the end of `run` every signal exits.
-async fn listen(stop: CancellationToken, ended: Arc<AtomicBool>) -> Result<()> {
+pub(super) async fn listen(stop: CancellationToken, ended: Arc<AtomicBool>) -> Result<()> {
     let thread = IoThread::start("natspubsub-signals")?;
     let (mut terminate, mut interrupt) = thread
         .run(async {
@@ -121,7 +121,13 @@ async fn listen(stop: CancellationToken, ended: Arc<AtomicBool>) -> Result<()> {
 
 /// Notes that `run` has returned, by whatever way.
 #[derive(Default)]
-struct Ended(Arc<AtomicBool>);
+pub(super) struct Ended(Arc<AtomicBool>);
+
+impl Ended {
+    pub(super) fn flag(&self) -> Arc<AtomicBool> {
+        self.0.clone()
+    }
+}
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -137,6 +143,6 @@ async fn next(terminate: &mut Signal, interrupt: &mut Signal) {
 }
 
 #[expect(clippy::print_stderr, reason = "the start report is for the operator, with or without a log")]
-fn print(text: &str) {
+pub(super) fn print(text: &str) {
     eprint!("{text}");
 }

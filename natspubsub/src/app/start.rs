@@ -11,6 +11,7 @@ use super::builder::{App, start_error};
 use super::crew::{Crew, Opened};
 use super::io_thread::IoThread;
 use super::newcomers::welcome;
+use super::relays::Relays;
 use super::report;
 use super::running::RunningApp;
 use super::stores::AppStore;
@@ -76,6 +77,7 @@ impl App {
         let spread = self.plan.spread(&self.config.namespace, transport.as_ref(), &patience).await;
         spread.map_err(|faults| start_error(&faults))?;
         let located = locate(&mut self.plan, &terms, transport.as_ref(), &*clock, note).await;
+        self.stores.iter().for_each(|store| store.go_on_by(&clock));
         let missing = join_all(self.stores.iter().map(AppStore::faults)).await.concat();
         if located.is_err() || !missing.is_empty() {
             return Err(self.refused(located, missing, &terms, transport.as_ref()).await);
@@ -101,6 +103,7 @@ impl App {
         for (plan, opened) in opened {
             crew.engage(plan, opened);
         }
+        let relays = self.relays(&shared);
         start_keeper(&io, &crew, &shared);
         // On one thread nobody could see that a handler blocks it.
         if !self.surroundings.on_one_thread {
@@ -118,8 +121,18 @@ impl App {
             shared,
             report,
             crew,
+            relays,
             io: Some(io),
         })
+    }
+
+    /// Starts a relay for the outbox of each store.
+    fn relays(&self, shared: &Shared) -> Relays {
+        let mut relays = Relays::default();
+        for store in self.stores.iter().filter(|_| self.config.stores.relay) {
+            relays.start(store.outbox.clone(), &shared.transport, &shared.clock, &self.config);
+        }
+        relays
     }
 
     /// Everything that keeps the application from starting, when its streams or the tables of its stores do. Nothing is

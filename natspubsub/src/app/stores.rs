@@ -1,8 +1,10 @@
 //! The stores that an application was given.
 
+use std::any::Any;
 use std::sync::Arc;
 
-use crate::store::{InboxStore, OutboxStore, SharedInbox, SharedOutbox};
+use crate::clock::SharedClock;
+use crate::store::{InboxStore, MemoryStore, OutboxStore, SharedInbox, SharedOutbox};
 
 /// One store, seen from both sides.
 #[derive(Clone)]
@@ -11,6 +13,8 @@ pub(super) struct AppStore {
     pub(super) name: &'static str,
     pub(super) outbox: SharedOutbox,
     pub(super) inbox: SharedInbox,
+    /// The store itself, when it is one in memory.
+    memory: Option<MemoryStore>,
 }
 
 impl AppStore {
@@ -20,6 +24,14 @@ impl AppStore {
             name: name.rsplit("::").next().unwrap_or(name),
             outbox: Arc::new(store.clone()),
             inbox: Arc::new(store.clone()),
+            memory: (store as &dyn Any).downcast_ref().cloned(),
+        }
+    }
+
+    /// A store in memory has the time of the application; a database has its own.
+    pub(super) fn go_on_by(&self, clock: &SharedClock) {
+        if let Some(memory) = &self.memory {
+            memory.go_on_by(clock.clone());
         }
     }
 

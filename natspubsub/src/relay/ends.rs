@@ -239,8 +239,8 @@ impl Work {
         for key in results.keys() {
             self.hand.written_down(Some(key), self.asked.claim);
         }
-        if !results.keys().is_empty() {
-            self.look.wake(self.look.next().max(now));
+        if let Some(after) = results.soonest() {
+            self.look.by(now + after);
         }
     }
 

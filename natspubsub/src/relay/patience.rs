@@ -45,6 +45,11 @@ impl Look {
         (self.next, self.step) = (now, LOOK_MIN);
     }
 
+    /// Something may be claimed at this time.
+    pub(super) fn by(&mut self, at: Duration) {
+        (self.next, self.step) = (self.next.min(at), LOOK_MIN);
+    }
+
     /// What a look found: `full` when there may be more.
     pub(super) fn found(&mut self, full: bool, now: Duration) {
         if full {

@@ -33,6 +33,15 @@ impl Results {
         &self.settled
     }
 
+    /// How soon the first of them may be claimed again.
+    pub(super) fn soonest(&self) -> Option<Duration> {
+        let retries = self.settled.iter().filter_map(|settled| match settled.end {
+            MessageEnd::Retry { after, .. } => Some(after),
+            MessageEnd::Sent | MessageEnd::Failed { .. } => None,
+        });
+        retries.min()
+    }
+
     pub(super) fn keys(&self) -> &[String] {
         &self.keys
     }

@@ -45,6 +45,8 @@ pub(super) struct Told {
     pub(super) stats: RelayStats,
     /// Why the database does not answer.
     pub(super) database: Option<String>,
+    /// Why it does not work any more.
+    pub(super) ended: Option<String>,
     /// Why nothing is published.
     pub(super) paused: Option<String>,
 }
@@ -64,6 +66,7 @@ impl Board {
         let told = self.told();
         let RelayStats { pending, failed_rows, oldest, .. } = told.stats;
         let mut problems = Vec::new();
+        problems.extend(told.ended.clone());
         if let Some(reason) = &told.database {
             problems.push(format!("the database of the outbox does not answer the relay: {reason}"));
         }
@@ -82,6 +85,23 @@ impl Board {
             ));
         }
         problems
+    }
+}
+
+impl RelayStats {
+    /// Of two relays together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            published: self.published + other.published,
+            duplicates: self.duplicates + other.duplicates,
+            retried: self.retried + other.retried,
+            failed: self.failed + other.failed,
+            republished_after_window: self.republished_after_window + other.republished_after_window,
+            pending: self.pending + other.pending,
+            failed_rows: self.failed_rows + other.failed_rows,
+            oldest: self.oldest.max(other.oldest),
+            leads: self.leads + other.leads,
+        }
     }
 }
 

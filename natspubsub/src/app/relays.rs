@@ -1,0 +1,61 @@
+//! The relays of an application: one for the outbox of each store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock, SharedClock, timeout};
+use crate::config::Config;
+use crate::relay::{Board, RelayStats, Work};
+use crate::store::SharedOutbox;
+use crate::transport::SharedTransport;
+
+/// Longer than a relay takes to end by itself.
+const END_LIMIT: Duration = Duration::from_secs(10);
+
+/// Relays at work, on the runtime of the application: the connections of a database belong to the runtime that made them.
+/// Dropped, they end without giving up what they lead.
+#[derive(Default)]
+pub(super) struct Relays {
+    boards: Vec<Arc<Board>>,
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl Relays {
+    /// Starts another one.
+    pub(super) fn start(
+        &mut self,
+        outbox: SharedOutbox,
+        transport: &SharedTransport,
+        clock: &SharedClock,
+        config: &Config,
+    ) {
+        let board: Arc<Board> = Arc::default();
+        let work = Work::new(outbox, transport.clone(), clock.clone(), config, board.clone());
+        self.tasks.spawn(work.guarded(self.stop.clone()));
+        self.boards.push(board);
+    }
+
+    /// Ends them: they wait for the answers that are due, and give up what they lead.
+    pub(super) async fn end(&mut self, clock: &dyn Clock) {
+        self.stop.cancel();
+        let ended = timeout(clock, END_LIMIT, async { while self.tasks.join_next().await.is_some() {} }).await;
+        if ended.is_none() {
+            tracing::warn!("a relay did not end in time; others take over after outbox_lease");
+            self.tasks.abort_all();
+        }
+    }
+
+    /// What all of them did, and what their outboxes hold.
+    pub(super) fn stats(&self) -> RelayStats {
+        self.boards.iter().map(|board| board.stats()).fold(RelayStats::default(), RelayStats::and)
+    }
+
+    /// What is wrong, one sentence each.
+    pub(super) fn problems(&self) -> Vec<String> {
+        self.boards.iter().flat_map(|board| board.problems()).collect()
+    }
+}
