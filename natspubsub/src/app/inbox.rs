@@ -10,7 +10,7 @@ use crate::clock::SharedClock;
 use crate::config::InboxRetention;
 use crate::store::SharedInbox;
 use crate::topology::Plan;
-use crate::transport::Transport;
+use crate::transport::{Transport, config_text};
 
 /// What is kept beyond the longest time in which a message can come again.
 const MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -33,13 +33,13 @@ pub(super) struct Kept {
 
 /// How long the inbox remembers, with what the user should know.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Remembered {
+struct Remembered {
     /// `None` is for ever.
-    pub(super) retention: Option<Duration>,
-    pub(super) warnings: Vec<String>,
+    retention: Option<Duration>,
+    warnings: Vec<String>,
 }
 
-/// The streams that the plan's subscribers with an inbox read, as they are on the server.
+/// The streams that the plan's subscribers with an inbox read: as they are planned, or as they are on the server.
 pub(super) async fn kept(plan: &Plan, transport: &dyn Transport) -> Vec<Kept> {
     let with_inbox = plan.consumers().filter(|consumer| consumer.settings.inbox.is_some());
     let mut streams: Vec<String> = with_inbox.map(|consumer| consumer.stream.clone()).collect();
@@ -47,7 +47,12 @@ pub(super) async fn kept(plan: &Plan, transport: &dyn Transport) -> Vec<Kept> {
     streams.dedup();
     let mut kept = Vec::new();
     for stream in streams {
-        match transport.stream(&stream).await {
+        let planned = plan.streams.iter().find(|config| config_text(config, "name") == stream).cloned();
+        let found = match planned {
+            Some(planned) => Ok(Some(planned)),
+            None => transport.stream(&stream).await,
+        };
+        match found {
             Ok(Some(config)) => {
                 let nanos = config.get("max_age").and_then(Value::as_u64).filter(|nanos| *nanos > 0);
                 kept.push(Kept { stream, max_age: nanos.map(Duration::from_nanos) });
@@ -61,8 +66,15 @@ pub(super) async fn kept(plan: &Plan, transport: &dyn Transport) -> Vec<Kept> {
     kept
 }
 
+/// How long the inbox remembers, `None` for ever. What the user should know is logged.
+pub(super) fn retention(wanted: InboxRetention, kept: &[Kept], strict: bool) -> Result<Option<Duration>, Vec<String>> {
+    let Remembered { retention, warnings } = remembered(wanted, kept, strict)?;
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    Ok(retention)
+}
+
 /// What the inbox remembers must outlast what the streams can deliver again. `strict`: a shorter time is a fault.
-pub(super) fn remembered(wanted: InboxRetention, kept: &[Kept], strict: bool) -> Result<Remembered, Vec<String>> {
+fn remembered(wanted: InboxRetention, kept: &[Kept], strict: bool) -> Result<Remembered, Vec<String>> {
     let longest = kept.iter().filter_map(|kept| kept.max_age).max().unwrap_or_default();
     let endless = kept.iter().find(|kept| kept.max_age.is_none());
     let wanted = match (wanted, endless) {
@@ -96,23 +108,17 @@ fn too_short(wanted: Duration, Kept { stream, max_age }: &Kept) -> String {
 /// Deletes what need not be remembered any more, in portions, until the application ends.
 pub(super) async fn forget(inbox: SharedInbox, retention: Duration, clock: SharedClock, stop: CancellationToken) {
     loop {
-        match inbox.delete_processed(retention, PORTION).await {
-            Ok(deleted) if deleted >= u64::from(PORTION) => {}
-            Ok(_) => {
-                tokio::select! {
-                    biased;
-                    () = stop.cancelled() => return,
-                    () = clock.sleep(PAUSE) => {}
-                }
-                continue;
+        let pause = match inbox.delete_processed(retention, PORTION).await {
+            // There is more; others write too.
+            Ok(deleted) if deleted >= u64::from(PORTION) => Duration::from_secs(1),
+            Ok(_) => PAUSE,
+            Err(error) => {
+                tracing::warn!(%error, "what the inbox remembers could not be deleted");
+                PAUSE
             }
-            Err(error) => tracing::warn!(%error, "what the inbox remembers could not be deleted"),
-        }
-        // Others write too.
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            () = clock.sleep(Duration::from_secs(1)) => {}
+        };
+        if stop.run_until_cancelled(clock.sleep(pause)).await.is_none() {
+            return;
         }
     }
 }

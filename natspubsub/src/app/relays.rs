@@ -1,4 +1,4 @@
-//! The relays of an application: one for the outbox of each store.
+//! What works in the stores of an application: a relay for each outbox, and what forgets in each inbox.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::inbox::forget;
 use crate::clock::{Clock, SharedClock, timeout};
 use crate::config::Config;
 use crate::relay::{Board, RelayStats, Work};
-use crate::store::SharedOutbox;
+use crate::store::{SharedInbox, SharedOutbox};
 use crate::transport::SharedTransport;
 
 /// Longer than a relay takes to end by itself.
@@ -37,6 +38,11 @@ impl Relays {
         let work = Work::new(outbox, transport.clone(), clock.clone(), config, board.clone());
         self.tasks.spawn(work.guarded(self.stop.clone()));
         self.boards.push(board);
+    }
+
+    /// Starts what deletes from an inbox what need not be remembered any more.
+    pub(super) fn forget(&mut self, inbox: SharedInbox, retention: Duration, clock: &SharedClock) {
+        self.tasks.spawn(forget(inbox, retention, clock.clone(), self.stop.clone()));
     }
 
     /// Ends them: they wait for the answers that are due, and give up what they lead.

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::builder::{App, start_error};
 use super::crew::{Crew, Opened};
+use super::inbox;
 use super::io_thread::IoThread;
 use super::newcomers::welcome;
 use super::relays::Relays;
@@ -78,7 +79,14 @@ impl App {
         spread.map_err(|faults| start_error(&faults))?;
         let located = locate(&mut self.plan, &terms, transport.as_ref(), &*clock, note).await;
         self.stores.iter().for_each(|store| store.go_on_by(&clock));
-        let missing = join_all(self.stores.iter().map(AppStore::faults)).await.concat();
+        let mut missing = join_all(self.stores.iter().map(AppStore::faults)).await.concat();
+        let stores = &self.config.stores;
+        let kept = inbox::kept(&self.plan, transport.as_ref()).await;
+        let retention = inbox::retention(stores.inbox_retention, &kept, stores.inbox_retention_is_strict);
+        let retention = retention.unwrap_or_else(|faults| {
+            missing.extend(faults);
+            None
+        });
         if located.is_err() || !missing.is_empty() {
             return Err(self.refused(located, missing, &terms, transport.as_ref()).await);
         }
@@ -103,7 +111,7 @@ impl App {
         for (plan, opened) in opened {
             crew.engage(plan, opened);
         }
-        let relays = self.relays(&shared);
+        let relays = self.relays(&shared, retention);
         start_keeper(&io, &crew, &shared);
         // On one thread nobody could see that a handler blocks it.
         if !self.surroundings.on_one_thread {
@@ -126,11 +134,14 @@ impl App {
         })
     }
 
-    /// Starts a relay for the outbox of each store.
-    fn relays(&self, shared: &Shared) -> Relays {
+    /// Starts a relay for the outbox of each store, and what forgets in its inbox.
+    fn relays(&self, shared: &Shared, retention: Option<Duration>) -> Relays {
         let mut relays = Relays::default();
         for store in self.stores.iter().filter(|_| self.config.stores.relay) {
             relays.start(store.outbox.clone(), &shared.transport, &shared.clock, &self.config);
+        }
+        if let Some(retention) = retention {
+            self.stores.iter().for_each(|store| relays.forget(store.inbox.clone(), retention, &shared.clock));
         }
         relays
     }

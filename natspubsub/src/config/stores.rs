@@ -66,6 +66,8 @@ pub(crate) struct StoreSettings {
     /// How long a relay leads without renewing that.
     pub(crate) outbox_lease: Duration,
     pub(crate) inbox_retention: InboxRetention,
+    /// Whether a retention that is too short keeps the application from starting.
+    pub(crate) inbox_retention_is_strict: bool,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> StoreSettings {
@@ -77,5 +79,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> StoreSettings {
         outbox_batch: reader.number("outbox_batch", 1..=65_536),
         outbox_lease: reader.duration_from("outbox_lease", LEASE_MIN),
         inbox_retention: reader.read("inbox_retention", InboxRetention::parse).unwrap_or(InboxRetention::Auto),
+        inbox_retention_is_strict: reader
+            .choice("inbox_retention_check", &[true, false], |strict| if strict { "error" } else { "warn" }),
     }
 }

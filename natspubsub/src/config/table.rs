@@ -1,7 +1,7 @@
 //! The table of settings, and the variables besides `NATSPUBSUB_*`.
 
 /// Every setting and its default. An empty default is computed, or stands for a value that is not set.
-const SETTINGS: [(&str, &str); 45] = [
+const SETTINGS: [(&str, &str); 46] = [
     ("preset", "none"),
     ("url", "nats://127.0.0.1:4222"),
     ("env", "development"),
@@ -44,6 +44,7 @@ const SETTINGS: [(&str, &str); 45] = [
     ("outbox_batch", "256"),
     ("outbox_lease", "10s"),
     ("inbox_retention", "auto"),
+    ("inbox_retention_check", "error"),
     ("manage", "apply"),
     ("adopt", "false"),
     ("migrate", "false"),

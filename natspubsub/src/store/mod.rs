@@ -21,7 +21,7 @@ mod sqlite;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod tables;
 
-pub(crate) use erased::{DynInboxStore, DynOutboxStore, SharedInbox, SharedOutbox};
+pub(crate) use erased::{SharedInbox, SharedOutbox};
 pub use inbox::{Claim, InboxDepth, InboxKey, InboxStore};
 pub use memory::MemoryStore;
 pub use message::{OUTBOX_SHARDS, OutboxMessage};

@@ -92,4 +92,19 @@ impl ConfigBuilder {
     pub fn inbox_retention(self, retention: InboxRetention) -> Self {
         self.set("inbox_retention", retention.to_string())
     }
+
+    /// Starts all the same when a stream keeps its messages longer than the inbox remembers them. Default: that is a fault
+    /// of the start, because a message that comes again later would be handled twice.
+    ///
+    /// ```
+    /// # use natspubsub::{Config, InboxRetention};
+    /// # use std::time::Duration;
+    /// let hour = InboxRetention::After(Duration::from_secs(3600));
+    /// let config = Config::builder().url("memory:").app("a").inbox_retention(hour).allow_short_inbox_retention().build()?;
+    /// # Ok::<(), natspubsub::Error>(())
+    /// ```
+    #[must_use]
+    pub fn allow_short_inbox_retention(self) -> Self {
+        self.set("inbox_retention_check", "warn")
+    }
 }

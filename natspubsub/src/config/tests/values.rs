@@ -114,6 +114,7 @@ fn the_settings_of_stores_have_defaults_and_are_set_in_code_or_as_text() {
         outbox_batch: 256,
         outbox_lease: 10 * second,
         inbox_retention: InboxRetention::Auto,
+        inbox_retention_is_strict: true,
     };
     assert_eq!(load(&[("app", "orders")], &[]).unwrap().stores, expected);
     let builder =
@@ -127,6 +128,7 @@ fn the_settings_of_stores_have_defaults_and_are_set_in_code_or_as_text() {
         outbox_batch: 3,
         outbox_lease: 4 * second,
         inbox_retention: InboxRetention::After(day),
+        inbox_retention_is_strict: true,
     };
     assert_eq!(builder.inbox_retention(InboxRetention::After(day)).build().unwrap().stores, expected);
     let never = load(&[("app", "orders"), ("inbox_retention", "Never")], &[]).unwrap();
