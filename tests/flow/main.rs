@@ -41,5 +41,6 @@ mod server_restart;
 mod shutdown;
 mod stalls;
 mod storm;
+mod transactions;
 mod uncounted;
 mod unreadable_headers;

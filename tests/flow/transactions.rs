@@ -88,7 +88,10 @@ macro_rules! on {
 
             #[topic_subscriber("payment.taken")]
             async fn confirm(payment: PaymentTaken, ctx: Context, tx: &mut Tx<$database>) -> Result<()> {
-                assert_eq!((payment.id.as_str(), ctx.causation_id()), ("ORD-1", Some("order-created-ORD-1")));
+                assert_eq!(
+                    (payment.id.as_str(), ctx.metadata().causation_id.as_deref()),
+                    ("ORD-1", Some("order-created-ORD-1"))
+                );
                 pay(tx, "confirmed").await
             }
 
@@ -166,7 +169,8 @@ macro_rules! on {
             async fn a_replayed_dead_letter_is_handled_again_and_once() {
                 let (server, (_database, store)) = (NatsServer::start().await, database().await);
                 let app = App::builder().config(config(&server.url(), "replay")).store(store.clone());
-                let running = app.state(Runs::default()).subscriber(refuse_once {}).build().unwrap().start().await.unwrap();
+                let running =
+                    app.state(Runs::default()).subscriber(refuse_once {}).build().unwrap().start().await.unwrap();
                 running.publisher().send(&order()).await.unwrap();
                 running.wait_until(|stats| stats.dead_lettered == 1, LIMIT).await.unwrap();
                 assert_eq!((payments(&store).await, store.inbox_depth().await.unwrap().failed), (0, 1));
@@ -177,10 +181,10 @@ macro_rules! on {
             }
 
             /// Handled without a transaction: the inbox has a row with a lease.
-            #[topic_subscriber("order.created", inbox = true, max_attempts = 2, ack_wait = "1s", timeout = "10s")]
+            #[topic_subscriber("order.created", inbox = true, max_attempts = 2, ack_wait = "3s", timeout = "20s")]
             async fn long_work(_: OrderCreated, State(runs): State<Runs>) {
                 runs.next();
-                tokio::time::sleep(Duration::from_secs(3)).await;
+                tokio::time::sleep(Duration::from_secs(6)).await;
             }
 
             #[tokio::test]

@@ -19,6 +19,7 @@ mod process;
 mod proxy;
 mod recorder;
 mod server;
+mod sqlite;
 mod worker;
 mod workers;
 
@@ -38,5 +39,6 @@ pub use process::{begin_peak, is_alone, mixed, peak_resident_kib, resident_kib};
 pub use proxy::{Mode, Proxy};
 pub use recorder::Recorder;
 pub use server::NatsServer;
+pub use sqlite::SqliteFile;
 pub use worker::WorkerProcess;
 pub use workers::Workers;

@@ -140,7 +140,8 @@ impl PostgresServer {
     pub async fn restart(&mut self) {
         let own = std::cell::RefCell::new(self.own());
         // While a process of the one before still ends, a new one ends at once.
-        eventually("PostgreSQL is up again", READY_LIMIT, || async { own.borrow_mut().start_on_its_port().await }).await;
+        eventually("PostgreSQL is up again", READY_LIMIT, || async { own.borrow_mut().start_on_its_port().await })
+            .await;
     }
 
     /// The number of the process, to freeze it.
@@ -253,7 +254,8 @@ fn signal(process: &Child, signal: Signal) {
 }
 
 async fn execute(url: &str, sql: &str) {
-    let mut connection = PgConnection::connect(url).await.expect("the PostgreSQL of NATSPUBSUB_TEST_DATABASE_URL answers");
+    let mut connection =
+        PgConnection::connect(url).await.expect("the PostgreSQL of NATSPUBSUB_TEST_DATABASE_URL answers");
     let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await;
     done.expect("the user of NATSPUBSUB_TEST_DATABASE_URL may make databases");
 }
