@@ -17,11 +17,9 @@ const RENEW: &str = "\
 UPDATE natspubsub_inbox SET lease_until = clock_timestamp() + $4 * interval '1 second'
 WHERE consumer = $1 AND event_id = $2 AND fence = $3 AND status = 'processing'";
 
-/// Twice is no fault: the answer to the first may have been lost.
 const FINISH: &str = "\
-UPDATE natspubsub_inbox SET
-    status = 'processed', processed_at = coalesce(processed_at, clock_timestamp()), lease_until = NULL
-WHERE consumer = $1 AND event_id = $2 AND fence = $3 AND status IN ('processing', 'processed')";
+UPDATE natspubsub_inbox SET status = 'processed', processed_at = clock_timestamp(), lease_until = NULL
+WHERE consumer = $1 AND event_id = $2 AND fence = $3 AND status = 'processing'";
 
 const GIVE_BACK: &str = "\
 UPDATE natspubsub_inbox SET lease_until = clock_timestamp(), last_error = $4

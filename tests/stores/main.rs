@@ -1,0 +1,25 @@
+//! Goal: the stores in databases keep the rules of inbox and outbox. Method: real databases, each test with tables of its
+//! own.
+
+mod postgres;
+mod postgres_inbox;
+mod postgres_outbox;
+mod postgres_speed;
+
+use natspubsub::store::OutboxMessage;
+
+/// A message with a key.
+fn message(id: &str, key: Option<&str>) -> OutboxMessage {
+    OutboxMessage {
+        event_id: id.into(),
+        message_id: id.into(),
+        subject: "test.shop.order.created".into(),
+        key: key.map(Into::into),
+        headers: [("Nats-Msg-Id", id), ("x-note", "gr\u{fc}n, \"quoted\""), ("x-note", "again")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into_iter()
+            .collect(),
+        body: vec![0, 1, 2, 255].into(),
+        delay: std::time::Duration::ZERO,
+    }
+}
