@@ -1,10 +1,15 @@
 //! Goal: the stores in databases keep the rules of inbox and outbox. Method: real databases, each test with tables of its
 //! own.
 
+mod memory;
 mod postgres;
 mod postgres_inbox;
 mod postgres_outbox;
 mod postgres_speed;
+mod several;
+mod sqlite;
+mod sqlite_settings;
+mod transactions;
 
 use natspubsub::store::OutboxMessage;
 

@@ -20,7 +20,7 @@ impl InboxStore for SqliteStore {
 
     async fn claim_handling(&self, key: &InboxKey, lease: Duration) -> Result<Claim> {
         for _ in 0..LOOKS_MAX {
-            if let Some(claim) = self.try_claim(key, lease).await.map_err(failed("claiming a handling"))? {
+            if let Some(claim) = self.try_claim(key, lease).await.map_err(failed("claim a handling in the inbox"))? {
                 return Ok(claim);
             }
         }
@@ -29,33 +29,33 @@ impl InboxStore for SqliteStore {
 
     async fn renew_handling(&self, key: &InboxKey, fence: i64, lease: Duration) -> Result<bool> {
         let renewed = about(&self.statements().renew_handling, key).bind(fence).bind(millis(lease));
-        Ok(renewed.execute(&self.pool).await.map_err(failed("renewing a lease"))?.rows_affected() > 0)
+        Ok(renewed.execute(&self.pool).await.map_err(failed("renew the lease of a handling"))?.rows_affected() > 0)
     }
 
     async fn finish_handling(&self, key: &InboxKey, fence: i64) -> Result<bool> {
         let finished = about(&self.statements().finish_handling, key).bind(fence);
-        Ok(finished.execute(&self.pool).await.map_err(failed("ending a handling"))?.rows_affected() > 0)
+        Ok(finished.execute(&self.pool).await.map_err(failed("end a handling in the inbox"))?.rows_affected() > 0)
     }
 
     async fn give_handling_back(&self, key: &InboxKey, fence: i64, error: &str) -> Result<bool> {
         let given = about(&self.statements().give_handling_back, key).bind(fence).bind(error);
-        Ok(given.execute(&self.pool).await.map_err(failed("giving a handling back"))?.rows_affected() > 0)
+        Ok(given.execute(&self.pool).await.map_err(failed("give a handling back"))?.rows_affected() > 0)
     }
 
     async fn fail_handling(&self, key: &InboxKey, error: &str) -> Result<()> {
         let ended = about(&self.statements().fail_handling, key).bind(error);
-        ended.execute(&self.pool).await.map_err(failed("marking a handling as failed"))?;
+        ended.execute(&self.pool).await.map_err(failed("mark a handling as failed"))?;
         Ok(())
     }
 
     async fn delete_processed(&self, older_than: Duration, limit: u32) -> Result<u64> {
         let deleted = sqlx::query(self.statements().delete_processed.sql()).bind(millis(older_than)).bind(limit);
-        Ok(deleted.execute(&self.pool).await.map_err(failed("deleting processed handlings"))?.rows_affected())
+        Ok(deleted.execute(&self.pool).await.map_err(failed("delete processed handlings"))?.rows_affected())
     }
 
     async fn inbox_depth(&self) -> Result<InboxDepth> {
         let depth = sqlx::query_as(self.statements().inbox_depth.sql()).fetch_one(&self.pool).await;
-        let (processing, failed): (i64, i64) = depth.map_err(failed("counting handlings"))?;
+        let (processing, failed): (i64, i64) = depth.map_err(failed("count handlings of the inbox"))?;
         Ok(InboxDepth { processing: processing.unsigned_abs(), failed: failed.unsigned_abs() })
     }
 }

@@ -19,11 +19,12 @@ use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use self::statements::Statements;
 use super::bell::Bell;
+use super::fault::database;
 use super::inbox::InboxKey;
 use super::message::OutboxMessage;
 use super::sql::{Entered, SqlStore, StoredIn};
 use super::tables::Tables;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// How long a connection waits until another one has written.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -136,15 +137,15 @@ impl SqlStore for SqliteStore {
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
-        self.begin_writing("beginning a transaction").await
+        self.begin_writing("begin a transaction").await
     }
 
     async fn write_messages(&self, connection: &mut SqliteConnection, messages: &[OutboxMessage]) -> Result<Vec<bool>> {
-        writing::write(self.statements(), connection, messages).await.map_err(failed("writing messages"))
+        writing::write(self.statements(), connection, messages).await.map_err(failed("write messages into the outbox"))
     }
 
     async fn enter_handling(&self, connection: &mut SqliteConnection, key: &InboxKey) -> Result<Entered> {
-        handlings::enter(self.statements(), connection, key).await.map_err(failed("marking a message as handled"))
+        handlings::enter(self.statements(), connection, key).await.map_err(failed("mark a message as handled"))
     }
 
     fn ring(&self) {
@@ -156,9 +157,9 @@ impl StoredIn for Sqlite {
     type Store = SqliteStore;
 }
 
-/// The error of a step; SQLite's own words are its source.
+/// The error of a step, which completes "could not ..".
 fn failed(step: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
-    move |error| Error::new(ErrorKind::Database, format!("SQLite: {step} failed")).with_source(error)
+    move |error| database(step, error)
 }
 
 /// A time as SQLite's statements have it.

@@ -18,12 +18,12 @@ impl MigratedStore for SqliteStore {
     }
 
     async fn migrated_version(&self) -> Result<u32> {
-        let mut connection = self.pool.acquire().await.map_err(failed("connecting"))?;
-        version(&mut connection, self.tables()).await.map_err(failed("reading the version of the tables"))
+        let mut connection = self.pool.acquire().await.map_err(failed("connect to the database"))?;
+        version(&mut connection, self.tables()).await.map_err(failed("read the version of the tables"))
     }
 
     async fn migrate_once(&self) -> Result<bool> {
-        let step = "making the tables of inbox and outbox";
+        let step = "make the tables of inbox and outbox";
         refuse_schema(self.tables())?;
         let mut transaction = self.begin_writing(step).await?;
         let done = version(&mut transaction, self.tables()).await.map_err(failed(step))?;
@@ -41,10 +41,10 @@ impl SqliteStore {
     /// Refuses when one of these tables is missing, not all migrations ran, or the connections are set so that writers
     /// fail.
     pub(super) async fn check(&self, tables: &[String]) -> Result<()> {
-        let step = "looking for the tables of inbox and outbox";
+        let step = "look for the tables of inbox and outbox";
         refuse_schema(self.tables())?;
-        let mut connection = self.pool.acquire().await.map_err(failed("connecting"))?;
-        Settings::read(&mut connection).await.map_err(failed("reading the settings of a connection"))?.check()?;
+        let mut connection = self.pool.acquire().await.map_err(failed("connect to the database"))?;
+        Settings::read(&mut connection).await.map_err(failed("read the settings of a connection"))?.check()?;
         let mut missing = Vec::new();
         for table in tables {
             if !is_there(&mut connection, table).await.map_err(failed(step))? {
