@@ -165,3 +165,59 @@ statements! {
         (SELECT count(*) FROM natspubsub_inbox INDEXED BY natspubsub_inbox_open
             WHERE processed_at IS NULL AND status = 'failed')";
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    use super::*;
+    use crate::store::{Migrations, SqliteStore};
+
+    /// Half a million messages that were sent, and what SQLite knows about them.
+    async fn long_used() -> (tempfile::TempDir, SqliteStore) {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteStore::options(folder.path().join("used.db"));
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+        let store = SqliteStore::new(pool);
+        Migrations::run(&store).await.unwrap();
+        let filled = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 500000)
+            INSERT INTO natspubsub_outbox (event_id, message_id, subject, key, shard, headers, body, status, created_at,
+                due_at, sent_at)
+            SELECT 'e' || n, 'e' || n, 'a.b', 'k' || (n % 1000), n % 16, '[]', x'7b7d', 'sent', n, n, n FROM numbers;
+            ANALYZE";
+        sqlx::raw_sql(filled).execute(&store.pool).await.unwrap();
+        (folder, store)
+    }
+
+    #[tokio::test]
+    async fn no_statement_looks_through_what_was_sent() {
+        let (_folder, store) = long_used().await;
+        let of = store.statements();
+        let all = [
+            ("is anything due", &of.is_anything_due),
+            ("end waits", &of.end_waits),
+            ("claim", &of.claim),
+            ("reset publishing", &of.reset_publishing),
+            ("settle sent", &of.settle_sent),
+            ("settle retry", &of.settle_retry),
+            ("settle failed", &of.settle_failed),
+            ("delete sent", &of.delete_sent),
+            ("depth", &of.outbox_depth),
+            ("failed", &of.failed_messages),
+            ("retry failed", &of.retry_failed),
+            ("handling", &of.handling),
+            ("delete processed", &of.delete_processed),
+            ("inbox depth", &of.inbox_depth),
+        ];
+        for (name, statement) in all {
+            let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.0));
+            let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(sql).fetch_all(&store.pool).await.unwrap();
+            let steps: Vec<String> = plan.into_iter().map(|(.., step)| step).collect();
+            let is_slow = |step: &&String| {
+                let through_all = step.starts_with("SCAN") && !step.contains("INDEX") && !step.contains("settled");
+                (through_all && *step != "SCAN CONSTANT ROW") || step.contains("TEMP B-TREE")
+            };
+            assert_eq!(steps.iter().find(is_slow), None, "{name}: {steps:?}");
+        }
+    }
+}
