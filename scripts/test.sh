@@ -32,6 +32,21 @@ os.replace(part, os.path.join(folder, "nats-server"))
 PY
 }
 
+# From the distribution: the tests start a server of their own, so that none has to run.
+install_postgres() {
+    local installed
+    installed=$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -1 || true)
+    if [ -n "$installed" ] || command -v initdb >/dev/null 2>&1; then return; fi
+    if ! command -v apt-get >/dev/null 2>&1; then
+        printf 'PostgreSQL is missing: install its server, so that initdb and postgres are on the PATH\n'
+        exit 1
+    fi
+    local as_root=()
+    if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
+    "${as_root[@]}" apt-get update --quiet --quiet
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends postgresql
+}
+
 # What the tests log at TRACE goes to this folder: one file for each process, their workers included.
 logs="$PWD/target/test-logs"
 record_logs() {
@@ -62,6 +77,8 @@ look_for_secrets() {
 step "tools"
 # $NATS_SERVER and a nats-server on the PATH come first.
 if [ -z "${NATS_SERVER:-}" ] && ! command -v nats-server >/dev/null 2>&1; then install_nats_server "$NATS_VERSION"; fi
+# $NATSPUBSUB_TEST_DATABASE_URL is used instead, and makes a database for each test.
+if [ -z "${NATSPUBSUB_TEST_DATABASE_URL:-}" ]; then install_postgres; fi
 if $long; then
     for version in "$NATS_VERSION" "${OLDER_NATS_VERSIONS[@]}"; do install_nats_server "$version"; done
 fi

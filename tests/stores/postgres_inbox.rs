@@ -5,6 +5,7 @@ use std::time::Duration;
 use natspubsub::store::{Claim, Entered, InboxKey, InboxStore, PostgresStore, SqlStore};
 use natspubsub_tests::{PostgresServer, eventually};
 use sqlx::{PgPool, Postgres, Transaction};
+use tokio::time::timeout;
 
 const LONG: Duration = Duration::from_secs(60);
 const LIMIT: Duration = Duration::from_secs(10);
@@ -18,8 +19,9 @@ async fn look(store: &PostgresStore, key: &InboxKey) -> Entered {
 
 async fn enter(store: &PostgresStore, key: &InboxKey) -> (Transaction<'static, Postgres>, Entered) {
     let mut transaction = store.begin().await.unwrap();
-    let entered = store.enter_handling(&mut transaction, key).await.unwrap();
-    (transaction, entered)
+    let entered =
+        timeout(LIMIT, store.enter_handling(&mut transaction, key)).await.expect("nobody waits for a transaction");
+    (transaction, entered.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]

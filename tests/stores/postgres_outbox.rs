@@ -11,6 +11,8 @@ use crate::message;
 use crate::postgres::write;
 
 const LEASE: Duration = Duration::from_secs(60);
+/// Long enough for a claim to begin.
+const SHORT: Duration = Duration::from_secs(2);
 const LIMIT: Duration = Duration::from_secs(10);
 /// Long enough for a notification that must not come.
 const QUIET: Duration = Duration::from_millis(300);
@@ -98,7 +100,7 @@ async fn without_notify_nothing_is_heard_of_other_processes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_whose_answer_is_lost_is_claimed_again() {
+async fn a_claim_whose_answer_is_lost_is_claimed_again_by_the_next_leader() {
     let server = PostgresServer::start().await;
     let other = server.store().await;
     let store = PostgresStore::new(PgPoolOptions::new().max_connections(1).connect(server.url()).await.unwrap());
@@ -117,11 +119,43 @@ async fn a_claim_whose_answer_is_lost_is_claimed_again() {
     })
     .await;
     assert!(store.claim("a", &before, 100).await.unwrap().is_empty());
-    let after = store.lead("a", LEASE, &[]).await.unwrap();
-    assert_eq!((before.len(), after.len()), (16, 16));
-    assert!(before.iter().zip(&after).all(|(before, after)| after.epoch == before.epoch + 1), "{after:?}");
-    assert_eq!(store.claim("a", &after, 100).await.unwrap().len(), 20);
-    assert_eq!(store.lead("a", LEASE, &[]).await.unwrap(), after);
+    store.resign("a").await.unwrap();
+    let after = store.lead("b", LEASE, &[]).await.unwrap();
+    assert_eq!(store.claim("b", &after, 100).await.unwrap().len(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_does_not_change_hands_in_the_middle_of_a_claim() {
+    let server = PostgresServer::start().await;
+    let (store, other) = (server.store().await, server.store().await);
+    let ids: Vec<String> = (0..5).map(|index| format!("m-{index}")).collect();
+    write(&store, ids.iter().map(|id| message(id, Some("k"))).collect()).await;
+    let old = store.lead("a", SHORT, &[]).await.unwrap();
+    // The claim has begun while the lease lasts, and waits for this row.
+    let mut lock = other.begin().await.unwrap();
+    let row = "SELECT FROM natspubsub_outbox WHERE event_id = 'm-2' FOR UPDATE";
+    sqlx::raw_sql(row).execute(&mut *lock).await.unwrap();
+    let claiming = tokio::spawn(async move { store.claim("a", &old, 100).await.unwrap().len() });
+    eventually("the claim waits", LIMIT, || async {
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        let waits: i64 = sqlx::query_scalar(waits).fetch_one(other.pool()).await.unwrap();
+        (waits > 0).then_some(())
+    })
+    .await;
+    eventually("the lease is over", LIMIT, || async {
+        let over = "SELECT bool_and(until <= clock_timestamp()) FROM natspubsub_outbox_leads";
+        let is_over: bool = sqlx::query_scalar(over).fetch_one(other.pool()).await.unwrap();
+        is_over.then_some(())
+    })
+    .await;
+    let next = other.clone();
+    let mut leading = tokio::spawn(async move { next.lead("b", LEASE, &[]).await.unwrap() });
+    assert!(timeout(QUIET, &mut leading).await.is_err(), "the lead has changed during a claim");
+    lock.commit().await.unwrap();
+    assert_eq!(claiming.await.unwrap(), 5);
+    let new = leading.await.unwrap();
+    let claimed = other.claim("b", &new, 100).await.unwrap();
+    assert_eq!(claimed.into_iter().map(|claimed| claimed.message.event_id).collect::<Vec<_>>(), ids);
 }
 
 #[tokio::test(flavor = "multi_thread")]

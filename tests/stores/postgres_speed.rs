@@ -58,3 +58,31 @@ async fn half_a_million_sent_messages_are_never_read() {
     assert_eq!(after.0, before.0, "the whole table was read");
     assert!(after.1 - before.1 < 2_000, "{} rows were read for 100 messages", after.1 - before.1);
 }
+
+/// As many as were sent before the statistics of the planner were made from what waits alone.
+const SENT_BEFORE: &str = "\
+INSERT INTO natspubsub_outbox (id, event_id, message_id, subject, shard, headers, body, status, sent_at, epoch)
+OVERRIDING SYSTEM VALUE SELECT -n, -n, -n, 'a.b', n % 16, '[]', '', 'sent', now(), 1 FROM generate_series(1, 500000) AS n";
+
+const WAITING: &str = "\
+ALTER TABLE natspubsub_outbox SET (autovacuum_enabled = false);
+INSERT INTO natspubsub_outbox (event_id, message_id, subject, key, shard, headers, body)
+SELECT n, n, 'a.b', n, n % 16, '[]', '' FROM generate_series(1, 20000) AS n;
+ANALYZE natspubsub_outbox";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sent_messages_are_not_read_when_the_planner_takes_all_for_waiting() {
+    let server = PostgresServer::start().await;
+    let store = server.store().await;
+    sqlx::raw_sql(WAITING).execute(store.pool()).await.unwrap();
+    sqlx::raw_sql(SENT_BEFORE).execute(store.pool()).await.unwrap();
+    let leads = store.lead("a", LEASE, &[]).await.unwrap();
+    let before = settled_scans(&store).await;
+    for _ in 0..10 {
+        assert_eq!(store.claim("a", &leads, 256).await.unwrap().len(), 256);
+    }
+    let after = settled_scans(&store).await;
+    assert_eq!(after.0, before.0, "the whole table was read");
+    // Of each shard as many as are claimed of all, and what was claimed before.
+    assert!(after.1 - before.1 < 100_000, "{} rows were read for 2560 messages", after.1 - before.1);
+}

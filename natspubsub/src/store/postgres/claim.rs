@@ -16,9 +16,9 @@ use crate::store::outbox::{ClaimedMessage, Lead, MessageEnd, SettledMessage};
 
 /// `$1` relay, `$2` and `$3` shards and epochs that it believes to lead, `$4` limit.
 ///
-/// What an earlier leader of a shard left `publishing`, under a lower epoch, is taken as pending. The leads are read, and
-/// read again with a lock when there is anything to claim: a shard does not change hands in between, so that no message
-/// is claimed under a lead that is over.
+/// `id + 0` is the order of the index that has what is ready, and of no other. What an earlier leader of a shard left
+/// `publishing`, under a lower epoch, is taken as pending. The leads are read, and read again with a lock when there is
+/// anything to claim: a shard does not change hands in between, so that no message is claimed under a lead that is over.
 pub(super) const CLAIM: &str = "\
 WITH led AS MATERIALIZED (
     SELECT lead.shard, lead.epoch FROM natspubsub_outbox_leads AS lead
@@ -33,7 +33,7 @@ WITH led AS MATERIALIZED (
             AND NOT EXISTS (SELECT FROM natspubsub_outbox AS before
                 WHERE before.retrying AND left(before.key, 200) = left(ready.key, 200) AND before.key = ready.key
                     AND before.id < ready.id AND (before.status = 'pending' OR before.epoch < led.epoch))
-        ORDER BY id LIMIT $4)
+        ORDER BY id + 0 LIMIT $4)
         UNION ALL
         (SELECT id, first_claimed_at FROM natspubsub_outbox AS waiting
         WHERE waiting.shard = led.shard AND sent_at IS NULL AND failed_at IS NULL
@@ -78,14 +78,12 @@ impl PostgresStore {
         if leads.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
-        let doubt = self.shared.doubts.begin(relay, leads);
         let fault = |error| database("claim messages of the outbox", error);
         let taken = self.take(relay, leads, limit).await.map_err(fault)?;
         let (claimed, unreadable) = self.read(&taken).await.map_err(fault)?;
         if !unreadable.is_empty() {
             self.settle_messages(&unreadable).await.map_err(fault)?;
         }
-        doubt.settled();
         Ok(claimed)
     }
 

@@ -14,7 +14,7 @@ INSERT INTO natspubsub_outbox_relays AS relay (name, until)
 VALUES ($1, clock_timestamp() + $2 * interval '1 second')
 ON CONFLICT (name) DO UPDATE SET until = excluded.until";
 
-/// `$1` relay, `$2` lease in seconds, `$3` busy shards, `$4` and `$5` shards and epochs in doubt, `$6` number of shards.
+/// `$1` relay, `$2` lease in seconds, `$3` busy shards, `$4` number of shards.
 ///
 /// The shards are counted off, those that it has first, then the free ones: whatever stands within its part it keeps or
 /// takes. Rows are always locked in the order of shards.
@@ -26,14 +26,12 @@ WITH gone AS (
     SELECT shard, owner, epoch, until FROM natspubsub_outbox_leads ORDER BY shard FOR UPDATE
 ), held AS MATERIALIZED (
     SELECT shard,
-        coalesce(owner = $1, false) AND until > clock_timestamp() AND NOT doubted AS mine,
-        owner IS NULL OR until <= clock_timestamp() OR (owner = $1 AND doubted) AS free,
+        coalesce(owner = $1, false) AND until > clock_timestamp() AS mine,
+        owner IS NULL OR until <= clock_timestamp() AS free,
         shard = ANY($3::smallint[]) AS busy
-    FROM seats CROSS JOIN LATERAL (
-        SELECT EXISTS (SELECT FROM unnest($4::smallint[], $5::bigint[]) AS d (shard, epoch)
-            WHERE d.shard = seats.shard AND d.epoch = seats.epoch) AS doubted) AS doubt
+    FROM seats
 ), part AS (
-    SELECT ceil($6::float8 / greatest(count(*), 1)) AS size FROM natspubsub_outbox_relays WHERE until > clock_timestamp()
+    SELECT ceil($4::float8 / greatest(count(*), 1)) AS size FROM natspubsub_outbox_relays WHERE until > clock_timestamp()
 ), counted AS (
     SELECT shard, mine, free, busy, row_number() OVER (ORDER BY mine DESC, busy DESC, free DESC, shard) <= size AS within
     FROM held CROSS JOIN part
@@ -59,19 +57,14 @@ WHERE lead.shard = mine.shard AND lead.owner = $1";
 impl PostgresStore {
     pub(super) async fn take_leads(&self, relay: &str, lease: Duration, busy: &[u16]) -> sqlx::Result<Vec<Lead>> {
         self.query(REGISTER).bind(relay).bind(seconds(lease)).execute(&self.pool).await?;
-        let doubts = self.shared.doubts.of(relay);
-        let (doubted, epochs) = columns(&doubts);
         let busy: Vec<i16> = busy.iter().map(|&shard| shard.cast_signed()).collect();
         let led: Vec<(i16, i64, bool)> = sqlx::query_as(self.sql(LEAD))
             .bind(relay)
             .bind(seconds(lease))
             .bind(busy)
-            .bind(doubted)
-            .bind(epochs)
             .bind(f64::from(OUTBOX_SHARDS))
             .fetch_all(&self.pool)
             .await?;
-        self.shared.doubts.forget(relay, &doubts);
         let mut leads: Vec<Lead> = led
             .into_iter()
             .filter(|(_, _, leads)| *leads)

@@ -2,7 +2,6 @@
 
 mod claim;
 mod cleanup;
-mod doubts;
 mod handling;
 mod inbox;
 mod lead;
@@ -22,7 +21,6 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgPool, Postgres};
 
-use self::doubts::Doubts;
 use self::listen::Ear;
 use super::bell::Bell;
 use super::tables::Tables;
@@ -54,7 +52,6 @@ pub struct PostgresStore {
 struct Shared {
     tables: Tables,
     notifies: bool,
-    doubts: Doubts,
 }
 
 impl PostgresStore {
@@ -101,7 +98,7 @@ impl PostgresStore {
     }
 
     fn of(pool: PgPool, tables: Tables, notifies: bool) -> Self {
-        let shared = Shared { tables, notifies, doubts: Doubts::default() };
+        let shared = Shared { tables, notifies };
         Self { pool, shared: Arc::new(shared), bell: Bell::default(), ear: Ear::default() }
     }
 
@@ -118,7 +115,7 @@ impl PostgresStore {
 /// Without the pool, whose options hold the password.
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shared { tables, notifies, .. } = &*self.shared;
+        let Shared { tables, notifies } = &*self.shared;
         f.debug_struct("PostgresStore").field("tables", tables).field("notifies", notifies).finish_non_exhaustive()
     }
 }
