@@ -21,6 +21,8 @@ const END_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub(super) struct Relays {
     boards: Vec<Arc<Board>>,
+    #[cfg(feature = "testing")]
+    outboxes: Vec<SharedOutbox>,
     tasks: JoinSet<()>,
     stop: CancellationToken,
 }
@@ -34,6 +36,8 @@ impl Relays {
         clock: &SharedClock,
         config: &Config,
     ) {
+        #[cfg(feature = "testing")]
+        self.outboxes.push(outbox.clone());
         let board: Arc<Board> = Arc::default();
         let work = Work::new(outbox, transport.clone(), clock.clone(), config, board.clone());
         self.tasks.spawn(work.guarded(self.stop.clone()));
@@ -53,6 +57,16 @@ impl Relays {
             tracing::warn!("a relay did not end in time; others take over after outbox_lease");
             self.tasks.abort_all();
         }
+    }
+
+    /// How many messages wait in their outboxes.
+    #[cfg(feature = "testing")]
+    pub(super) async fn pending(&self) -> u64 {
+        let mut pending = 0;
+        for outbox in &self.outboxes {
+            pending += outbox.outbox_depth().await.map_or(0, |depth| depth.pending);
+        }
+        pending
     }
 
     /// What all of them did, and what their outboxes hold.

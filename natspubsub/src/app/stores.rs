@@ -35,6 +35,17 @@ impl AppStore {
         }
     }
 
+    /// The same store, which keeps virtual time from moving on while it works. A store in memory takes no time.
+    #[cfg(feature = "testing")]
+    pub(super) fn held(&self, real_io: Option<std::time::Duration>) -> Self {
+        let mut held = self.clone();
+        if let Some(limit) = real_io.filter(|_| self.memory.is_none()) {
+            held.outbox = Arc::new(crate::testing::Held::new(held.outbox, limit));
+            held.inbox = Arc::new(crate::testing::Held::new(held.inbox, limit));
+        }
+        held
+    }
+
     /// What is missing in its database, with the name of the store.
     pub(super) async fn faults(&self) -> Vec<String> {
         let found = [self.outbox.check_outbox_tables().await, self.inbox.check_inbox_table().await];

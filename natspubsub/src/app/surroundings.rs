@@ -17,13 +17,23 @@ pub(crate) struct Surroundings {
     /// Whether the connection works on the caller's runtime instead of a thread of its own.
     pub(crate) on_one_thread: bool,
     pub(crate) wrap: Option<Wrap>,
+    /// How long a call of a store may keep virtual time from moving on; `None` where time is real, or nothing takes any.
+    #[cfg(feature = "testing")]
+    pub(crate) real_io: Option<std::time::Duration>,
     /// Outside every other middleware.
     pub(crate) outermost: Option<Layer>,
 }
 
 impl Surroundings {
     pub(crate) fn production() -> Self {
-        Self { clock: SystemClock::shared(), on_one_thread: false, wrap: None, outermost: None }
+        Self {
+            clock: SystemClock::shared(),
+            on_one_thread: false,
+            wrap: None,
+            #[cfg(feature = "testing")]
+            real_io: None,
+            outermost: None,
+        }
     }
 
     pub(super) fn wrapped(&self, transport: SharedTransport) -> SharedTransport {
@@ -58,7 +68,7 @@ mod staged {
                 surroundings: surroundings.clone(),
                 registry,
                 services: self.services.clone(),
-                stores: self.stores.clone(),
+                stores: self.stores.iter().map(|store| store.held(surroundings.real_io)).collect(),
                 plan: self.plan.clone(),
                 listener: self.listener.clone(),
             }
@@ -103,6 +113,11 @@ mod staged {
         /// Stream and consumer of each subscriber that works.
         pub(crate) fn consumers(&self) -> Vec<(String, String)> {
             self.crew.subscribers().iter().map(|subscriber| subscriber.place()).collect()
+        }
+
+        /// How many messages wait in the outboxes that it relays, those with a delay included.
+        pub(crate) async fn in_outboxes(&self) -> u64 {
+            self.relays.pending().await
         }
     }
 }

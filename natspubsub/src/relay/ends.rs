@@ -6,8 +6,9 @@ use super::decision::{Case, Decision, counted, decide};
 use super::flight::{Flight, Landed, words};
 use super::patience::pause;
 use super::results::Results;
+use super::stats::Question;
 use super::work::{Done, SWEEP_MAX, Work};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::failpoints::{Sabotage, sabotaged};
 use crate::store::{ClaimedMessage, Lead, MessageEnd, OutboxDepth, SettledMessage};
 
@@ -30,13 +31,14 @@ impl Work {
             Done::Written(told) => self.written(told, now),
             Done::Swept(deleted) => {
                 self.asked.chore = false;
-                let is_more = self.answered(deleted, now).is_some_and(|deleted| deleted >= u64::from(SWEEP_MAX));
+                let is_more =
+                    self.answered(Question::Sweep, deleted, now).is_some_and(|deleted| deleted >= u64::from(SWEEP_MAX));
                 self.times.sweep = if is_more { now } else { now + SWEEP };
             }
             Done::Measured(depth) => {
                 self.asked.chore = false;
                 self.times.measure = now + MEASURE;
-                if let Some(depth) = self.answered(depth, now) {
+                if let Some(depth) = self.answered(Question::Measure, depth, now) {
                     self.measured(depth);
                 }
             }
@@ -44,33 +46,33 @@ impl Work {
     }
 
     /// Notes whether the database answers.
-    fn answered<T>(&mut self, answer: Result<T>, now: Duration) -> Option<T> {
+    fn answered<T>(&mut self, question: Question, answer: Result<T>, now: Duration) -> Option<T> {
+        let told = &mut self.board.told().database;
         match answer {
             Ok(value) => {
-                if self.board.told().database.take().is_some() {
+                if told.remove(&question).is_some() && told.is_empty() {
                     tracing::info!("the database of the outbox answers again");
                 }
                 Some(value)
             }
             Err(error) => {
-                self.no_answer(&error);
-                self.failures += 1;
-                self.times.database = now + pause(self.failures);
+                if told.is_empty() {
+                    tracing::warn!(%error, "the database of the outbox does not answer the relay; it is asked again");
+                }
+                told.insert(question, words(&error));
+                if !matches!(question, Question::Sweep | Question::Measure) {
+                    self.failures += 1;
+                    self.times.database = now + pause(self.failures);
+                }
                 None
             }
-        }
-    }
-
-    fn no_answer(&self, error: &Error) {
-        if self.board.told().database.replace(words(error)).is_none() {
-            tracing::warn!(%error, "the database of the outbox does not answer the relay; it is asked again");
         }
     }
 
     fn led(&mut self, asked: Duration, granted: Result<Vec<Lead>>, now: Duration) {
         self.asked.lead = false;
         let lease = self.settings.outbox_lease;
-        let Some(leads) = self.answered(granted, now) else {
+        let Some(leads) = self.answered(Question::Lead, granted, now) else {
             self.times.lead = now + pause(self.failures).min(lease / 3);
             return;
         };
@@ -92,7 +94,7 @@ impl Work {
 
     fn claimed(&mut self, limit: usize, found: Result<Vec<ClaimedMessage>>, now: Duration) {
         self.asked.claim = false;
-        let Some(mut found) = self.answered(found, now) else {
+        let Some(mut found) = self.answered(Question::Claim, found, now) else {
             // It may have claimed messages that nobody will ever see, unless another leader takes them back.
             self.must_resign = true;
             self.hand.claim_ended();
@@ -225,7 +227,7 @@ impl Work {
 
     fn settled(&mut self, results: Results, written: Result<u64>, now: Duration) {
         self.asked.settle = false;
-        let Some(written) = self.answered(written, now) else {
+        let Some(written) = self.answered(Question::Settle, written, now) else {
             self.results.put_back(results);
             return;
         };
@@ -246,7 +248,7 @@ impl Work {
 
     fn resigned(&mut self, resigned: Result<()>, now: Duration) {
         self.asked.resign = false;
-        if self.answered(resigned, now).is_some() {
+        if self.answered(Question::Resign, resigned, now).is_some() {
             self.must_resign = false;
             self.fence.clear();
             self.rename();

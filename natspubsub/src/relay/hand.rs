@@ -128,6 +128,11 @@ impl Hand {
         }
     }
 
+    /// Whether something goes back that is not written down yet: a claim would find it again, and what is behind it.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked.values().any(|count| *count > 0)
+    }
+
     /// That is written down.
     pub(super) fn written_down(&mut self, key: Option<&str>, is_claiming: bool) {
         let Some(count) = key.and_then(|key| self.blocked.get_mut(key)) else { return };

@@ -8,6 +8,8 @@ mod hand;
 mod patience;
 mod results;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod work;
 
 pub(crate) use stats::Board;

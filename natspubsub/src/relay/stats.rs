@@ -1,5 +1,6 @@
 //! What a relay does and knows, for whoever watches it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -40,11 +41,22 @@ pub struct RelayStats {
 #[derive(Debug, Default)]
 pub(crate) struct Board(Mutex<Told>);
 
+/// What a relay asks its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Question {
+    Lead,
+    Claim,
+    Settle,
+    Resign,
+    Sweep,
+    Measure,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) stats: RelayStats,
-    /// Why the database does not answer.
-    pub(super) database: Option<String>,
+    /// What the database does not answer, and why.
+    pub(super) database: BTreeMap<Question, String>,
     /// Why it does not work any more.
     pub(super) ended: Option<String>,
     /// Why nothing is published.
@@ -67,7 +79,7 @@ impl Board {
         let RelayStats { pending, failed_rows, oldest, .. } = told.stats;
         let mut problems = Vec::new();
         problems.extend(told.ended.clone());
-        if let Some(reason) = &told.database {
+        if let Some(reason) = told.database.values().next() {
             problems.push(format!("the database of the outbox does not answer the relay: {reason}"));
         }
         if let Some(reason) = &told.paused {
@@ -122,7 +134,7 @@ mod tests {
         assert!(board.problems().is_empty());
         board.told().stats = RelayStats { pending: 3, oldest: Some(2 * OLD), failed_rows: 1, ..Default::default() };
         board.told().paused = Some("no connection to the server".into());
-        board.told().database = Some("pool timed out".into());
+        board.told().database.insert(Question::Lead, "pool timed out".into());
         let expected = [
             "the database of the outbox does not answer the relay: pool timed out",
             "the relay of the outbox is paused: no connection to the server",

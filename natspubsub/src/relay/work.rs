@@ -326,7 +326,7 @@ impl Work {
     /// When the answers that are known are written down; `None` when there is nothing to write.
     fn settle_at(&self, now: Duration) -> Option<Duration> {
         let since = self.results.since().filter(|_| !self.asked.settle)?;
-        let is_due = self.sends == 0 || self.results.len() * 2 >= self.batch();
+        let is_due = self.sends == 0 || self.hand.is_blocked() || self.results.len() * 2 >= self.batch();
         let gathered = if is_due { now } else { since + GATHER };
         Some(gathered.max(self.times.database))
     }
@@ -352,7 +352,8 @@ impl Work {
 
     /// How many messages may be claimed now.
     fn claimable(&self, now: Duration) -> usize {
-        let is_held = self.stopping || self.must_resign || self.asked.claim || self.times.rest.is_some();
+        let is_held = self.stopping || self.must_resign || self.asked.claim || self.hand.is_blocked();
+        let is_held = is_held || self.times.rest.is_some();
         if is_held || !self.fence.holds(now) || now < self.times.database || self.hand.bytes() >= HAND_BYTES {
             return 0;
         }

@@ -21,6 +21,8 @@ mod sqlite;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod tables;
 
+#[cfg(feature = "testing")]
+pub(crate) use erased::{DynInboxStore, DynOutboxStore};
 pub(crate) use erased::{SharedInbox, SharedOutbox};
 pub use inbox::{Claim, InboxDepth, InboxKey, InboxStore};
 pub use memory::MemoryStore;

@@ -248,6 +248,7 @@ impl TestAppBuilder {
         let surroundings = Surroundings {
             clock: clock.clone(),
             on_one_thread: virtually,
+            real_io: patience,
             wrap: Some(Arc::new(move |inner| Arc::new(Recorder::new(inner, recorded.clone())))),
             outermost: Some(outermost),
         };

@@ -17,6 +17,8 @@ mod dice;
 #[cfg(feature = "testing")]
 mod faults;
 #[cfg(feature = "testing")]
+mod held;
+#[cfg(feature = "testing")]
 mod journal;
 #[cfg(feature = "testing")]
 mod letter;
@@ -50,6 +52,8 @@ pub use context::{ContextBuilder, context};
 pub use delivery::{DeliveryBuilder, Settlement, batch, delivery};
 #[cfg(feature = "testing")]
 pub use faults::{Profile, Trace};
+#[cfg(feature = "testing")]
+pub(crate) use held::Held;
 #[cfg(feature = "testing")]
 pub use journal::{Attempt, End};
 #[cfg(feature = "testing")]

@@ -127,6 +127,10 @@ impl View {
         if publishing > 0 {
             open.push(format!("{publishing} message(s) are being published"));
         }
+        let unsent = running.in_outboxes().await;
+        if unsent > 0 {
+            open.push(format!("{unsent} message(s) in the outbox are not sent"));
+        }
         if open.is_empty() {
             let (stream, delayed) = (self.namespace.stream(), self.namespace.schedule_subjects());
             let count = self.broker.count_subjects(&stream, &delayed).await.unwrap_or(0);
