@@ -19,6 +19,7 @@ mod process;
 mod proxy;
 mod recorder;
 mod server;
+pub mod shop;
 mod sqlite;
 mod worker;
 mod workers;
