@@ -65,6 +65,12 @@ impl Pairs {
             each(&self.raw)
         )
     }
+
+    /// One line: the median of messages in a second, for orientation.
+    pub(crate) fn speeds(&self, messages: usize) -> String {
+        let speed = |costs: &[Cost]| spread(costs.iter().map(|cost| messages as f64 / cost.time.as_secs_f64())).1;
+        format!("{:.0} messages a second against {:.0}", speed(&self.ours), speed(&self.raw))
+    }
 }
 
 /// Minimum, median and maximum.

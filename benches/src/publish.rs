@@ -9,10 +9,9 @@ use natspubsub::{App, Config, Publisher, RunningApp, Storage};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::Outcome;
 use crate::measure::{Pair, Pairs, cost};
 use crate::server::Server;
-
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 const TOPIC: &str = "reading.taken";
 const WINDOW: usize = 1_024;
