@@ -66,9 +66,11 @@ impl OutboxStore for PostgresStore {
     }
 
     async fn failed_messages(&self, limit: u32) -> Result<Vec<FailedMessage>> {
-        let rows: sqlx::Result<Vec<(i64, String, String, i32, String)>> =
-            sqlx::query_as(self.sql(FAILED)).bind(i64::from(limit)).fetch_all(&self.pool).await;
-        let rows = rows.map_err(|error| database("read the failed messages of the outbox", error))?;
+        let query = sqlx::query_as(self.sql(FAILED)).bind(i64::from(limit));
+        let rows: Vec<(i64, String, String, i32, String)> = query
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| database("read the failed messages of the outbox", error))?;
         let failed = rows.into_iter().map(|(id, event_id, subject, attempts, error)| FailedMessage {
             id,
             event_id,
