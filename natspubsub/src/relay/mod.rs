@@ -1,5 +1,6 @@
 //! The relay: what stands in an outbox is published, in the order of each key.
 
+mod begin;
 mod decision;
 mod ends;
 mod fence;

@@ -13,13 +13,12 @@ use tokio_util::sync::CancellationToken;
 use super::fence::Fence;
 use super::flight::{Airfield, Flight, Landed};
 use super::hand::Hand;
-use super::patience::{Look, Pause, pause};
+use super::patience::{Look, Pause};
 use super::results::Results;
 use super::stats::Board;
 use crate::clock::{SharedClock, timeout};
 use crate::config::{Config, StoreSettings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::failpoints::{Point, reached};
 use crate::store::{ClaimedMessage, Lead, OUTBOX_SHARDS, OutboxDepth, SharedOutbox};
 use crate::topology::Allowed;
 use crate::transport::SharedTransport;
@@ -33,21 +32,6 @@ const ANSWER_MIN: Duration = Duration::from_secs(5);
 /// How long the drain waits for answers, and then for the database to note the end.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 const RESIGN_LIMIT: Duration = Duration::from_secs(2);
-
-/// How long an answer that is known waits for others, to be written down with them.
-const GATHER: Duration = Duration::from_millis(10);
-
-/// How often a relay without a connection looks for one.
-const RECONNECTED: Duration = Duration::from_millis(200);
-
-/// After so many failures in a row a relay without a connection lets others lead.
-const LONELY: u32 = 4;
-
-/// The most bytes of bodies in hand: a claim takes what it expects to fit.
-const HAND_BYTES: usize = 64 << 20;
-
-/// Each so many renewals the hand is emptied before, so that another relay can have its part of busy shards.
-const REST_EVERY: u32 = 3;
 
 /// What has ended.
 pub(super) enum Done {
@@ -91,10 +75,10 @@ pub(crate) struct Work {
     pub(super) clock: SharedClock,
     pub(super) settings: StoreSettings,
     pub(super) board: Arc<Board>,
-    base: String,
+    pub(super) base: String,
     /// Its name for the database: another one after each resignation, so that nothing of it is mixed up.
-    name: String,
-    names: u32,
+    pub(super) name: String,
+    pub(super) names: u32,
     pub(super) fence: Fence,
     pub(super) hand: Hand,
     pub(super) results: Results,
@@ -116,7 +100,7 @@ pub(crate) struct Work {
     pub(super) size: usize,
     /// The highest id that was seen.
     pub(super) highest: i64,
-    under_way: FuturesUnordered<BoxFuture<'static, Done>>,
+    pub(super) under_way: FuturesUnordered<BoxFuture<'static, Done>>,
 }
 
 impl Work {
@@ -224,7 +208,7 @@ impl Work {
     }
 
     /// Asks the database, within a time limit.
-    fn ask<T: Send + 'static>(
+    pub(super) fn ask<T: Send + 'static>(
         &self,
         limit: Duration,
         ask: impl for<'a> FnOnce(&'a SharedOutbox, &'a str) -> BoxFuture<'a, Result<T>> + Send + 'static,
@@ -240,187 +224,13 @@ impl Work {
         }));
     }
 
-    fn answer_limit(&self) -> Duration {
+    pub(super) fn answer_limit(&self) -> Duration {
         self.settings.outbox_lease.max(ANSWER_MIN)
-    }
-
-    /// A relay without a connection leaves the outbox to others.
-    fn is_lonely(&self) -> bool {
-        self.pause.failures() >= LONELY && !self.airfield.transport.is_connected()
-    }
-
-    fn may_lead(&self) -> bool {
-        !self.asked.lead && !self.asked.resign && !self.must_resign && !self.stopping && !self.is_lonely()
-    }
-
-    fn begin_lead(&mut self, now: Duration) {
-        if !self.may_lead() || now < self.times.lead {
-            return;
-        }
-        let is_restless = self.renewals % REST_EVERY == REST_EVERY - 1 && !self.is_idle();
-        let rest = *self.times.rest.get_or_insert(now + self.settings.outbox_lease / 40);
-        if is_restless && now < rest {
-            return;
-        }
-        self.times.rest = None;
-        self.asked.lead = true;
-        let mut busy = self.hand.shards();
-        busy.extend((0..OUTBOX_SHARDS).filter(|shard| self.owed[usize::from(*shard)] > 0));
-        let (asked, lease) = (self.clock.monotonic(), self.settings.outbox_lease);
-        let busy: Vec<u16> = busy.into_iter().collect();
-        self.ask(
-            lease,
-            move |store, name| {
-                let store = store.clone();
-                async move { store.lead(name, lease, &busy).await }.boxed()
-            },
-            move |granted| Done::Led { asked, granted },
-        );
-    }
-
-    fn begin_resign(&mut self, now: Duration) {
-        let wants = self.must_resign || (self.is_lonely() && !self.fence.leads().is_empty());
-        if !wants
-            || !self.is_idle()
-            || self.asked.lead
-            || self.asked.resign
-            || self.stopping
-            || now < self.times.database
-        {
-            return;
-        }
-        self.asked.resign = true;
-        self.ask(self.answer_limit(), |store, name| store.resign(name), Done::Resigned);
     }
 
     /// The database has forgotten this relay: it comes back under another name.
     pub(super) fn rename(&mut self) {
         self.names += 1;
         self.name = format!("{}-{}", self.base, self.names);
-    }
-
-    fn begin_sends(&mut self, now: Duration) {
-        if !self.fence.holds(now) {
-            return;
-        }
-        let (room, until) = (self.pause.room(self.batch(), now), self.fence.until());
-        while self.sends < room
-            && let Some(claimed) = self.hand.next()
-        {
-            self.owed[usize::from(claimed.lead.shard)] += 1;
-            self.note_old(&claimed);
-            let flight = Flight::new(claimed);
-            if let Some(error) = flight.fault(self.airfield.transport.max_payload()) {
-                self.fail(&flight, error);
-                continue;
-            }
-            self.sends += 1;
-            let airfield = self.airfield.clone();
-            self.under_way.push(Box::pin(async move {
-                let landed = airfield.send(&flight.outbound, until).await;
-                Done::Landed(flight, landed)
-            }));
-        }
-    }
-
-    /// When the answers that are known are written down; `None` when there is nothing to write.
-    fn settle_at(&self, now: Duration) -> Option<Duration> {
-        let since = self.results.since().filter(|_| !self.asked.settle)?;
-        let is_due = self.sends == 0 || self.hand.is_blocked() || self.results.len() * 2 >= self.batch();
-        let gathered = if is_due { now } else { since + GATHER };
-        Some(gathered.max(self.times.database))
-    }
-
-    fn begin_settle(&mut self, now: Duration) {
-        if self.settle_at(now).is_none_or(|at| now < at) {
-            return;
-        }
-        self.asked.settle = true;
-        let results = std::mem::take(&mut self.results);
-        let (store, clock, limit) = (self.store.clone(), self.clock.clone(), self.answer_limit());
-        self.under_way.push(Box::pin(async move {
-            reached(Point::RelayAfterPublishBeforeSettle).await;
-            let answer = timeout(&*clock, limit, store.settle(results.settled())).await;
-            let late = || Error::new(ErrorKind::Database, format!("the outbox was not written to within {limit:?}"));
-            Done::Settled(results, answer.unwrap_or_else(|| Err(late())))
-        }));
-    }
-
-    fn batch(&self) -> usize {
-        self.settings.outbox_batch as usize
-    }
-
-    /// How many messages may be claimed now.
-    fn claimable(&self, now: Duration) -> usize {
-        let is_held = self.stopping || self.must_resign || self.asked.claim || self.hand.is_blocked();
-        let is_held = is_held || self.times.rest.is_some();
-        if is_held || !self.fence.holds(now) || now < self.times.database || self.hand.bytes() >= HAND_BYTES {
-            return 0;
-        }
-        let most = self.pause.room(self.batch(), now);
-        // Behind a message of their key there may be more, so that one key does not keep the others out.
-        let places = most.saturating_sub(self.hand.ready() + self.sends);
-        let room = places.min((4 * most).saturating_sub(self.hand.len() + self.results.len()));
-        if room * 4 < most { 0 } else { room.min((HAND_BYTES - self.hand.bytes()) / self.size.max(1) + 1) }
-    }
-
-    fn begin_claim(&mut self, now: Duration) {
-        let limit = self.claimable(now);
-        if limit == 0 || now < self.look.next() {
-            return;
-        }
-        self.asked.claim = true;
-        let (leads, count) = (self.fence.leads().to_vec(), u32::try_from(limit).unwrap_or(u32::MAX));
-        let (store, name, clock) = (self.store.clone(), self.name.clone(), self.clock.clone());
-        let wait = self.answer_limit();
-        self.under_way.push(Box::pin(async move {
-            let answer = timeout(&*clock, wait, store.claim(&name, &leads, count)).await;
-            let late = || Error::new(ErrorKind::Database, format!("the outbox was not read within {wait:?}"));
-            if matches!(&answer, Some(Ok(found)) if !found.is_empty()) {
-                reached(Point::RelayAfterClaim).await;
-            }
-            Done::Claimed { limit, found: answer.unwrap_or_else(|| Err(late())) }
-        }));
-    }
-
-    fn begin_chores(&mut self, now: Duration) {
-        if !self.asked.listen && now >= self.times.listen && !self.stopping {
-            self.asked.listen = true;
-            let store = self.store.clone();
-            self.under_way.push(Box::pin(async move { Done::Written(store.written().await) }));
-        }
-        if self.asked.chore || self.stopping {
-            return;
-        }
-        if now >= self.times.measure {
-            self.asked.chore = true;
-            self.ask(self.answer_limit(), |store, _| store.outbox_depth(), Done::Measured);
-        } else if now >= self.times.sweep && self.fence.holds(now) {
-            self.asked.chore = true;
-            let kept = self.settings.outbox_retention;
-            self.ask(self.answer_limit(), move |store, _| store.delete_sent(kept, SWEEP_MAX), Done::Swept);
-        }
-    }
-
-    /// When something is due that nothing under way announces.
-    fn due(&self, now: Duration) -> Duration {
-        let when = |condition: bool, at: Duration| condition.then_some(at);
-        let is_connected = self.airfield.transport.is_connected();
-        let chores = !self.asked.chore && !self.stopping;
-        [
-            when(self.may_lead(), self.times.rest.unwrap_or(self.times.lead)),
-            when(self.claimable(now) > 0, self.look.next()),
-            self.settle_at(now),
-            self.pause.until().filter(|until| *until > now),
-            when(self.times.database > now, self.times.database),
-            when(chores, self.times.measure),
-            when(chores && self.fence.holds(now), self.times.sweep),
-            when(!self.asked.listen && !self.stopping, self.times.listen),
-            when(!is_connected, now + RECONNECTED),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-        .unwrap_or(now + pause(u32::MAX))
     }
 }
