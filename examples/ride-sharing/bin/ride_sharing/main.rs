@@ -5,7 +5,6 @@
 #![expect(clippy::print_stdout, reason = "the program talks to the person who runs it")]
 
 mod ledger;
-mod server;
 mod service;
 
 use std::path::PathBuf;
@@ -14,16 +13,13 @@ use std::time::{Duration, SystemTime};
 
 use natspubsub::Encode;
 use natspubsub::prelude::*;
+use natspubsub_examples::{Fault, Server};
 use ride_sharing::{ENV, UserBeacon, UserFinder};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, timeout_at};
 
 use self::ledger::{Ledger, PHONES, SERVICES};
-use self::server::Server;
 use self::service::{Service, Told};
-
-/// What went wrong here, in words.
-type Fault = Box<dyn std::error::Error>;
 
 /// How many rides there are.
 const RIDES: u32 = 12;

@@ -3,13 +3,12 @@
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
+use natspubsub_examples::Fault;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::UnboundedSender;
-
-use crate::Fault;
 
 /// How the start report begins: every consumer of the service stands then.
 const REPORT: &str = "natspubsub ";

@@ -1,4 +1,4 @@
-//! A nats-server of the example's own: on a free port, with a folder that goes with it.
+//! A nats-server of an example's own: on a free port, with a folder that goes with it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,14 +12,32 @@ use crate::Fault;
 const LOOK: Duration = Duration::from_millis(50);
 const LOOKS_MAX: u32 = 400;
 
-/// A running server; dropping it ends the process and removes its folder.
-pub(crate) struct Server {
+/// A running nats-server; dropping it ends the process and removes its folder.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), natspubsub_examples::Fault> {
+/// let server = natspubsub_examples::Server::start()?;
+/// println!("{}", server.url().await?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Server {
     folder: TempDir,
     process: Child,
 }
 
 impl Server {
-    pub(crate) fn start() -> Result<Self, Fault> {
+    /// Starts it: `NATS_SERVER`, else the one on the PATH, else the newest that `scripts/test.sh` has unpacked.
+    ///
+    /// ```no_run
+    /// let server = natspubsub_examples::Server::start()?;
+    /// # Ok::<(), natspubsub_examples::Fault>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Without such a program, or when it does not start.
+    pub fn start() -> Result<Self, Fault> {
         let binary = binary()?;
         let folder = tempfile::tempdir()?;
         let mut command = Command::new(&binary);
@@ -31,8 +49,18 @@ impl Server {
         Ok(Self { folder, process })
     }
 
-    /// The address, once the server has written down its port.
-    pub(crate) async fn url(&self) -> Result<String, Fault> {
+    /// Its address, once it has written down its port.
+    ///
+    /// ```no_run
+    /// # async fn example(server: natspubsub_examples::Server) -> Result<(), natspubsub_examples::Fault> {
+    /// assert!(server.url().await?.starts_with("nats://127.0.0.1:"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When it has not done so within 20 seconds.
+    pub async fn url(&self) -> Result<String, Fault> {
         let path = self.folder.path().join(format!("nats-server_{}.ports", self.process.id()));
         for _ in 0..LOOKS_MAX {
             if let Some(url) = read_url(&path) {
@@ -62,7 +90,7 @@ fn binary() -> Result<PathBuf, Fault> {
         return Ok(named.into());
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools");
     let mut unpacked: Vec<PathBuf> =
         std::fs::read_dir(tools).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     unpacked.sort();
