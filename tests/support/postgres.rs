@@ -138,9 +138,9 @@ impl PostgresServer {
     /// # Panics
     /// When it does not start, or is not the test's own.
     pub async fn restart(&mut self) {
-        let own = std::cell::RefCell::new(self.own());
+        let own = tokio::sync::Mutex::new(self.own());
         // While a process of the one before still ends, a new one ends at once.
-        eventually("PostgreSQL is up again", READY_LIMIT, || async { own.borrow_mut().start_on_its_port().await })
+        eventually("PostgreSQL is up again", READY_LIMIT, || async { own.lock().await.start_on_its_port().await })
             .await;
     }
 
