@@ -88,7 +88,7 @@ impl Writing {
 
     /// Whether an order is rolled back.
     fn rolls_back(&self, number: u64) -> bool {
-        self.rollback_each > 0 && number % self.rollback_each == 0
+        self.rollback_each > 0 && number.is_multiple_of(self.rollback_each)
     }
 
     fn key(&self, number: u64) -> String {
