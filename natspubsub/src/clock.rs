@@ -55,6 +55,40 @@ impl Clock for SystemClock {
     }
 }
 
+/// For unit tests: the time of tokio, which stands still until everybody waits when it is paused.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct PausedClock {
+    origin: tokio::time::Instant,
+    rolls: std::sync::atomic::AtomicU64,
+}
+
+#[cfg(test)]
+impl PausedClock {
+    pub(crate) fn shared() -> SharedClock {
+        Arc::new(Self { origin: tokio::time::Instant::now(), rolls: std::sync::atomic::AtomicU64::new(0) })
+    }
+}
+
+#[cfg(test)]
+impl Clock for PausedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+
+    fn random(&self) -> u64 {
+        self.rolls.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
 /// A UUID of version 7: the time in its head, random bits in its tail.
 pub(crate) fn event_id(clock: &dyn Clock, now: Timestamp) -> String {
     let mut tail = [0_u8; 10];

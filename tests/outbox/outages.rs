@@ -25,6 +25,7 @@ async fn two_relays_share_an_outbox_through_a_restart_of_the_server() {
     let store = database.store().await;
     let (one, other) = (start(&server, &store).await, start(&server, &store).await);
     fill(&store, 1, 50).await;
+    server.kill();
     server.restart().await;
     fill(&store, 51, 100).await;
     server.kill();

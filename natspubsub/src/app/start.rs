@@ -78,15 +78,7 @@ impl App {
         let spread = self.plan.spread(&self.config.namespace, transport.as_ref(), &patience).await;
         spread.map_err(|faults| start_error(&faults))?;
         let located = locate(&mut self.plan, &terms, transport.as_ref(), &*clock, note).await;
-        self.stores.iter().for_each(|store| store.go_on_by(&clock));
-        let mut missing = join_all(self.stores.iter().map(AppStore::faults)).await.concat();
-        let stores = &self.config.stores;
-        let kept = inbox::kept(&self.plan, transport.as_ref()).await;
-        let retention = inbox::retention(stores.inbox_retention, &kept, stores.inbox_retention_is_strict);
-        let retention = retention.unwrap_or_else(|faults| {
-            missing.extend(faults);
-            None
-        });
+        let (retention, missing) = self.check_stores(transport.as_ref()).await;
         if located.is_err() || !missing.is_empty() {
             return Err(self.refused(located, missing, &terms, transport.as_ref()).await);
         }
@@ -132,6 +124,20 @@ impl App {
             relays,
             io: Some(io),
         })
+    }
+
+    /// How long the inbox remembers, and what keeps the stores from working.
+    async fn check_stores(&self, transport: &dyn Transport) -> (Option<Duration>, Vec<String>) {
+        self.stores.iter().for_each(|store| store.go_on_by(&self.surroundings.clock));
+        let mut missing = join_all(self.stores.iter().map(AppStore::faults)).await.concat();
+        let stores = &self.config.stores;
+        let kept = inbox::kept(&self.plan, transport).await;
+        let retention = inbox::retention(stores.inbox_retention, &kept, stores.inbox_retention_is_strict);
+        let retention = retention.unwrap_or_else(|faults| {
+            missing.extend(faults);
+            None
+        });
+        (retention, missing)
     }
 
     /// Starts a relay for the outbox of each store, and what forgets in its inbox.

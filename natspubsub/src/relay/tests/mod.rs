@@ -8,14 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-use jiff::Timestamp;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Board, RelayStats, Work};
-use crate::clock::{Clock, SharedClock};
+use crate::clock::{PausedClock, SharedClock};
 use crate::config::Config;
 use crate::message::Headers;
 use crate::store::{MemoryStore, OutboxMessage, OutboxStore, SharedOutbox};
@@ -25,29 +23,6 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// The stream of the application.
 const STREAM: &str = "test-orders-stream";
-
-/// The time of tokio, which stands still until everybody waits.
-#[derive(Debug)]
-struct Paused(tokio::time::Instant);
-
-impl Clock for Paused {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-
-    fn random(&self) -> u64 {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    }
-}
 
 /// An outbox and a broker.
 struct Bench {
@@ -83,7 +58,7 @@ impl Bench {
         let url = format!("memory:relay-{}", BENCHES.fetch_add(1, Ordering::Relaxed));
         let config = Config::builder().url(url).env("test").app("orders").outbox_batch(16).outbox_max_attempts(3);
         let config = config.build().unwrap();
-        let clock: SharedClock = Arc::new(Paused(tokio::time::Instant::now()));
+        let clock: SharedClock = PausedClock::shared();
         let broker = connect(&config, &clock, |_| {}).await.unwrap();
         Self { store: MemoryStore::on(clock.clone()), broker, clock, config }
     }
