@@ -17,9 +17,9 @@ pub(crate) enum Point {
     BeforeAnswer,
     /// The drain has stopped pulling.
     ShutdownAfterStopPull,
-    /// A handler's transaction is about to be committed.
+    /// A handler's transaction is about to be committed, or its handling to be finished.
     BeforeCommit,
-    /// A handler's transaction is committed; its message is not acknowledged yet.
+    /// A handler's transaction is committed, or its handling finished; its message is not acknowledged yet.
     AfterCommitBeforeAck,
     /// A relay has claimed messages; none is published yet.
     RelayAfterClaim,
@@ -47,6 +47,7 @@ pub(crate) enum Sabotage {
     /// Tell the publisher that a message is stored although nobody knows.
     UnknownIsStored,
     /// Mark a message as handled in a transaction of its own.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     InboxInSeparateTransaction,
     /// Read the outbox by a cursor that only moves on.
     CursorRelay,
@@ -165,6 +166,7 @@ mod armed {
                 "unlimited_prefetch" => Self::UnlimitedPrefetch,
                 "default_permanent" => Self::DefaultPermanent,
                 "unknown_is_stored" => Self::UnknownIsStored,
+                #[cfg(any(feature = "postgres", feature = "sqlite"))]
                 "inbox_in_separate_transaction" => Self::InboxInSeparateTransaction,
                 "cursor_relay" => Self::CursorRelay,
                 "no_message_id" => Self::NoMessageId,

@@ -7,6 +7,7 @@ use futures::future::{Either, select};
 use super::subscriber::Subscriber;
 use crate::clock::timeout;
 use crate::error::{Error, Result};
+use crate::failpoints::{Point, reached};
 use crate::handler::{Failure, FailureClass, Outcome};
 use crate::message::Context;
 use crate::store::{Claim, InboxKey, SharedInbox};
@@ -72,8 +73,12 @@ impl Handling<'_> {
     async fn end(&self, outcome: Outcome) -> Outcome {
         let (key, fence) = (&self.key, self.fence);
         if matches!(outcome, Outcome::Ack | Outcome::Discard { .. }) {
+            reached(Point::BeforeCommit).await;
             return match self.inbox.finish_handling(key, fence).await {
-                Ok(true) => outcome,
+                Ok(true) => {
+                    reached(Point::AfterCommitBeforeAck).await;
+                    outcome
+                }
                 Ok(false) => busy(BUSY_PAUSE),
                 Err(error) => down(error),
             };

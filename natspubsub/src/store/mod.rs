@@ -9,6 +9,7 @@ mod memory;
 mod message;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod migrations;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod outage;
 mod outbox;
 mod parts;
@@ -29,6 +30,7 @@ pub use memory::MemoryStore;
 pub use message::{OUTBOX_SHARDS, OutboxMessage};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use migrations::{MigratedStore, Migrations};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use outage::is_outage;
 pub use outbox::{ClaimedMessage, FailedMessage, Lead, MessageEnd, OutboxDepth, OutboxStore, SettledMessage};
 #[cfg(feature = "postgres")]

@@ -23,12 +23,6 @@ pub(crate) fn is_outage(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
-fn is_sqlx_outage(_: &(dyn Error + 'static)) -> bool {
-    false
-}
-
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
 fn is_sqlx_outage(error: &(dyn Error + 'static)) -> bool {
     match error.downcast_ref::<sqlx::Error>() {
         Some(
@@ -44,7 +38,6 @@ fn is_sqlx_outage(error: &(dyn Error + 'static)) -> bool {
     }
 }
 
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
 fn is_outage_code(said: &dyn sqlx::error::DatabaseError, code: &str) -> bool {
     #[cfg(feature = "postgres")]
     if said.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
@@ -57,7 +50,7 @@ fn is_outage_code(said: &dyn sqlx::error::DatabaseError, code: &str) -> bool {
     false
 }
 
-#[cfg(all(test, any(feature = "postgres", feature = "sqlite")))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::ErrorKind;

@@ -137,6 +137,7 @@ impl Tables {
     }
 
     /// A statement that was written for the default names, with these.
+    #[cfg(feature = "postgres")]
     pub(crate) fn sql(&self, sql: &'static str) -> AssertSqlSafe<Cow<'static, str>> {
         let is_default = self.schema.is_none() && self.prefix == DEFAULT_PREFIX;
         AssertSqlSafe(if is_default { Cow::Borrowed(sql) } else { Cow::Owned(self.rename(sql)) })
