@@ -22,6 +22,7 @@ mod real_io;
 mod responders;
 mod servers;
 mod settling;
+mod stores;
 mod time;
 
 use natspubsub::testing::TestApp;
