@@ -134,7 +134,7 @@ NATSPUBSUB_TEST_URL="nats://tester:hunter2@$address" \
     cargo nextest run --workspace --all-targets -E 'binary(testing) or package(natspubsub-examples) or package(ride-sharing)'
 
 step "long scenarios"
-cargo nextest run --workspace --run-ignored only -E 'binary(conformance) or binary(flow) or binary(scenarios)'
+cargo nextest run --workspace --run-ignored only -E 'binary(conformance) or binary(flow) or binary(/scenarios$/)'
 for version in "${OLDER_NATS_VERSIONS[@]}"; do
     step "flows and scenarios against nats-server $version"
     NATS_SERVER="$PWD/target/tools/nats-server-$version/nats-server" \

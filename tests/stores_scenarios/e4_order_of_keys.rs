@@ -1,5 +1,5 @@
 //! Goal: the orders of a key are in the stream in the order of their transactions, though two relays share the work. Method:
-//! 8 writers, whose transactions lock the counter of their key and write its value, 50 keys, 10,000 orders.
+//! 8 writers, whose transactions lock the counter of their key and write its value, 50 keys, 10,000 orders (in each run 2,000).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,23 +9,22 @@ use natspubsub_tests::shop::{Kind, OrderCreated, Shop, Writing};
 
 use super::SHOP;
 
-const ORDERS: u64 = 10_000;
 const LIMIT: Duration = Duration::from_secs(40);
 
 const OWNERS: &str = "SELECT count(DISTINCT owner) FROM natspubsub_outbox_leads";
 
-async fn e4_order_of_keys(kind: Kind) {
+async fn e4_order_of_keys(kind: Kind, orders: u64) {
     let shop = Shop::open(SHOP, "e4", kind).await;
     shop.make_stream(shop.config()).await;
     let _relays = [shop.start("relay", "relay-1", &[]), shop.start("relay", "relay-2", &[])];
     shop.wait_until("both relays lead", LIMIT, OWNERS, |owners| owners == 2).await;
-    let writing = Writing { orders: ORDERS, keys: 50, writers: 8, ..Writing::default() };
-    assert_eq!(shop.write(&writing).await, ORDERS);
+    let writing = Writing { orders, keys: 50, writers: 8, ..Writing::default() };
+    assert_eq!(shop.write(&writing).await, orders);
     assert_eq!(shop.database.number(OWNERS).await, 2, "both relays still lead");
     shop.drained(LIMIT).await;
 
     let stored: Vec<OrderCreated> = shop.stored("order.created").await;
-    assert_eq!(stored.len() as u64, ORDERS);
+    assert_eq!(stored.len() as u64, orders);
     let mut keys: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     stored.iter().for_each(|order| keys.entry(&order.key).or_default().push(order.n));
     assert_eq!(keys.len(), 50);
@@ -35,4 +34,4 @@ async fn e4_order_of_keys(kind: Kind) {
     }
 }
 
-on_each_database! { e4_order_of_keys }
+on_each_database! { e4_order_of_keys(2_000), long 10_000 }

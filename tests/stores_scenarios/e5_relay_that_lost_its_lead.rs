@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use super::SHOP;
 
 const ORDERS: u64 = 500;
-const PAUSE: (&str, &str) = ("NATSPUBSUB_FAILPOINTS", "relay_after_claim=sleep:500ms");
+const PAUSE: (&str, &str) = ("NATSPUBSUB_FAILPOINTS", "relay_after_claim=sleep:2s");
 const LIMIT: Duration = Duration::from_secs(30);
 const WINDOW: (&str, &str) = ("NATSPUBSUB_STREAM_DUPLICATE_WINDOW", "1s");
 
@@ -41,7 +41,11 @@ async fn e5_relay_that_lost_its_lead(kind: Kind) {
     shop.wait_until("the relay leads", LIMIT, OWNERS, |owners| owners == 1).await;
     shop.write(&Writing { orders: ORDERS, keys: 50, writers: 2, ..Writing::default() }).await;
     shop.wait_until("it has claimed", LIMIT, CLAIMED, |claimed| claimed > 0).await;
-    frozen.signal(Signal::SIGSTOP);
+    frozen.freeze().await;
+    while !shop.database.is_writable().await {
+        frozen.signal(Signal::SIGCONT);
+        frozen.freeze().await;
+    }
     let claimed = shop.database.number(CLAIMED).await;
     assert!(claimed > 0, "it was frozen with messages in hand");
 

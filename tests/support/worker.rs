@@ -39,6 +39,19 @@ impl WorkerProcess {
         kill(Pid::from_raw(pid), signal).expect("the signal is sent");
     }
 
+    /// Stops the process (SIGSTOP) and waits until it stands still; SIGCONT lets it go on.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    pub async fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+        let status = format!("/proc/{}/status", self.process.id());
+        eventually("the process stands still", Duration::from_secs(10), || async {
+            std::fs::read_to_string(&status).ok()?.contains("State:\tT").then_some(())
+        })
+        .await;
+    }
+
     /// `kill -9`, and waits for the end.
     ///
     /// # Panics

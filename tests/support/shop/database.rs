@@ -1,10 +1,11 @@
 //! The database of one test.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use natspubsub::store::{Migrations, PostgresStore, SqliteStore};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection, PgPool, SqliteConnection, SqlitePool};
 use tempfile::TempDir;
 
 use super::TABLES;
@@ -125,6 +126,14 @@ impl Database {
         let asked = AssertSqlSafe(sql.to_owned());
         let texts = with_pool!(self, pool => sqlx::query_scalar(asked).fetch_all(pool).await);
         texts.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Whether somebody can write: a process that was frozen in the middle of a transaction keeps a whole SQLite to itself.
+    pub async fn is_writable(&self) -> bool {
+        let Self::Sqlite { folder, .. } = self else { return true };
+        let impatient = options(folder.path().join("shop.db")).busy_timeout(Duration::from_millis(200));
+        let mut connection = SqliteConnection::connect_with(&impatient).await.expect("the file opens");
+        sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK").execute(&mut connection).await.is_ok()
     }
 
     /// How many messages of the outbox have this status.

@@ -51,19 +51,45 @@ pub const REFUSED: u32 = u32::MAX - 1;
 /// [`OrderCreated::fails`]: fails for good until the shop is mended.
 pub const HOPELESS: u32 = u32::MAX;
 
-/// Runs a scenario on a database of each kind: a module of the scenario's name with one test for each.
+/// Runs a scenario on a database of each kind, as tests `on::sqlite` and `on::postgres`. With two sizes, each run has the
+/// first, and `on::sqlite_long` and `on::postgres_long` the second.
 #[macro_export]
 macro_rules! on_each_database {
-    ($name:ident) => {
+    ($scenario:ident) => {
         mod on {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                super::$name($crate::shop::Kind::Sqlite).await;
+                super::$scenario($crate::shop::Kind::Sqlite).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                super::$name($crate::shop::Kind::Postgres).await;
+                super::$scenario($crate::shop::Kind::Postgres).await;
+            }
+        }
+    };
+    ($scenario:ident($size:literal), long $long:literal) => {
+        mod on {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$scenario($crate::shop::Kind::Sqlite, $size).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::$scenario($crate::shop::Kind::Postgres, $size).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[ignore = "the whole size takes long"]
+            async fn sqlite_long() {
+                super::$scenario($crate::shop::Kind::Sqlite, $long).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[ignore = "the whole size takes long"]
+            async fn postgres_long() {
+                super::$scenario($crate::shop::Kind::Postgres, $long).await;
             }
         }
     };

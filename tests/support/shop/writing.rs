@@ -29,7 +29,9 @@ pub struct Writing {
     pub keys: u64,
     /// How many transactions are open at once.
     pub writers: u64,
-    /// Each how manieth order is rolled back; 0 is none.
+    /// How many orders one transaction writes; 0 is one.
+    pub per_transaction: u64,
+    /// Each how manieth transaction is rolled back; 0 is none.
     pub rollback_each: u64,
     /// How many attempts to take its payment fail, of each order.
     pub fails: u32,
@@ -80,15 +82,20 @@ impl Connected {
 }
 
 impl Writing {
-    /// The numbers of one writer.
-    fn numbers(&self, writer: u64) -> impl Iterator<Item = u64> + use<> {
-        let step = usize::try_from(self.writers.max(1)).expect("few writers");
-        (self.from + writer..self.from + self.orders).step_by(step)
+    /// The numbers of one writer, those of each transaction together.
+    fn transactions(&self, writer: u64) -> impl Iterator<Item = Vec<u64>> + use<> {
+        let (step, size) = (self.writers.max(1), self.per_transaction.max(1));
+        let (begin, end) = (self.from, self.from + self.orders);
+        let first = move |transaction: u64| begin + (writer + transaction * step) * size;
+        (0..)
+            .map(first)
+            .take_while(move |first| *first < end)
+            .map(move |first| (first..end.min(first + size)).collect())
     }
 
-    /// Whether an order is rolled back.
-    fn rolls_back(&self, number: u64) -> bool {
-        self.rollback_each > 0 && number.is_multiple_of(self.rollback_each)
+    /// Whether a transaction is rolled back.
+    fn rolls_back(&self, numbers: &[u64]) -> bool {
+        self.rollback_each > 0 && numbers[0].is_multiple_of(self.rollback_each)
     }
 
     fn key(&self, number: u64) -> String {
@@ -97,17 +104,19 @@ impl Writing {
 }
 
 macro_rules! writers {
-    ($name:ident, $order:ident, $store:ty) => {
+    ($name:ident, $transaction:ident, $store:ty) => {
         async fn $name(store: &$store, config: &Config, writing: &Writing, writer: u64) -> u64 {
             let outbox = Outbox::new(config, store.clone());
             let mut committed = 0;
-            for number in writing.numbers(writer) {
+            for mut numbers in writing.transactions(writer) {
+                // Locks are taken in one order, so that no two wait for each other.
+                numbers.sort_by_key(|number| writing.key(*number));
                 let limit = if writing.is_stubborn { STUBBORN } else { Duration::ZERO };
-                committed += eventually("the order is written", limit, async || {
-                    match $order(store, &outbox, writing, number).await {
-                        Ok(is_committed) => Some(u64::from(is_committed)),
+                committed += eventually("the orders are written", limit, async || {
+                    match $transaction(store, &outbox, writing, &numbers).await {
+                        Ok(committed) => Some(committed),
                         Err(_) if writing.is_stubborn => None,
-                        Err(error) => panic!("order {number}: {error:?}"),
+                        Err(error) => panic!("orders {numbers:?}: {error:?}"),
                     }
                 })
                 .await;
@@ -115,26 +124,29 @@ macro_rules! writers {
             committed
         }
 
-        /// Whether it was committed, now or before.
-        async fn $order(
+        /// How many were committed, now or before.
+        async fn $transaction(
             store: &$store,
             outbox: &Outbox<$store>,
             writing: &Writing,
-            number: u64,
-        ) -> natspubsub::Result<bool> {
+            numbers: &[u64],
+        ) -> natspubsub::Result<u64> {
             let mut tx = store.begin().await?;
-            let key = writing.key(number);
-            let n: i64 = sqlx::query_scalar(COUNT).bind(&key).fetch_one(&mut *tx).await?;
-            let order = OrderCreated { number, key, n, fails: writing.fails };
-            let queued = outbox.publish(&mut tx, &order).await?;
-            match queued.duplicate || writing.rolls_back(number) {
+            let mut was_written = false;
+            for &number in numbers {
+                let key = writing.key(number);
+                let n: i64 = sqlx::query_scalar(COUNT).bind(&key).fetch_one(&mut *tx).await?;
+                let order = OrderCreated { number, key, n, fails: writing.fails };
+                was_written |= outbox.publish(&mut tx, &order).await?.duplicate;
+            }
+            match was_written || writing.rolls_back(numbers) {
                 true => tx.rollback().await?,
                 false => tx.commit().await?,
             }
-            Ok(!writing.rolls_back(number))
+            Ok(if writing.rolls_back(numbers) { 0 } else { numbers.len() as u64 })
         }
     };
 }
 
-writers! { write_sqlite, order_sqlite, SqliteStore }
-writers! { write_postgres, order_postgres, PostgresStore }
+writers! { write_sqlite, transaction_sqlite, SqliteStore }
+writers! { write_postgres, transaction_postgres, PostgresStore }
