@@ -30,6 +30,11 @@ impl WorkerProcess {
         Self { process: command.spawn().expect("the worker starts") }
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends a signal.
     ///
     /// # Panics
