@@ -1,7 +1,9 @@
 //! The names of the tables.
 
+#[cfg(feature = "postgres")]
 use std::borrow::Cow;
 
+#[cfg(feature = "postgres")]
 use sqlx::AssertSqlSafe;
 
 use crate::error::{Error, ErrorKind, Result};
