@@ -1,5 +1,5 @@
 //! Goal: workers that are killed one after the other double no effect that is written in the transaction of its inbox.
-//! Method: two processes, 20,000 orders (in each run 1,000) in waves, and in the middle of each wave `kill -9` for the older one, which is replaced.
+//! Method: two processes, 20,000 orders (in each run 600) in waves, and in the middle of each wave `kill -9` for the older one, which is replaced.
 
 use std::collections::VecDeque;
 use std::future::ready;
@@ -63,4 +63,4 @@ async fn c1_killed_workers(kind: Kind, orders: u64) {
     assert!(inspector.messages("test-c1-dlq").await.is_empty(), "nothing was condemned");
 }
 
-on_each_database! { c1_killed_workers(1_000), long 20_000 }
+on_each_database! { c1_killed_workers(600), long 20_000 }

@@ -25,11 +25,13 @@ async fn e10_restarted_database() {
     shop.write(&Writing { orders: ORDERS, keys: 500, writers: 4, per_transaction: 20, ..Writing::default() }).await;
     let _relay = shop.start("relay", "relay", &[DOUBT, ("NATSPUBSUB_OUTBOX_BATCH", "64")]);
     let published = || sent.load(std::sync::atomic::Ordering::SeqCst);
+    let mut in_hand = 0;
     for restart in 1..=RESTARTS {
         natspubsub_tests::eventually("the middle of the work", LIMIT, || async {
             (published() >= restart * ORDERS / (RESTARTS + 2)).then_some(())
         })
         .await;
+        in_hand += shop.database.outbox("publishing").await;
         shop.database.server().kill_9();
         let before = published();
         assert!(before < ORDERS, "there was work left: {before}");
@@ -43,5 +45,5 @@ async fn e10_restarted_database() {
     let stored: Vec<OrderCreated> = shop.stored("order.created").await;
     assert_eq!(stored.len() as u64, ORDERS);
     assert!(doubles(stored.iter().map(|order| order.number)).is_empty());
-    assert!(published() > ORDERS, "what was not written down was published again: {}", published());
+    assert!(in_hand > 0, "the relay had messages in hand");
 }

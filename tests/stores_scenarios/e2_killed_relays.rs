@@ -1,5 +1,5 @@
 //! Goal: a relay that is killed loses nothing, and what it had published without writing that down is stored once. Method:
-//! 10,000 orders (in each run 4,000), one relay after the other, each of which is killed when it has published a part of them; a failpoint
+//! 10,000 orders (in each run 3,000), one relay after the other, each of which is killed when it has published a part of them; a failpoint
 //! gives each its doubt: what it has published is written down 20 ms later. A plain subscription counts what is sent.
 
 use std::sync::atomic::Ordering;
@@ -45,4 +45,4 @@ async fn e2_killed_relays(kind: Kind, orders: u64) {
     assert!(sent > orders, "the killed ones had published what they had not written down: {sent}");
 }
 
-on_each_database! { e2_killed_relays(4_000), long 10_000 }
+on_each_database! { e2_killed_relays(3_000), long 10_000 }

@@ -1,5 +1,5 @@
 //! Goal: an event that is in the stream five times has its effects once, and causes one event. Method: 2,000 orders (in
-//! each run 300), each published five times by a plain client without a message id, so that the stream stores all of them.
+//! each run 200), each published five times by a plain client without a message id, so that the stream stores all of them.
 
 use std::time::Duration;
 
@@ -50,4 +50,4 @@ async fn f1_duplicates(kind: Kind, orders: u64) {
     assert!(doubles(payments.iter().map(|payment| payment.number)).is_empty());
 }
 
-on_each_database! { f1_duplicates(300), long 2_000 }
+on_each_database! { f1_duplicates(200), long 2_000 }

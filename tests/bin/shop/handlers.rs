@@ -12,7 +12,7 @@ pub(crate) struct Mended(pub(crate) bool);
 pub(crate) enum PaymentError {
     /// This attempt fails.
     #[error("payment of order {0} was not taken")]
-    #[transient(after = "50ms")]
+    #[transient(after = "500ms")]
     Refused(u64),
     /// Every attempt fails.
     #[error("payment of order {0} can never be taken")]
