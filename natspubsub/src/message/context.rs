@@ -60,6 +60,12 @@ impl Context {
     /// A context for unit tests.
     #[cfg(test)]
     pub(crate) fn sample() -> Self {
+        Self::sample_with(Headers::default())
+    }
+
+    /// The same with these headers.
+    #[cfg(test)]
+    pub(crate) fn sample_with(headers: Headers) -> Self {
         Self::new(Origin {
             subscriber: "on_order".into(),
             durable: "orders-on_order".into(),
@@ -74,7 +80,7 @@ impl Context {
             stored_at: Timestamp::UNIX_EPOCH,
             occurred_at: None,
             trace_id: None,
-            headers: Headers::default(),
+            headers,
             metadata: Metadata::default(),
         })
     }

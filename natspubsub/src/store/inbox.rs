@@ -27,25 +27,35 @@ impl InboxKey {
         Self { consumer: consumer.into(), event_id: event_id.into() }
     }
 
-    /// The handling of a delivered message. An id that follows from the message's place is told apart from that of a
-    /// stream which was made again and counts anew.
+    /// The handling of a delivered message. An id that follows from a message's place is told apart from that of a stream
+    /// which was made again and counts anew.
     pub(crate) fn of(context: &Context) -> Self {
-        let (stream, sequence, event_id) = (context.stream(), context.sequence(), context.event_id());
-        if context.headers().get(dead_letter::MARK).is_some()
-            && let Some(id) = context.headers().get(MESSAGE_ID)
-        {
+        let event_id = context.event_id();
+        let is_placed = is_place(event_id, context.stream(), &context.sequence().to_string());
+        let letter = context.headers().get(dead_letter::MARK).and_then(|_| context.headers().get(MESSAGE_ID));
+        match letter {
             // One event can become the dead letter of several consumers.
-            return Self::new(context.durable(), id);
-        }
-        let is_place = event_id
-            .strip_prefix(stream)
-            .and_then(|rest| rest.strip_prefix(':'))
-            .is_some_and(|rest| rest.parse() == Ok(sequence));
-        match is_place {
-            true => Self::new(context.durable(), format!("{event_id}@{}", context.stored_at())),
-            false => Self::new(context.durable(), event_id),
+            Some(id) => Self::new(context.durable(), of_letter(id, context)),
+            None if is_placed => Self::new(context.durable(), format!("{event_id}@{}", context.stored_at())),
+            None => Self::new(context.durable(), event_id),
         }
     }
+}
+
+/// The id of a dead letter names the place of the original, which another message has in a stream that was made again.
+fn of_letter(id: &str, context: &Context) -> String {
+    let original = |name| context.headers().get(name).unwrap_or_default();
+    let [event_id, stream, sequence] =
+        [dead_letter::EVENT_ID, dead_letter::ORIGINAL_STREAM, dead_letter::ORIGINAL_SEQUENCE].map(original);
+    match event_id.is_empty() || is_place(event_id, stream, sequence) {
+        true => format!("{id}@{}", context.stored_at()),
+        false => format!("{id}@{event_id}"),
+    }
+}
+
+/// Whether an event's id is `{stream}:{sequence}`.
+fn is_place(event_id: &str, stream: &str, sequence: &str) -> bool {
+    event_id.strip_prefix(stream).and_then(|rest| rest.strip_prefix(':')) == Some(sequence)
 }
 
 /// What a claim of a handling says.
@@ -150,4 +160,28 @@ pub trait InboxStore: Send + Sync + 'static {
     /// # Errors
     /// As [`InboxStore::claim_handling`].
     fn inbox_depth(&self) -> impl Future<Output = Result<InboxDepth>> + Send;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Headers;
+
+    /// The id under which the dead letter of message 7 is handled.
+    fn handled(event_id: &str) -> String {
+        let mut headers = Headers::default();
+        headers.push_own(dead_letter::MARK, "true".to_owned());
+        headers.push_own(MESSAGE_ID, "dlq:s:7:orders-pay".to_owned());
+        headers.push_own(dead_letter::EVENT_ID, event_id.to_owned());
+        headers.push_own(dead_letter::ORIGINAL_STREAM, "s".to_owned());
+        headers.push_own(dead_letter::ORIGINAL_SEQUENCE, "7".to_owned());
+        InboxKey::of(&Context::sample_with(headers)).event_id
+    }
+
+    #[test]
+    fn the_dead_letters_of_two_events_at_one_place_are_two() {
+        assert_eq!(handled("e-1"), "dlq:s:7:orders-pay@e-1");
+        assert_ne!(handled("e-1"), handled("e-2"));
+        assert_eq!(handled("s:7"), "dlq:s:7:orders-pay@1970-01-01T00:00:00Z");
+    }
 }
