@@ -41,3 +41,8 @@ pub use sql::{Entered, SqlStore, StoredIn};
 pub use sqlite::SqliteStore;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use tables::Tables;
+
+/// The guide, whose examples are tests.
+#[cfg(all(doctest, feature = "postgres", feature = "sqlite"))]
+#[doc = include_str!("../../../docs/transactions.md")]
+struct Guide;
