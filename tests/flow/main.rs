@@ -21,6 +21,7 @@ mod migrate;
 mod omitted_bodies;
 mod on_publish;
 mod ordered;
+mod orders;
 mod outage;
 mod outcomes;
 mod plan_exit;

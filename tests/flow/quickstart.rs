@@ -5,18 +5,18 @@ use std::process::{Command, Output};
 
 use natspubsub_tests::NatsServer;
 
-/// The example, built from what is here now; it lies beside the test programs.
-fn quickstart() -> PathBuf {
+/// An example, built from what is here now; it lies beside the test programs.
+pub(crate) fn example(name: &str) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     // The whole workspace, so that nothing is built again with other features than the tests have.
     cargo.args(["build", "--quiet", "--workspace", "--examples"]).current_dir(env!("CARGO_MANIFEST_DIR"));
     assert!(cargo.status().unwrap().success(), "the examples build");
     let test = std::env::current_exe().unwrap();
-    test.ancestors().nth(2).unwrap().join("examples").join("quickstart")
+    test.ancestors().nth(2).unwrap().join("examples").join(name)
 }
 
 fn run(url: Option<&str>) -> String {
-    let mut command = Command::new(quickstart());
+    let mut command = Command::new(example("quickstart"));
     match url {
         Some(url) => command.env("NATS_URL", url),
         None => command.env_remove("NATS_URL"),
