@@ -35,9 +35,9 @@ const LIFE_MILLIS_MAX: u64 = 2_000;
 /// Counters of a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tally {
-    /// Deaths at a random time, and between a commit and its acknowledgement.
+    /// Deaths at a random time, and between the commit of a payment and the acknowledgement.
     pub(super) kills_any_time: u64,
-    pub(super) kills_after_commit: u64,
+    pub(super) kills_after_payment: u64,
     pub(super) handled: u64,
     pub(super) redelivered: u64,
     pub(super) duplicates: u64,
@@ -45,7 +45,7 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn kills(&self) -> u64 {
-        self.kills_any_time + self.kills_after_commit
+        self.kills_any_time + self.kills_after_payment
     }
 }
 
@@ -70,8 +70,8 @@ pub(super) struct Crew {
     pub(super) folder: PathBuf,
     /// How many deaths are enough.
     pub(super) kills: u64,
-    /// The most commits before a death.
-    pub(super) commits_max: u64,
+    /// The most payments before a death.
+    pub(super) payments_max: u64,
     state: Mutex<State>,
 }
 
@@ -84,8 +84,8 @@ impl Crew {
             last: Instant::now(),
             ending: false,
         };
-        let (kills, commits_max) = ((orders / 100).max(4), (orders / 4).clamp(10, 150));
-        Self { seed, nats_url, database_url, folder, kills, commits_max, state: Mutex::new(state) }
+        let (kills, payments_max) = ((orders / 100).max(4), (orders / 8).clamp(10, 100));
+        Self { seed, nats_url, database_url, folder, kills, payments_max, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -118,11 +118,15 @@ impl Crew {
     /// Runs one service until the crew ends, again and again.
     pub(super) async fn keep(&self, service: usize) -> Result<(), Fault> {
         let mut dice = Dice::new(self.seed, 1 + service as u64);
-        while !self.state().ending {
+        for life in service.. {
+            if self.state().ending {
+                break;
+            }
+            // In turn, so that no run is without one of a kind.
             let abort = match self.tally().kills() >= self.kills {
                 true => Abort::Never,
-                false if dice.below(2) == 0 => Abort::AfterMillis(dice.below(LIFE_MILLIS_MAX)),
-                false => Abort::AfterCommits(1 + dice.below(self.commits_max)),
+                false if life % 2 == 1 => Abort::AfterMillis(dice.below(LIFE_MILLIS_MAX)),
+                false => Abort::AfterPayments(1 + dice.below(self.payments_max)),
             };
             let mut process = self.start(service, abort)?;
             self.state().processes[service] = process.id();
@@ -169,7 +173,7 @@ impl Crew {
         let is_killed = status.signal() == Some(Signal::SIGABRT as i32);
         match abort {
             Abort::AfterMillis(_) if is_killed => state.tally.kills_any_time += 1,
-            Abort::AfterCommits(_) if is_killed => state.tally.kills_after_commit += 1,
+            Abort::AfterPayments(_) if is_killed => state.tally.kills_after_payment += 1,
             _ if state.ending && status.success() => {}
             _ => return Err(format!("service {service} ended with {status}").into()),
         }

@@ -146,15 +146,15 @@ impl Customer<'_> {
     /// What makes the proof worthless.
     fn bite(&self) -> Option<String> {
         let tally = self.crew.tally();
-        let has_bitten = tally.kills() > 0 && tally.duplicates >= tally.kills_after_commit;
+        let has_bitten = tally.kills_after_payment > 0 && tally.duplicates >= tally.kills_after_payment;
         (!has_bitten).then(|| format!("the services did not die as they should: {tally:?}"))
     }
 
     fn tell(&self, books: &Books, money: i64) {
         let tally = self.crew.tally();
-        let (kills, any_time, after_commit) = (tally.kills(), tally.kills_any_time, tally.kills_after_commit);
+        let (kills, any_time, after_payment) = (tally.kills(), tally.kills_any_time, tally.kills_after_payment);
         println!(
-            "kills     {kills}: {any_time} at any time, {after_commit} after a commit, before its acknowledgement"
+            "kills     {kills}: {any_time} at any time, {after_payment} between a payment and its acknowledgement"
         );
         println!("requests  {} repeated", self.repeated.load(Ordering::Relaxed));
         let (handled, redelivered, duplicates) = (tally.handled, tally.redelivered, tally.duplicates);

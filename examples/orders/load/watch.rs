@@ -21,8 +21,8 @@ pub(super) enum Abort {
     Never,
     /// So many milliseconds after its start, whatever it does then.
     AfterMillis(u64),
-    /// When the transaction of that many messages is committed, before the last one is acknowledged.
-    AfterCommits(u64),
+    /// When so many payments are committed, before the last one's message is acknowledged.
+    AfterPayments(u64),
 }
 
 impl fmt::Display for Abort {
@@ -30,7 +30,7 @@ impl fmt::Display for Abort {
         match self {
             Self::Never => f.write_str("never"),
             Self::AfterMillis(millis) => write!(f, "millis {millis}"),
-            Self::AfterCommits(commits) => write!(f, "commits {commits}"),
+            Self::AfterPayments(payments) => write!(f, "payments {payments}"),
         }
     }
 }
@@ -42,8 +42,8 @@ impl FromStr for Abort {
         match text.split_once(' ') {
             None if text == "never" => Ok(Self::Never),
             Some(("millis", millis)) => Ok(Self::AfterMillis(millis.parse()?)),
-            Some(("commits", commits)) => Ok(Self::AfterCommits(commits.parse()?)),
-            _ => Err(format!("{ABORT} is {text:?}: write never, millis 800 or commits 20").into()),
+            Some(("payments", payments)) => Ok(Self::AfterPayments(payments.parse()?)),
+            _ => Err(format!("{ABORT} is {text:?}: write never, millis 800 or payments 20").into()),
         }
     }
 }
@@ -51,7 +51,7 @@ impl FromStr for Abort {
 /// A middleware: handlers and their transactions lie further in.
 pub(super) struct Watch {
     abort: Abort,
-    commits: AtomicU64,
+    payments: AtomicU64,
 }
 
 impl Watch {
@@ -64,17 +64,20 @@ impl Watch {
                 std::process::abort();
             });
         }
-        Ok(Self { abort, commits: AtomicU64::new(0) })
+        Ok(Self { abort, payments: AtomicU64::new(0) })
     }
 }
 
 impl Middleware for Watch {
     async fn handle(&self, delivery: Delivery, next: Next<'_>) -> Outcome {
         let redelivered = delivery.context().deliveries() > 1;
+        let is_payment = delivery.context().subscriber() == "take_payment";
         let outcome = next.run(delivery).await;
-        let committed = matches!(outcome, Outcome::Ack);
-        if committed && self.abort == Abort::AfterCommits(self.commits.fetch_add(1, Ordering::Relaxed) + 1) {
-            std::process::abort();
+        if is_payment && matches!(outcome, Outcome::Ack) {
+            let payments = self.payments.fetch_add(1, Ordering::Relaxed) + 1;
+            if self.abort == Abort::AfterPayments(payments) {
+                std::process::abort();
+            }
         }
         let duplicate = matches!(outcome, Outcome::Duplicate);
         let words = [(redelivered, " redelivered"), (duplicate, " duplicate")];
@@ -90,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_understood() {
-        for abort in [Abort::Never, Abort::AfterMillis(800), Abort::AfterCommits(20)] {
+        for abort in [Abort::Never, Abort::AfterMillis(800), Abort::AfterPayments(20)] {
             assert_eq!(abort.to_string().parse::<Abort>().unwrap(), abort);
         }
         assert!("soon".parse::<Abort>().is_err());
