@@ -95,10 +95,11 @@ impl Bench {
     }
 
     /// The outboxes of both sides, full.
-    async fn fill(&self, count: usize) -> Outcome {
+    async fn fill(&self, round: usize, count: usize) -> Outcome {
         let mut connection = self.pool().acquire().await?;
         for begin in (0..count).step_by(1_000) {
-            let messages: Vec<OutboxMessage> = (begin..count.min(begin + 1_000)).map(queued).collect();
+            let messages: Vec<OutboxMessage> =
+                (begin..count.min(begin + 1_000)).map(|number| queued(round, number)).collect();
             sqlx::raw_sql("BEGIN").execute(&mut *connection).await?;
             self.store.write_messages(&mut connection, &messages).await?;
             let ids: Vec<&str> = messages.iter().map(|message| message.message_id.as_str()).collect();
@@ -150,10 +151,10 @@ impl Bench {
     }
 
     /// A stream full of orders, for one side.
-    async fn publish(&self, subject: &str, count: usize) -> Outcome {
+    async fn publish(&self, subject: &str, round: usize, count: usize) -> Outcome {
         let mut under_way = FuturesUnordered::new();
         for number in 0..count {
-            let message = queued(number);
+            let message = queued(round, number);
             let mut headers = async_nats::HeaderMap::new();
             headers.insert("Nats-Msg-Id", message.message_id);
             let sent = self.context.publish_with_headers(subject.to_owned(), headers, message.body).await?;
@@ -220,9 +221,10 @@ async fn write_effect(order: OrderCreated, ctx: Context, tx: &mut Tx<Postgres>) 
     Ok(())
 }
 
-/// An order in its envelope, some 350 bytes; ten orders have one key.
-fn queued(number: usize) -> OutboxMessage {
-    let id = format!("order-created-{number}");
+/// An order in its envelope, some 350 bytes; ten orders have one key. A stream would take the messages of an earlier round
+/// for duplicates.
+fn queued(round: usize, number: usize) -> OutboxMessage {
+    let id = format!("order-created-{round}-{number}");
     let order = OrderCreated { order_id: format!("ORD-{number}"), total: 4_200, note: "x".repeat(160) };
     let envelope = serde_json::json!({
         "event_id": &id, "schema_version": 1, "topic": "order.created", "message_type": "OrderCreated", "producer": "ours",
@@ -244,13 +246,13 @@ pub(crate) async fn relay(pairs: usize, messages: usize) -> Outcome {
     let bench = Bench::start().await?;
     println!("{pairs} pairs of {messages} messages in an outbox of PostgreSQL; ratios: natspubsub to the loop by hand");
     let mut found = Pairs::default();
-    for _ in 0..pairs {
+    for round in 0..pairs {
         bench.empty().await?;
-        bench.fill(messages).await?;
+        bench.fill(round, messages).await?;
         let (sent, raw) = cost(bench.relay_by_hand()).await;
         assert_eq!(sent?, messages);
         bench.empty().await?;
-        bench.fill(messages).await?;
+        bench.fill(round, messages).await?;
         let (running, ours) = cost(bench.relay(messages)).await;
         running?.shutdown().await;
         found.add(Pair { raw, ours });
@@ -267,14 +269,14 @@ pub(crate) async fn inbox(pairs: usize, messages: usize) -> Outcome {
         "{pairs} pairs of {messages} messages, each handled in a transaction of PostgreSQL; ratios: natspubsub to the loop by hand"
     );
     let mut found = Pairs::default();
-    for _ in 0..pairs {
+    for round in 0..pairs {
         bench.empty().await?;
-        bench.publish("bench.raw.order.created", messages).await?;
+        bench.publish("bench.raw.order.created", round, messages).await?;
         let (done, raw) = cost(bench.consume_by_hand(messages)).await;
         done?;
         assert_eq!(bench.effects().await?, i64::try_from(messages)?);
         bench.empty().await?;
-        bench.publish("bench.ours.order.created", messages).await?;
+        bench.publish("bench.ours.order.created", round, messages).await?;
         let (running, ours) = cost(bench.consume(messages)).await;
         running?.shutdown().await;
         assert_eq!(bench.effects().await?, i64::try_from(messages)?);

@@ -70,6 +70,8 @@ pub(crate) struct History {
     stored: BTreeMap<u64, usize>,
     crashes: Vec<usize>,
     exits: Vec<usize>,
+    /// Lines in which what a consumer is sent was held up on its way.
+    slowed: BTreeMap<String, Vec<usize>>,
     /// Lines in which a signal got no answer. It holds up the signals of everything in hand of its consumer.
     deaf: BTreeMap<String, Vec<usize>>,
 }
@@ -105,6 +107,7 @@ impl History {
                         broken.insert(consumer);
                     }
                 }
+                Event::Slowed(consumer) => history.slowed.entry(consumer.clone()).or_default().push(line),
                 Event::Crash => history.crashes.push(line),
                 Event::Exit => history.exits.push(line),
                 Event::Request { consumer, .. } if broken.remove(consumer) => {
@@ -167,14 +170,14 @@ impl History {
             .iter()
             .find(|(began, ..)| *began == run)
             .map_or(run, |(_, delivery, _)| message.deliveries.get(delivery).copied().unwrap_or(run));
-        let mut on_its_way = self.of_consumers.get(consumer).into_iter().flatten();
-        let arrived_late = on_its_way.any(|line| (stored..delivered).contains(line));
+        let mut slowed = self.slowed.get(consumer).into_iter().flatten();
+        let arrived_late = slowed.any(|line| (stored..delivered).contains(line));
         self.is_unheard(consumer, message, delivered..end.min(again), again, arrived_late)
     }
 
     /// Whether a signal of the consumer got no answer in these lines, and the broker heard nothing of the message from
-    /// there until it delivered it again. What a fault of the consumer held up on its way has used up a part of its time
-    /// before it arrived: for that, the next signal may come too late.
+    /// there until it delivered it again. What was held up on its way has used up a part of its time before it arrived:
+    /// for that, the next signal may come too late.
     fn is_unheard(
         &self,
         consumer: &str,

@@ -35,6 +35,8 @@ pub(crate) enum Event {
     FaultAt(Place, String),
     /// A fault that struck a consumer.
     FaultOf(String, String),
+    /// What a consumer is sent is held up on its way.
+    Slowed(String),
     Fault(String),
     /// A message was not stored, or nobody said so.
     Unstored {
@@ -99,6 +101,7 @@ pub(crate) fn read(line: &str) -> Event {
         ["fault", name @ ("partition" | "delete-consumer"), _, consumer] => {
             Event::FaultOf((*consumer).to_owned(), (*name).to_owned())
         }
+        ["fault", "slow-consumer", _, consumer] => Event::Slowed((*consumer).to_owned()),
         ["fault", "full-stream" | "unknown-publish" | "not-connected" | "unconfirmed", subject, id, ..] => {
             Event::Unstored { subject: (*subject).to_owned(), id: (*id).to_owned() }
         }
