@@ -35,7 +35,7 @@ const MIGRATIONS: &str = "migrations";
 /// assert_eq!(Tables::default().outbox(), "natspubsub_outbox");
 /// assert_eq!(Tables::prefixed("billing_")?.outbox(), "billing_outbox");
 /// assert_eq!(Tables::default().in_schema("messaging")?.inbox(), "messaging.natspubsub_inbox");
-/// # natspubsub::Result::Ok(())
+/// # Ok::<(), natspubsub::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tables {
@@ -69,7 +69,7 @@ impl Tables {
     /// ```
     /// let tables = natspubsub::store::Tables::prefixed("billing_")?.in_schema("messaging")?;
     /// assert_eq!(tables.outbox(), "messaging.billing_outbox");
-    /// # natspubsub::Result::Ok(())
+    /// # Ok::<(), natspubsub::Error>(())
     /// ```
     ///
     /// # Errors
