@@ -64,7 +64,11 @@ async fn assert_complete(server: &NatsServer, count: usize) {
         let id = message.headers.get("Nats-Msg-Id").unwrap().as_str();
         let (key, number) = id.split_once('-').unwrap();
         let last = keys.entry(key.to_owned()).or_default();
-        assert_eq!(number.parse::<u32>().unwrap(), *last + 1, "{key} is in order and whole");
+        let of_key: Vec<&str> = messages
+            .iter()
+            .filter_map(|message| message.headers.get("Nats-Msg-Id")?.as_str().strip_prefix(&format!("{key}-")))
+            .collect();
+        assert_eq!(number.parse::<u32>().unwrap(), *last + 1, "{key} is in order and whole: {of_key:?}");
         *last += 1;
     }
     assert_eq!(messages.len(), count);

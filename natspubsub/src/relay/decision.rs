@@ -49,7 +49,9 @@ pub(super) fn decide(answer: Result<Stored, PublishFault>, case: &Case<'_>) -> D
         Err(PublishFault::NoStream) => {
             counted(case, format!("no stream takes {}; make one that does, and try again", case.subject))
         }
-        Err(fault @ PublishFault::Rejected(_)) if fault.is_about_room() || !case.is_connected => {
+        Err(fault @ PublishFault::Rejected(_))
+            if fault.is_about_room() || !fault.is_of_server() || !case.is_connected =>
+        {
             pause(format!("{} is not stored: {}", case.subject, text(fault)))
         }
         Err(fault) => Decision::Failed { error: format!("the server refuses it: {}", text(fault)) },
@@ -104,6 +106,7 @@ mod tests {
             PublishFault::Busy("busy (10023)".into()),
             PublishFault::Rejected("maximum messages exceeded (10077)".into()),
             PublishFault::Rejected("insufficient storage resources available (10047)".into()),
+            PublishFault::Rejected("the connection to the server was closed".into()),
             PublishFault::NoStream,
         ] {
             let decision = decided(Err(fault), OWN, 2);

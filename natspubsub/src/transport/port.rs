@@ -79,6 +79,13 @@ impl PublishFault {
         matches!(self, Self::Rejected(text) if NO_ROOM.iter().any(|code| text.ends_with(code)))
     }
 
+    /// Whether the server refused the message: its words end with its number. Otherwise it never had the message.
+    pub(crate) fn is_of_server(&self) -> bool {
+        let Self::Rejected(text) = self else { return false };
+        let number = text.strip_suffix(')').and_then(|text| text.rsplit_once('('));
+        number.is_some_and(|(_, number)| number.len() == 5 && number.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
     /// The same of a message that is not stored before another one is.
     pub(crate) fn certain(self) -> Self {
         match self {

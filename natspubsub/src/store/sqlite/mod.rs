@@ -94,6 +94,9 @@ impl SqliteStore {
     /// How to connect to a file so that nothing committed is lost, and readers and a writer do not hold up each other: it is
     /// made if it is missing, with `journal_mode = WAL`, `synchronous = FULL` and a `busy_timeout` of 5 s.
     ///
+    /// Who opens a new file first turns it to WAL; another process that opens it in that moment may be told that the database
+    /// is locked, whatever its `busy_timeout`, and connects again.
+    ///
     /// ```
     /// use natspubsub::store::SqliteStore;
     /// let options = SqliteStore::options("shop.db").busy_timeout(std::time::Duration::from_secs(10));
