@@ -128,7 +128,7 @@ fn main() {
     let builder = App::builder().config(config).state(7_u32);
     let error = builder.build().unwrap_err().to_string();
     for part in [
-        "topic: not supported yet: the option `inbox = true`",
+        "topic has inbox = true, and the application has no store",
         "core: not supported yet: #[subject_subscriber] with transport = \"core\"",
         "health: not supported yet: #[responder]",
         "database: not supported yet: #[health_check]",
