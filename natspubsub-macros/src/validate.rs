@@ -230,9 +230,15 @@ fn combinations(attribute: Attribute, options: &Written, faults: &mut Faults) {
                 faults.add(span, what, help);
             }
         }
-    } else if let Some(span) = options.span("queue") {
-        let help = "add `transport = \"core\"`; instances that share a durable share its messages without a queue";
-        faults.add(span, "`queue` is a group of core NATS", help);
+    } else if attribute != Attribute::Responder {
+        if let Some(span) = options.span("queue") {
+            let help = "add `transport = \"core\"`; instances that share a durable share its messages without a queue";
+            faults.add(span, "`queue` is a group of core NATS", help);
+        }
+        if let Some(span) = options.span("pending") {
+            let help = "add `transport = \"core\"`; from a stream no more is asked for than `prefetch` says";
+            faults.add(span, "`pending` is a limit of core NATS", help);
+        }
     }
     if is("ephemeral", &Value::Flag(true))
         && let Some(span) = options.span("durable")

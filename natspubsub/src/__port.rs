@@ -67,6 +67,11 @@ impl Listener {
     pub async fn next(&mut self, limit: Duration) -> Option<CoreMessage> {
         tokio::time::timeout(limit, self.0.next()).await.ok().flatten().map(CoreMessage::from)
     }
+
+    /// Leaves: what is on its way still arrives.
+    pub async fn stop(&mut self) {
+        self.0.stop().await;
+    }
 }
 
 /// A connection to a broker.
@@ -107,6 +112,11 @@ impl Port {
     /// Asks whoever listens, and returns the body of the reply.
     pub async fn request(&self, subject: &str, body: &[u8], limit: Duration) -> Answered<Bytes> {
         Ok(self.0.request(outbound(subject, &[], body), limit).await?.body)
+    }
+
+    /// Asks whoever listens, for the replies of all.
+    pub async fn request_many(&self, subject: &str, body: &[u8]) -> Answered<Listener> {
+        Ok(Listener(self.0.request_many(outbound(subject, &[], body)).await?))
     }
 
     /// Listens on a subject, alone or as a member of a queue group.

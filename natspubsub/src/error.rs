@@ -45,7 +45,7 @@ pub enum ErrorKind {
         /// Bytes that the server takes (`max_payload`).
         limit: usize,
     },
-    /// The server refused the message: it is certainly not stored.
+    /// The server or the outbox refused the message: it is certainly not stored.
     Rejected,
     /// No answer arrived in time: the message may be stored. Publishing again with the same event id is safe
     /// inside the stream's duplicate window.
@@ -57,6 +57,12 @@ pub enum ErrorKind {
     },
     /// Nobody answers requests on the subject.
     NoResponders,
+    /// A responder answered with an error: the headers `Nats-Service-Error` and `Nats-Service-Error-Code`.
+    Responder {
+        /// The code, as of HTTP: 400 for a request that it cannot read or refuses, 500 for a failure, 503 when it is busy
+        /// or going away, 504 when its time was over. `None` when it sent none that is a number.
+        code: Option<u16>,
+    },
     /// The application is shutting down and takes no more work.
     ShuttingDown,
     /// The server refused a request about streams or consumers, or did not answer it.

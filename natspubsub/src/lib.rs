@@ -36,6 +36,8 @@ mod middleware;
 mod publish;
 mod registry;
 mod relay;
+mod serve;
+mod stats;
 mod subject;
 mod topology;
 mod transport;
@@ -52,7 +54,6 @@ pub mod testing;
 
 pub use app::{App, AppBuilder, Health, Relay, RunningApp, RunningRelay, ShutdownReport, run};
 pub use config::{Config, ConfigBuilder, DurableNames, InboxRetention, Manage, Preset, Storage, TlsMode, WireHeaders};
-pub use consume::Stats;
 pub use error::{Error, ErrorKind, Result, TlsFault};
 pub use handler::{
     Batch, BatchMessage, DeadLetter, Delivery, Failure, FailureClass, FromDelivery, FromServices, HandlerError,
@@ -82,8 +83,8 @@ pub use natspubsub_macros::subject_subscriber;
 #[doc = include_str!("../docs/topic_subscriber.md")]
 pub use natspubsub_macros::topic_subscriber;
 pub use publish::{
-    AtomicBatch, BatchReport, BufferedPublisher, DeadLetters, FlushReport, MessageBuilder, MultiPublished,
-    PublishBatch, PublishResult, Published, Publisher, SubjectPublisher,
+    AtomicBatch, BatchReport, BufferedPublisher, BufferedSubject, DeadLetters, FlushReport, MessageBuilder,
+    MultiPublished, PublishBatch, PublishResult, Published, Publisher, Replies, RequestMany, SubjectPublisher,
 };
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use publish::{InTransaction, Outbox, OutboxEntry, Queued, Tx};
@@ -91,5 +92,6 @@ pub use registry::{DeclaredStream, Subscribe};
 pub use relay::RelayStats;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use sqlx;
+pub use stats::Stats;
 pub use subject::{check_topic, decode_token, encode_token};
 pub use topology::{AssetKind, Change, ChangeKind, FieldChange, TopologyPlan};

@@ -13,6 +13,7 @@ const STREAM: Attributes = Attributes::of(Attribute::Stream);
 const LAYER: Attributes = Attributes::of(Attribute::Middleware);
 const HEALTH: Attributes = Attributes::of(Attribute::HealthCheck);
 const ONE: Attributes = TOPIC.and(SUBJECT);
+const CORE: Attributes = SUBJECT.and(RESPONDER);
 const PULLED: Attributes = ONE.and(BATCH).and(DEAD);
 const CONSUMED: Attributes = ONE.and(BATCH);
 const HANDLED: Attributes = ONE.and(RESPONDER).and(DEAD);
@@ -61,6 +62,8 @@ pub(crate) const OPTIONS: &[OptionSpec] = table! {
         "Batches that are handled at once.", "concurrency = 2";
     HANDLED concurrency [concurrency: Form::Count { least: 1, most: 100_000 }] "`16`"
         "Handlers that run at once.", "concurrency = 16";
+    CORE pending [pending: Form::Count { least: 1, most: 10_000_000 }] "`65536`"
+        "Messages of core NATS that wait beyond the running ones; what comes on top is dropped and counted.", "pending = 1_000";
     ONE prefetch [prefetch: Form::Count { least: 0, most: 100_000 }] "= `concurrency`"
         "Deliveries that wait beyond the running ones; they are kept alive too.", "prefetch = 16";
     PULLED ack_wait [ack_wait_ns: Form::Duration] "`\"30s\"`"

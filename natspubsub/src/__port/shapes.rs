@@ -100,12 +100,15 @@ pub struct CoreMessage {
     pub body: Bytes,
     /// Where an answer is expected.
     pub reply: Option<String>,
+    /// Whether it says that nobody listens where a request went.
+    pub no_responders: bool,
 }
 
 impl From<transport::CoreMessage> for CoreMessage {
     fn from(message: transport::CoreMessage) -> Self {
-        let transport::CoreMessage { message: transport::Outbound { subject, headers, body }, reply } = message;
-        Self { subject, headers, body, reply }
+        let transport::CoreMessage { message: transport::Outbound { subject, headers, body }, reply, no_responders } =
+            message;
+        Self { subject, headers, body, reply, no_responders }
     }
 }
 

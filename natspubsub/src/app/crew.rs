@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::consume::{Intake, Shared, Subscriber, Worker};
 use crate::error::Result;
-use crate::topology::{Patience, Position, SubscriberPlan, position};
+use crate::serve::{Ears, Ground, Identity, Listener, Service, intake, work};
+use crate::topology::{CorePlan, Patience, Position, SubscriberPlan, position};
 use crate::transport::{Pull, Transport};
 
 /// A consumer that can be pulled from.
@@ -48,6 +49,8 @@ impl Opened {
 /// The subscribers of a running application, and where their loops run.
 pub(super) struct Crew {
     subscribers: Mutex<Vec<Arc<Subscriber>>>,
+    /// Those that listen to core NATS.
+    listeners: Mutex<Vec<Arc<Listener>>>,
     workers: Mutex<JoinSet<()>>,
     /// What others publish and nobody here can read yet, in one sentence each.
     unread: Mutex<Vec<String>>,
@@ -73,6 +76,7 @@ impl Crew {
     pub(super) fn new(shared: Shared, io: Handle) -> Self {
         Self {
             subscribers: Mutex::default(),
+            listeners: Mutex::default(),
             workers: Mutex::default(),
             unread: Mutex::default(),
             engaged: AtomicUsize::new(0),
@@ -106,6 +110,45 @@ impl Crew {
         locked(&self.subscribers).push(subscriber);
     }
 
+    /// Starts those that listen to core NATS, and tells others about the responders among them.
+    pub(super) async fn engage_listeners(&self, listening: Vec<(&CorePlan, Ears)>, identity: Identity) {
+        for (plan, ears) in listening {
+            self.engage_listener(plan, ears);
+        }
+        self.introduce(identity).await;
+    }
+
+    /// Starts one who listens to core NATS, unless the application ends.
+    fn engage_listener(&self, plan: &CorePlan, ears: Ears) {
+        let mut workers = locked(&self.workers);
+        if self.stop.is_cancelled() {
+            return;
+        }
+        let listener = Arc::new(Listener::new(plan, ground(&self.shared)));
+        let (to_worker, from_intake) = tokio::sync::mpsc::unbounded_channel();
+        let intake = intake(listener.clone(), ears, to_worker, self.stop.clone());
+        let worker = work(listener.clone(), from_intake, self.cut.clone());
+        self.io.spawn(listening(intake, listener.clone()));
+        workers.spawn_on(listening(worker, listener.clone()), &self.runtime);
+        locked(&self.listeners).push(listener);
+    }
+
+    /// Tells others about the responders, as the service that they are together.
+    async fn introduce(&self, identity: Identity) {
+        match Service::open(identity, self.listeners(), ground(&self.shared)).await {
+            Ok(Some(service)) => drop(self.io.spawn(service.run(self.stop.clone()))),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(%error, "the responders answer, but are not found as a service; allow subscriptions to $SRV.>");
+            }
+        }
+    }
+
+    /// Those that listen to core NATS.
+    pub(super) fn listeners(&self) -> Vec<Arc<Listener>> {
+        locked(&self.listeners).clone()
+    }
+
     /// Strikes off those whose stream is gone for good.
     pub(super) fn dismiss_left(&self) {
         locked(&self.subscribers).retain(|subscriber| !subscriber.has_left());
@@ -130,6 +173,26 @@ impl Crew {
     pub(super) fn take_workers(&self) -> JoinSet<()> {
         std::mem::take(&mut locked(&self.workers))
     }
+}
+
+/// What listeners have in common with those that pull.
+fn ground(shared: &Shared) -> Ground {
+    Ground {
+        transport: shared.transport.clone(),
+        clock: shared.clock.clone(),
+        services: shared.services.clone(),
+        layers: shared.layers.clone(),
+        stats: shared.stats.clone(),
+        inflate_max: shared.inflate_max,
+    }
+}
+
+/// As [`guarded`], of one who listens.
+async fn listening(work: impl Future<Output = ()>, listener: Arc<Listener>) {
+    if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+        tracing::error!(listener = listener.name(), "a loop of a listener panicked; it hears nothing any more");
+    }
+    listener.set_ended();
 }
 
 /// A loop that panics is a fault of this crate; it must be seen, not stall in silence.

@@ -6,7 +6,7 @@ use natspubsub_grammar::format_duration;
 use serde_json::{Value, json};
 
 use super::builder::App;
-use crate::topology::SubscriberPlan;
+use crate::topology::{CorePlan, SubscriberPlan};
 
 /// Whether a manifest says where each declaration stands, and which version wrote it; a pinned one does not, because
 /// lines move and versions rise.
@@ -29,6 +29,9 @@ pub(crate) fn manifest(app: &App, places: Places) -> Value {
         "subscribers": subscribers,
         "middleware": middleware,
     });
+    if !app.plan.core.is_empty() {
+        described["core"] = app.plan.core.iter().map(|planned| core(planned, places)).collect();
+    }
     if places == Places::Shown {
         described["natspubsub"] = json!(env!("CARGO_PKG_VERSION"));
     }
@@ -77,6 +80,33 @@ fn subscriber(planned: &SubscriberPlan, places: Places) -> Value {
             })),
         },
         "on_error": if settings.dead_letter { "retry, then dead letter" } else { "retry, then drop" },
+    });
+    if places == Places::Shown {
+        described["file"] = json!(planned.origin.file);
+        described["line"] = json!(planned.origin.line);
+    }
+    described
+}
+
+fn core(planned: &CorePlan, places: Places) -> Value {
+    let patterns: Vec<String> = planned.patterns.iter().map(ToString::to_string).collect();
+    let mut described = json!({
+        "function": planned.origin.name,
+        "module": planned.origin.module,
+        "crate": planned.origin.crate_name,
+        "payload": planned.payload,
+        "answers": planned.answers(),
+        "patterns": patterns,
+        "subjects": planned.subjects().collect::<Vec<_>>(),
+        "queue": planned.queue,
+        "options": {
+            "concurrency": planned.concurrency,
+            "pending": planned.pending,
+            "timeout": planned.timeout.map_or_else(|| "none".to_owned(), format_duration),
+            "envelope": planned.envelope,
+            "publishes": planned.publishes,
+        },
+        "on_error": if planned.answers() { "reply with the error" } else { "drop" },
     });
     if places == Places::Shown {
         described["file"] = json!(planned.origin.file);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::builder::App;
 use crate::registry::Origin;
-use crate::topology::SubscriberPlan;
+use crate::topology::{CorePlan, SubscriberPlan};
 use crate::transport::{AssetConfig, config_text};
 
 /// One line for each subscriber, grouped by crate with counts, in a stable order.
@@ -14,9 +14,12 @@ pub(super) fn start(app: &App, server: &str) -> String {
     let config = &app.config;
     let mut text =
         format!("natspubsub {}: {} in {} on {server}\n", env!("CARGO_PKG_VERSION"), config.app(), config.env());
-    let mut crates: BTreeMap<&str, Vec<&SubscriberPlan>> = BTreeMap::new();
+    let mut crates: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for subscriber in &app.plan.subscribers {
-        crates.entry(subscriber.origin.crate_name).or_default().push(subscriber);
+        crates.entry(subscriber.origin.crate_name).or_default().push(line(subscriber));
+    }
+    for listener in &app.plan.core {
+        crates.entry(listener.origin.crate_name).or_default().push(core_line(listener));
     }
     if crates.is_empty() {
         text.push_str("  publishes only\n");
@@ -24,7 +27,7 @@ pub(super) fn start(app: &App, server: &str) -> String {
     for (name, subscribers) in crates {
         text.push_str(&format!("  crate {name}: {} subscriber(s)\n", subscribers.len()));
         for subscriber in subscribers {
-            text.push_str(&format!("    {}\n", line(subscriber)));
+            text.push_str(&format!("    {subscriber}\n"));
         }
     }
     for stream in &app.plan.streams {
@@ -69,4 +72,16 @@ fn line(subscriber: &SubscriberPlan) -> String {
         None => format!("concurrency {}", settings.concurrency),
     };
     format!("{topics} -> {function} (durable {durable}, {pace}, max_attempts {attempts}) {place}")
+}
+
+fn core_line(listener: &CorePlan) -> String {
+    let CorePlan { origin, patterns, queue, concurrency, .. } = listener;
+    let (function, place) = (origin.name, origin.place());
+    let subjects = patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let what = if listener.answers() { "responder" } else { "core NATS" };
+    let to = match queue {
+        Some(queue) => format!("queue {queue}"),
+        None => "every instance".to_owned(),
+    };
+    format!("{subjects} -> {function} ({what}, {to}, concurrency {concurrency}) {place}")
 }

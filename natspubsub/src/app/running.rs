@@ -11,11 +11,12 @@ use super::io_thread::IoThread;
 use super::relays::Relays;
 use crate::clock::timeout;
 use crate::config::Config;
-use crate::consume::{Shared, Stats};
+use crate::consume::Shared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::HealthStatus;
 use crate::publish::Publisher;
 use crate::relay::RelayStats;
+use crate::stats::Stats;
 
 /// An application whose subscribers run. End it with [`RunningApp::shutdown`]: dropping it stops the subscribers
 /// without waiting, and their unfinished messages come again.
@@ -143,6 +144,7 @@ impl RunningApp {
         }
         let subscribers = self.crew.subscribers();
         problems.extend(subscribers.iter().filter_map(|subscriber| subscriber.problem()));
+        problems.extend(self.crew.listeners().iter().filter_map(|listener| listener.problem()));
         if !problems.is_empty() {
             return Health { status: HealthStatus::Unhealthy, problems };
         }

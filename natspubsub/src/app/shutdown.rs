@@ -7,8 +7,8 @@ use tokio::task::JoinSet;
 
 use super::running::RunningApp;
 use crate::clock::timeout;
-use crate::consume::Stats;
 use crate::failpoints::{Point, Sabotage, reached, sabotaged};
+use crate::stats::Stats;
 
 /// How long cut-off workers may take to give back what they hold.
 const RELEASE_LIMIT: Duration = Duration::from_secs(5);
@@ -37,6 +37,10 @@ pub struct ShutdownReport {
     pub released: u64,
     /// Deliveries whose end the server did not confirm; it delivers them again after `ack_wait`.
     pub lost: u64,
+    /// Messages of core NATS whose handler did not succeed.
+    pub failed: u64,
+    /// Messages of core NATS that were dropped because more came than their subscriber could handle.
+    pub dropped: u64,
     /// Subscribers with a handler that blocks its thread and could not be ended.
     pub stuck: u64,
 }
@@ -58,7 +62,13 @@ impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { processed, retried, dead_lettered, lost, .. } = self;
         write!(f, "drained: processed={processed} retried={retried} dead_lettered={dead_lettered} lost={lost}")?;
-        let rest = [("discarded", self.discarded), ("released", self.released), ("stuck", self.stuck)];
+        let rest = [
+            ("discarded", self.discarded),
+            ("released", self.released),
+            ("failed", self.failed),
+            ("dropped", self.dropped),
+            ("stuck", self.stuck),
+        ];
         rest.iter().filter(|(_, count)| *count > 0).try_for_each(|(name, count)| write!(f, " {name}={count}"))
     }
 }
@@ -146,6 +156,8 @@ impl RunningApp {
             discarded: stats.discarded,
             released: stats.released,
             lost: in_hand + unconfirmed + (stats.unanswered - before.unanswered),
+            failed: stats.failed,
+            dropped: stats.dropped,
             stuck: stuck as u64,
         }
     }

@@ -20,7 +20,10 @@ use crate::config::{Manage, plan_asked};
 use crate::consume::{Keeper, Shared, watch};
 use crate::error::{Error, Result};
 use crate::publish::Publisher;
-use crate::topology::{Drain, Patience, Restorer, Terms, adopt_advisories, denied, drain_all, locate, manage, planned};
+use crate::serve::{Ears, Identity};
+use crate::topology::{
+    CorePlan, Drain, Patience, Restorer, Terms, adopt_advisories, denied, drain_all, locate, manage, planned,
+};
 use crate::transport::{SharedTransport, Transport, connect};
 
 /// What the keeper goes by when there are no subscribers.
@@ -97,12 +100,15 @@ impl App {
         for plan in self.plan.consumers() {
             opened.push((plan, Opened::patiently(plan, shared.transport.as_ref(), &patience).await?));
         }
+        let listening = self.listen(shared.transport.as_ref()).await?;
         if !opened.is_empty() {
             shared.enter().await;
         }
         for (plan, opened) in opened {
             crew.engage(plan, opened);
         }
+        let identity = Identity::new(&self.config, &shared.id, clock.now());
+        crew.engage_listeners(listening, identity).await;
         let relays = self.relays(&shared, retention);
         start_keeper(&io, &crew, &shared);
         // On one thread nobody could see that a handler blocks it.
@@ -124,6 +130,18 @@ impl App {
             relays,
             io: Some(io),
         })
+    }
+
+    /// Subscribes for those that listen to core NATS, or says which of them may not.
+    async fn listen(&self, transport: &dyn Transport) -> Result<Vec<(&CorePlan, Ears)>> {
+        let (mut listening, mut faults) = (Vec::new(), Vec::new());
+        for plan in &self.plan.core {
+            match Ears::open(plan.subjects(), plan.queue.as_deref(), transport).await {
+                Ok(ears) => listening.push((plan, ears)),
+                Err(error) => faults.push(format!("{}: {}: {error}", plan.origin.place(), plan.origin.name)),
+            }
+        }
+        if faults.is_empty() { Ok(listening) } else { Err(start_error(&faults)) }
     }
 
     /// How long the inbox remembers, and what keeps the stores from working.

@@ -86,7 +86,11 @@ mod staged {
         /// The names of its subscribers: function and durable.
         pub(crate) fn subscriber_names(&self) -> Vec<(&'static str, String)> {
             let all = self.plan.subscribers.iter().chain(&self.plan.everywhere);
-            all.map(|subscriber| (subscriber.origin.name, subscriber.durable.clone())).collect()
+            let core = self.plan.core.iter().map(|listener| {
+                let name = listener.origin.name;
+                (name, listener.queue.clone().unwrap_or_else(|| name.to_owned()))
+            });
+            all.map(|subscriber| (subscriber.origin.name, subscriber.durable.clone())).chain(core).collect()
         }
 
         /// The same application at a server for tests, and perhaps in another environment. It logs in as the address
@@ -113,6 +117,13 @@ mod staged {
         /// Stream and consumer of each subscriber that works.
         pub(crate) fn consumers(&self) -> Vec<(String, String)> {
             self.crew.subscribers().iter().map(|subscriber| subscriber.place()).collect()
+        }
+
+        /// Messages of core NATS that wait or are handled, for each listener that has any.
+        pub(crate) fn in_hand(&self) -> Vec<(String, usize)> {
+            let listeners = self.crew.listeners();
+            let in_hand = listeners.iter().map(|listener| (listener.name().to_owned(), listener.in_hand()));
+            in_hand.filter(|(_, count)| *count > 0).collect()
         }
 
         /// How many messages wait in the outboxes that it relays, those with a delay included.

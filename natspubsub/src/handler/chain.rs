@@ -3,11 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
 
 use super::batcher::Batcher;
 use super::delivery::Delivery;
 use super::outcome::Outcome;
+use super::value::ReplyFuture;
 
 /// The running handler of one delivery.
 pub(crate) type CallFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
@@ -58,6 +61,23 @@ pub(crate) enum Target<'a> {
     Each(fn(Delivery) -> CallFuture),
     /// A handler of many.
     Batch(&'a Batcher),
+    /// A handler of one request, and where its reply is put.
+    Reply(fn(Delivery) -> ReplyFuture, &'a ReplySlot),
+}
+
+/// Where a responder puts its reply: what passes through middleware is an outcome.
+#[derive(Debug, Default)]
+pub(crate) struct ReplySlot(Mutex<Option<Bytes>>);
+
+impl ReplySlot {
+    fn put(&self, reply: Bytes) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply);
+    }
+
+    /// The reply, if the responder ran and had one.
+    pub(crate) fn take(&self) -> Option<Bytes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 impl<'a> Next<'a> {
@@ -72,6 +92,13 @@ impl<'a> Next<'a> {
             None => match self.target {
                 Target::Each(call) => call(delivery).await,
                 Target::Batch(batcher) => batcher.submit(delivery).await,
+                Target::Reply(call, slot) => match call(delivery).await {
+                    Ok(reply) => {
+                        slot.put(reply);
+                        Outcome::Ack
+                    }
+                    Err(failure) => Outcome::Failed(failure),
+                },
             },
         }
     }

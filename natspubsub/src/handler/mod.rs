@@ -22,7 +22,7 @@ pub(crate) use batch::BatchFuture;
 pub(crate) use batch::Gathered;
 pub use batch::{Batch, BatchMessage, BatchOf};
 pub(crate) use batcher::{BatchSettings, Batcher};
-pub(crate) use chain::{CallFuture, DynMiddleware, Target};
+pub(crate) use chain::{CallFuture, DynMiddleware, ReplySlot, Target};
 pub use chain::{Middleware, Next};
 pub use delivery::{Delivery, Services};
 pub(crate) use extract::Provider;

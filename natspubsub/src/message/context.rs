@@ -90,13 +90,13 @@ impl Context {
         &self.origin.subscriber
     }
 
-    /// The durable consumer that delivered the message.
+    /// The durable consumer that delivered the message; with core NATS the queue group, else the function.
     pub fn durable(&self) -> &str {
         &self.origin.durable
     }
 
     /// The event's id: from the envelope, or where there is none the header `x-event-id`; else the header
-    /// `Nats-Msg-Id`, else `{stream}:{sequence}`.
+    /// `Nats-Msg-Id`, else `{stream}:{sequence}`; with core NATS a new one.
     pub fn event_id(&self) -> &str {
         &self.origin.event_id
     }
@@ -111,12 +111,12 @@ impl Context {
         &self.origin.subject[self.origin.topic_at..]
     }
 
-    /// The stream that stores the message.
+    /// The stream that stores the message; empty with core NATS.
     pub fn stream(&self) -> &str {
         &self.origin.stream
     }
 
-    /// The sequence number of the message in its stream.
+    /// The sequence number of the message in its stream; 0 with core NATS.
     pub fn sequence(&self) -> u64 {
         self.origin.sequence
     }
@@ -141,12 +141,12 @@ impl Context {
         self.attempt() >= u64::from(self.max_attempts())
     }
 
-    /// How long the server waits for an answer before it delivers again.
+    /// How long the server waits for an answer before it delivers again; zero with core NATS, which never does.
     pub fn ack_wait(&self) -> Duration {
         self.origin.ack_wait
     }
 
-    /// When the server stored the message.
+    /// When the server stored the message; with core NATS, when it was received.
     pub fn stored_at(&self) -> Timestamp {
         self.origin.stored_at
     }

@@ -21,6 +21,7 @@ fn sheet(event_id: &str, occurred_at: Timestamp) -> Sheet<'_> {
         occurred_at,
         published_at: occurred_at,
         metadata: Cow::default(),
+        is_enveloped: true,
         headers: Headers::default(),
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Sheet<'a> {
     pub(crate) occurred_at: Timestamp,
     pub(crate) published_at: Timestamp,
     pub(crate) metadata: Cow<'a, Metadata>,
+    /// Whether JSON lies in an envelope.
+    pub(crate) is_enveloped: bool,
     /// The user's, already checked.
     pub(crate) headers: Headers,
 }
@@ -76,12 +78,13 @@ pub(crate) fn write<T: Encode + ?Sized>(
     let media_type = T::CONTENT_TYPE.filter(|media_type| !is_json(media_type));
     check_claims(&sheet.headers, media_type)?;
     let mut plain = Vec::new();
-    match media_type {
-        Some(_) => value.encode(&mut plain)?,
-        None => write_head(&mut plain, &sheet, value, rules.mirror_payload)?,
+    let is_bare = media_type.is_some() || !sheet.is_enveloped;
+    match is_bare {
+        true => value.encode(&mut plain)?,
+        false => write_head(&mut plain, &sheet, value, rules.mirror_payload)?,
     }
     let head = plain.len();
-    if media_type.is_none() {
+    if !is_bare {
         write_tail(&mut plain, &sheet.metadata)?;
     }
     let mut headers = write_headers(&mut sheet, media_type, rules.full_headers);
@@ -93,7 +96,7 @@ pub(crate) fn write<T: Encode + ?Sized>(
             headers.push_own(headers::CONTENT_ENCODING, GZIP);
             return Ok((headers, packed.into()));
         }
-        if media_type.is_some() || !sheet.metadata.to_mut().shed() {
+        if is_bare || !sheet.metadata.to_mut().shed() {
             return Err(WriteFault::TooLarge { size });
         }
         plain.truncate(head);
@@ -187,16 +190,21 @@ fn write_headers(sheet: &mut Sheet<'_>, media_type: Option<&str>, full: bool) ->
     let mut written = std::mem::take(&mut sheet.headers);
     written.push_own(headers::MESSAGE_ID, sheet.message_id);
     let trace_id = sheet.metadata.trace_id.as_deref();
-    if let Some(media_type) = media_type {
-        if written.get(headers::CONTENT_TYPE).is_none() {
-            written.push_own(headers::CONTENT_TYPE, header_safe(media_type, LABEL_BYTES_MAX));
-        }
+    let is_bare = media_type.is_some() || !sheet.is_enveloped;
+    if let Some(media_type) = media_type
+        && written.get(headers::CONTENT_TYPE).is_none()
+    {
+        written.push_own(headers::CONTENT_TYPE, header_safe(media_type, LABEL_BYTES_MAX));
+    }
+    if is_bare {
         written.remove(bare::EVENT_ID);
         if sheet.loses_message_id || sheet.message_id != sheet.event_id {
             written.push_own(bare::EVENT_ID, sheet.event_id);
         }
-        written.remove(bare::OCCURRED_AT);
-        written.push_own(bare::OCCURRED_AT, format!("{:.3}", sheet.occurred_at));
+        if media_type.is_some() {
+            written.remove(bare::OCCURRED_AT);
+            written.push_own(bare::OCCURRED_AT, format!("{:.3}", sheet.occurred_at));
+        }
         label(&mut written, bare::CORRELATION_ID, sheet.metadata.correlation_id.as_deref());
         label(&mut written, bare::CAUSATION_ID, sheet.metadata.causation_id.as_deref());
     }
@@ -204,7 +212,7 @@ fn write_headers(sheet: &mut Sheet<'_>, media_type: Option<&str>, full: bool) ->
         written.push_own(headers::TOPIC, sheet.topic);
         written.push_own(headers::PUBLISHED_AT, format!("{:.3}", sheet.published_at));
     }
-    if full || media_type.is_some() {
+    if full || is_bare {
         label(&mut written, headers::TRACE_ID, trace_id);
     }
     written
@@ -252,6 +260,7 @@ mod tests {
             occurred_at: "2026-01-02T03:04:05.678912Z".parse().unwrap(),
             published_at: "2026-01-02T03:04:06Z".parse().unwrap(),
             metadata: Cow::Owned(Metadata { correlation_id: Some("c".into()), ..Metadata::default() }),
+            is_enveloped: true,
             headers: Headers::default(),
         }
     }
@@ -343,6 +352,19 @@ mod tests {
             ("trace_id", "t"),
         ];
         assert_eq!(pairs(&headers), expected);
+    }
+
+    #[test]
+    fn json_without_an_envelope_is_the_whole_body() {
+        let bare = Sheet { is_enveloped: false, ..sheet() };
+        let (headers, body) = write(bare, &json!({"order_id": "ORD-1"}), &PLAIN, usize::MAX).unwrap();
+        assert_eq!(text(&body), r#"{"order_id":"ORD-1"}"#);
+        assert_eq!(pairs(&headers), [("Nats-Msg-Id", "e-1"), ("x-correlation-id", "c")]);
+        let one_of_many = Sheet { is_enveloped: false, message_id: "e-1:a", metadata: Cow::default(), ..sheet() };
+        let (headers, body) = write(one_of_many, &7, &PLAIN, usize::MAX).unwrap();
+        assert_eq!(pairs(&headers), [("Nats-Msg-Id", "e-1:a"), ("x-event-id", "e-1")]);
+        let read = EnvelopeIn::read_plain(&body, &headers, 0).unwrap();
+        assert_eq!((&read.body[..], read.event_id.as_deref()), (&b"7"[..], Some("e-1")));
     }
 
     #[test]

@@ -7,7 +7,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::buffered_subject::BufferedSubject;
+use super::draft::Prepared;
 use super::entry::Entry;
+use super::message::MessageBuilder;
 use super::pipeline::store_all;
 use super::publisher::Publisher;
 use super::report::PublishResult;
@@ -64,9 +67,9 @@ pub struct BufferedPublisher {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct FlushReport {
-    /// How many messages are stored.
+    /// How many messages are stored, or handed over if nobody stores them.
     pub succeeded: u64,
-    /// How many are not certainly stored.
+    /// How many are not certainly so.
     pub failed: u64,
     /// The first 100 of those.
     pub failures: Vec<PublishResult>,
@@ -79,7 +82,7 @@ impl FlushReport {
                 self.succeeded += 1;
                 continue;
             };
-            tracing::error!(topic = result.topic, event_id = result.event_id, %error, "a buffered message is not certainly stored");
+            tracing::error!(topic = result.topic, event_id = result.event_id, %error, "a buffered message is not certainly published");
             self.failed += 1;
             if self.failures.len() < FAILURES_MAX {
                 self.failures.push(result);
@@ -88,9 +91,23 @@ impl FlushReport {
     }
 }
 
+/// A message that waits for others.
+pub(super) enum Message {
+    /// For a stream.
+    Stored(Entry),
+    /// For whoever listens now.
+    Core(Prepared),
+}
+
+impl Message {
+    pub(super) fn stored<T: Encode + ?Sized>(message: MessageBuilder<'_, T>) -> Result<Self> {
+        Ok(Self::Stored(Entry::of(message).checked()?))
+    }
+}
+
 enum Order {
     /// With the word that the application waits for it when it ends.
-    Publish(Box<Entry>, TaskTrackerToken),
+    Publish(Box<Message>, TaskTrackerToken),
     Flush(oneshot::Sender<FlushReport>),
 }
 
@@ -119,10 +136,32 @@ impl BufferedPublisher {
     /// [`ErrorKind::InvalidSubject`], [`ErrorKind::Encode`] and [`ErrorKind::PayloadTooLarge`] at once, and
     /// [`ErrorKind::ShuttingDown`]; nothing was added. What the server says comes with the flush.
     pub async fn add<T: Encode + ?Sized>(&self, topic: impl Into<String>, value: &T) -> Result<()> {
-        let entry = Entry::of(self.publisher.message(value).topic(topic)).checked()?;
+        self.gather(Message::stored(self.publisher.message(value).topic(topic))?).await
+    }
+
+    /// A raw subject, to add messages for it: stored ones, or for whoever listens now.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) -> natspubsub::Result {
+    /// let buffered = publisher.buffered();
+    /// let answer = buffered.subject("chat.pod.pod-1.response").envelope(false);
+    /// for chunk in ["Once", "upon", "a", "time"] {
+    ///     answer.add_core(chunk).await?;
+    /// }
+    /// assert_eq!(buffered.flush().await.failed, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn subject(&self, subject: impl Into<String>) -> BufferedSubject<'_> {
+        BufferedSubject::new(self, self.publisher.subject(subject))
+    }
+
+    /// Adds a written message.
+    pub(super) async fn gather(&self, message: Message) -> Result<()> {
         let token = self.publisher.outlet().accept()?;
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        self.to_gatherer.send(Order::Publish(Box::new(entry), token)).await.map_err(|_| {
+        self.to_gatherer.send(Order::Publish(Box::new(message), token)).await.map_err(|_| {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             Error::new(ErrorKind::ShuttingDown, "the runtime of the buffered publisher has ended; nothing was added")
         })
@@ -159,22 +198,22 @@ impl Gatherer {
         while let Some(order) = self.orders.recv().await {
             match order {
                 Order::Flush(reply) => drop(reply.send(std::mem::take(&mut self.report))),
-                Order::Publish(entry, token) => self.gather(*entry, token).await,
+                Order::Publish(message, token) => self.gather(*message, token).await,
             }
         }
     }
 
     /// The first message of a batch, and those that come soon enough.
-    async fn gather(&mut self, first: Entry, token: TaskTrackerToken) {
-        let (mut entries, mut tokens, mut flush) = (vec![first], vec![token], None);
+    async fn gather(&mut self, first: Message, token: TaskTrackerToken) {
+        let (mut messages, mut tokens, mut flush) = (vec![first], vec![token], None);
         let clock = self.publisher.outlet().clock.clone();
         let mut wait = clock.sleep(WAIT);
-        while entries.len() < MESSAGES && flush.is_none() {
+        while messages.len() < MESSAGES && flush.is_none() {
             tokio::select! {
                 biased;
                 order = self.orders.recv() => match order {
-                    Some(Order::Publish(entry, token)) => {
-                        entries.push(*entry);
+                    Some(Order::Publish(message, token)) => {
+                        messages.push(*message);
                         tokens.push(token);
                     }
                     Some(Order::Flush(reply)) => flush = Some(reply),
@@ -183,12 +222,34 @@ impl Gatherer {
                 () = &mut wait => break,
             }
         }
-        let results = store_all(&self.publisher, entries, true).await;
-        self.waiting.fetch_sub(results.len() as u64, Ordering::Relaxed);
-        self.report.add(results);
+        let count = messages.len() as u64;
+        self.publish(messages).await;
+        self.waiting.fetch_sub(count, Ordering::Relaxed);
         drop(tokens);
         if let Some(reply) = flush {
             let _ = reply.send(std::mem::take(&mut self.report));
+        }
+    }
+    /// Publishes a batch: what nobody stores first, because it waits for nothing. Those of a kind keep their order.
+    async fn publish(&mut self, messages: Vec<Message>) {
+        let mut entries = Vec::new();
+        for message in messages {
+            let prepared = match message {
+                Message::Stored(entry) => {
+                    entries.push(entry);
+                    continue;
+                }
+                Message::Core(prepared) => prepared,
+            };
+            let (topic, event_id) = (prepared.subject().to_owned(), prepared.event_id.clone());
+            match self.publisher.hand_over_core(prepared).await {
+                Ok(()) => self.report.succeeded += 1,
+                Err(error) => self.report.add(vec![PublishResult { topic, event_id, result: Err(error) }]),
+            }
+        }
+        if !entries.is_empty() {
+            let results = store_all(&self.publisher, entries, true).await;
+            self.report.add(results);
         }
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct Draft {
     pub(super) expected_last_sequence: Option<u64>,
     pub(super) ttl: Option<Duration>,
     pub(super) delay: Option<Duration>,
+    /// Whether JSON lies in an envelope.
+    pub(super) is_enveloped: bool,
 }
 
 /// A message as it is sent.
@@ -80,6 +82,7 @@ impl Draft {
             expected_last_sequence: None,
             ttl: None,
             delay: None,
+            is_enveloped: true,
         }
     }
 
@@ -148,6 +151,7 @@ impl Draft {
             occurred_at: self.occurred_at.unwrap_or(now),
             published_at: now,
             metadata: author.metadata(&self.metadata),
+            is_enveloped: self.is_enveloped,
             headers,
         };
         let (headers, body) = write(sheet, value, &author.rules, author.max_payload).map_err(|fault| match fault {

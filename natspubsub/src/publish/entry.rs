@@ -16,6 +16,8 @@ pub(super) struct Entry {
     pub(super) event_id: String,
     /// Whether the caller chose the event id.
     pub(super) is_chosen: bool,
+    /// Whether JSON lies in an envelope.
+    pub(super) is_enveloped: bool,
     pub(super) message: Result<Prepared, Error>,
     /// What the stream must allow for it.
     pub(super) features: Vec<Feature>,
@@ -27,12 +29,12 @@ impl Entry {
         let prepared = message.prepare();
         let features = message.features().collect();
         let draft = message.draft;
-        let is_chosen = draft.event_id.is_some();
+        let (is_chosen, is_enveloped) = (draft.event_id.is_some(), draft.is_enveloped);
         let event_id = match &prepared {
             Ok(prepared) => prepared.event_id.clone(),
             Err(_) => draft.event_id.clone().unwrap_or_default(),
         };
-        Self { topic: draft.into_name(), event_id, is_chosen, message: prepared, features }
+        Self { topic: draft.into_name(), event_id, is_chosen, is_enveloped, message: prepared, features }
     }
 
     /// The message, unless it is at fault.
@@ -60,7 +62,8 @@ impl Entry {
         written.remove(headers::MESSAGE_ID);
         written.push_own(headers::MESSAGE_ID, message_id);
         // Without an envelope, nothing else says the id of the event.
-        if written.get(headers::CONTENT_TYPE).is_some() && written.get(headers::bare::EVENT_ID).is_none() {
+        let is_bare = written.get(headers::CONTENT_TYPE).is_some() || !self.is_enveloped;
+        if is_bare && written.get(headers::bare::EVENT_ID).is_none() {
             written.push_own(headers::bare::EVENT_ID, self.event_id.as_str());
         }
     }

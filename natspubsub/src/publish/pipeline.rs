@@ -130,7 +130,7 @@ impl<'a> Line<'a> {
     /// Hands a message over, or gives it back when something has to be waited for.
     fn hand_over(&mut self, entry: Entry) -> Option<Entry> {
         let publisher = self.publisher;
-        let Entry { topic, event_id, is_chosen, message, features } = entry;
+        let Entry { topic, event_id, is_chosen, is_enveloped, message, features } = entry;
         let begun = match message {
             Err(error) => {
                 self.steps.push_back(Step::Ended(PublishResult { topic, event_id, result: Err(error) }));
@@ -147,7 +147,7 @@ impl<'a> Line<'a> {
                 self.steps.push_back(Step::Written(Written { topic, event_id, under_way }));
                 None
             }
-            Err(prepared) => Some(Entry { topic, event_id, is_chosen, message: Ok(prepared), features }),
+            Err(prepared) => Some(Entry { topic, event_id, is_chosen, is_enveloped, message: Ok(prepared), features }),
         }
     }
 }

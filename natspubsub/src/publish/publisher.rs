@@ -16,6 +16,7 @@ use super::message::MessageBuilder;
 use super::outlet::{Outlet, Reserved};
 use super::published::{PublishListener, Published};
 use super::report::MultiPublished;
+use super::request::{self, RequestMany};
 use super::subject::SubjectPublisher;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, PLAN, plan_asked};
@@ -289,10 +290,31 @@ impl Publisher {
     ///
     /// # Errors
     /// [`ErrorKind::NoResponders`] when nobody listens; [`ErrorKind::Timeout`] when nobody answers in time;
-    /// [`ErrorKind::Server`] with the responder's words when it answers with an error, or with a reply of another type;
+    /// [`ErrorKind::Responder`] with the responder's code and words when it answers with an error; [`ErrorKind::Server`] when
+    /// its reply is of another type;
     /// [`ErrorKind::InvalidSubject`], [`ErrorKind::Encode`] and [`ErrorKind::PermissionDenied`].
     pub async fn request<T: Encode + ?Sized, R: DeserializeOwned>(&self, subject: &str, value: &T) -> Result<R> {
-        self.subject(subject).request(value).await
+        request::request(self, subject, value).await
+    }
+
+    /// Sends a request on a raw subject as plain JSON, for the replies of all who answer; [`RequestMany`] says when it ends.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) -> natspubsub::Result {
+    /// let mut replies = publisher.request_many("chat.pods.health", &()).max(3).send::<serde_json::Value>().await?;
+    /// while let Some(health) = replies.next().await {
+    ///     println!("{}", health?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn request_many<'a, T: Encode + ?Sized>(
+        &'a self,
+        subject: impl Into<String>,
+        value: &'a T,
+    ) -> RequestMany<'a, T> {
+        RequestMany::new(self, subject.into(), value)
     }
 
     /// The same publisher with a listener: it is told the subject of every message, what became of it, and how long that
@@ -374,6 +396,14 @@ impl Publisher {
             Err(refused) => Err(refused),
         };
         self.told(prepared, stored, began)
+    }
+
+    /// Hands a message to whoever listens now.
+    pub(super) async fn hand_over_core(&self, message: Prepared) -> Result<()> {
+        let mut outbound = message.outbound;
+        // Nobody looks for duplicates of what is not stored.
+        outbound.headers = outbound.headers.without_control();
+        self.outlet.transport.publish_core(self.lane, outbound).await
     }
 
     /// What became of a message, once the listener knows it.

@@ -1,14 +1,11 @@
 //! Raw subjects: no environment and application before them.
 
-use serde::de::DeserializeOwned;
-
 use super::draft::{Destination, Draft};
 use super::message::MessageBuilder;
 use super::published::Published;
 use super::publisher::Publisher;
-use crate::error::{Error, ErrorKind, Result};
-use crate::message::{Encode, headers};
-use crate::transport::Outbound;
+use crate::error::Result;
+use crate::message::Encode;
 
 /// A raw subject to publish on, made by [`Publisher::subject`].
 ///
@@ -24,14 +21,30 @@ use crate::transport::Outbound;
 pub struct SubjectPublisher<'a> {
     publisher: &'a Publisher,
     subject: String,
+    is_enveloped: bool,
 }
 
 impl<'a> SubjectPublisher<'a> {
     pub(super) fn new(publisher: &'a Publisher, subject: String) -> Self {
-        Self { publisher, subject }
+        Self { publisher, subject, is_enveloped: true }
     }
 
-    /// Publishes a value in an envelope to the stream that takes the subject, and waits until it is stored.
+    /// Whether JSON lies in an envelope, which is the default. Without one all of the message is the value, as other
+    /// programs read it and subscribers with `envelope = false` do; the event's id is the header `Nats-Msg-Id`.
+    ///
+    /// ```
+    /// # use natspubsub::prelude::*;
+    /// # async fn example(publisher: Publisher) -> natspubsub::Result {
+    /// publisher.subject("chat.workflow.execute.s-1").envelope(false).send(&["Why?"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn envelope(mut self, is_enveloped: bool) -> Self {
+        self.is_enveloped = is_enveloped;
+        self
+    }
+
+    /// Publishes a value to the stream that takes the subject, and waits until it is stored.
     ///
     /// ```
     /// # use natspubsub::prelude::*;
@@ -42,7 +55,7 @@ impl<'a> SubjectPublisher<'a> {
     /// ```
     ///
     /// # Errors
-    /// As [`Publisher::publish`]; [`ErrorKind::Rejected`] when no stream takes the subject.
+    /// As [`Publisher::publish`]; [`ErrorKind::Rejected`](crate::ErrorKind::Rejected) when no stream takes the subject.
     pub async fn send<T: Encode + ?Sized>(&self, value: &T) -> Result<Published> {
         self.message(value).begin()?.await
     }
@@ -57,10 +70,11 @@ impl<'a> SubjectPublisher<'a> {
     /// # }
     /// ```
     pub fn message<'b, T: Encode + ?Sized>(&'b self, value: &'b T) -> MessageBuilder<'b, T> {
-        MessageBuilder::new(self.publisher, value, Draft::new(Destination::Subject(self.subject.clone())))
+        let draft = Draft::new(Destination::Subject(self.subject.clone()));
+        MessageBuilder::new(self.publisher, value, Draft { is_enveloped: self.is_enveloped, ..draft })
     }
 
-    /// Publishes a value in an envelope to whoever listens now. Nothing is stored and nothing is confirmed: a message that
+    /// Publishes a value to whoever listens now. Nothing is stored and nothing is confirmed: a message that
     /// nobody listens to is gone.
     ///
     /// ```
@@ -72,41 +86,12 @@ impl<'a> SubjectPublisher<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidSubject`], [`ErrorKind::Encode`], [`ErrorKind::PayloadTooLarge`]; [`ErrorKind::Connect`]
+    /// [`ErrorKind::InvalidSubject`](crate::ErrorKind::InvalidSubject), [`ErrorKind::Encode`](crate::ErrorKind::Encode), [`ErrorKind::PayloadTooLarge`](crate::ErrorKind::PayloadTooLarge); [`ErrorKind::Connect`](crate::ErrorKind::Connect)
     /// while there is no connection.
     pub async fn send_core<T: Encode + ?Sized>(&self, value: &T) -> Result<()> {
         // What is handed over after the drain would never be written.
         let _under_way = self.publisher.outlet().accept()?;
-        let mut outbound = self.message(value).prepare()?.outbound;
-        // Nobody looks for duplicates of what is not stored.
-        outbound.headers = outbound.headers.without_control();
-        self.publisher.outlet().transport.publish_core(self.publisher.lane(), outbound).await
-    }
-
-    /// Sends a request as plain bytes of the codec, without an envelope.
-    pub(super) async fn request<T: Encode + ?Sized, R: DeserializeOwned>(&self, value: &T) -> Result<R> {
-        let subject = &self.subject;
-        natspubsub_grammar::check_subject(subject)?;
-        let outlet = self.publisher.outlet();
-        let mut body = Vec::new();
-        value.encode(&mut body).map_err(|error| {
-            let text = format!("the request on {subject} could not be written");
-            Error::new(ErrorKind::Encode, text).with_source(error)
-        })?;
-        let mut written = self.publisher.author().trace_headers(headers::Headers::default());
-        if let Some(content_type) = T::CONTENT_TYPE {
-            written.push(headers::CONTENT_TYPE, content_type);
-        }
-        let outbound = Outbound { subject: subject.clone(), headers: written, body: body.into() };
-        outlet.check_size(&outbound)?;
-        let reply = outlet.transport.request(outbound, outlet.config.publish_timeout).await?;
-        if let Some(words) = reply.headers.get(headers::SERVICE_ERROR) {
-            let code = reply.headers.get(headers::SERVICE_ERROR_CODE).unwrap_or("none");
-            return Err(Error::new(ErrorKind::Server, format!("{subject} answered with error {code}: {words}")));
-        }
-        serde_json::from_slice(&reply.body).map_err(|error| {
-            let text = format!("the reply of {subject} is no {}", std::any::type_name::<R>());
-            Error::new(ErrorKind::Server, text).with_source(error)
-        })
+        let message = self.message(value).prepare()?;
+        self.publisher.hand_over_core(message).await
     }
 }

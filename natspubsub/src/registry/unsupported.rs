@@ -21,20 +21,18 @@ fn fault(origin: &Origin, what: &str) -> String {
 fn of_subscriber(subscriber: &SubscriberDescriptor) -> Option<String> {
     let runs = match subscriber.source {
         Source::Topic => matches!(subscriber.call, Call::Each(_) | Call::Batch(_)),
-        Source::Subject => subscriber.options.transport != Some("core"),
+        Source::Subject => matches!(subscriber.call, Call::Each(_)),
         Source::DeadLetter => matches!(subscriber.call, Call::Each(_)),
-        Source::Request => false,
+        Source::Request => matches!(subscriber.call, Call::Reply(_)),
     };
     if !runs {
-        let core = if subscriber.source == Source::Subject { " with transport = \"core\"" } else { "" };
-        return Some(format!("#[{}]{core}", subscriber.attribute()));
+        return Some(format!("#[{}]", subscriber.attribute()));
     }
-    // Named one by one, so that an option cannot be added without saying whether it runs.
+    // Named one by one, so that an option cannot be added without saying whether it runs. These do.
     let SubscriberOptions {
-        // These belong to attributes that do not run at all.
         transport: _,
         queue: _,
-        // These run.
+        pending: _,
         app: _,
         wait_for_stream_ns: _,
         stream: _,

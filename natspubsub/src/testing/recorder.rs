@@ -151,6 +151,10 @@ impl Transport for Recorder {
         self.inner.denied(stream, durable)
     }
 
+    fn denies_listening(&self, subject: &str) -> bool {
+        self.inner.denies_listening(subject)
+    }
+
     async fn retry_denied(&self, stream: &str, durable: &str) {
         self.inner.retry_denied(stream, durable).await;
     }
@@ -209,6 +213,10 @@ impl Transport for Recorder {
 
     async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound> {
         self.inner.request(message, limit).await
+    }
+
+    async fn request_many(&self, message: Outbound) -> Result<Box<dyn CoreSubscription>> {
+        self.inner.request_many(message).await
     }
 
     async fn subscribe(&self, subject: &str, queue: Option<&str>) -> Result<Box<dyn CoreSubscription>> {

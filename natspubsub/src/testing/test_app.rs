@@ -18,11 +18,11 @@ use super::responder::Responder;
 use super::stage::Stage;
 use super::view::View;
 use crate::app::{Health, RunningApp, ShutdownReport};
-use crate::consume::Stats;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{DeadLetter, Payload};
 use crate::message::{Encode, Event};
 use crate::publish::{BatchReport, Published, Publisher};
+use crate::stats::Stats;
 use crate::{App, PublishBatch};
 
 /// Where the application of a test runs.

@@ -131,6 +131,7 @@ impl View {
         if unsent > 0 {
             open.push(format!("{unsent} message(s) in the outbox are not sent"));
         }
+        open.extend(running.in_hand().iter().map(|(name, count)| format!("{name} has {count} message(s) in hand")));
         if open.is_empty() {
             let (stream, delayed) = (self.namespace.stream(), self.namespace.schedule_subjects());
             let count = self.broker.count_subjects(&stream, &delayed).await.unwrap_or(0);

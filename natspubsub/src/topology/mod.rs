@@ -6,6 +6,7 @@ mod apply;
 mod change;
 mod changes;
 mod consumer;
+mod core;
 mod declared;
 mod diff;
 mod drain;
@@ -34,6 +35,7 @@ mod sweeper;
 mod terms;
 mod topology_plan;
 
+pub(crate) use self::core::{CoreCall, CorePlan};
 pub(crate) use adopt::adopt_advisories;
 pub(crate) use allowed::{Allowed, Feature, StreamOf};
 pub use change::{AssetKind, Change, ChangeKind, FieldChange};

@@ -7,6 +7,7 @@ use natspubsub_grammar::Pattern;
 use serde_json::{Value, json};
 
 use super::consumer::{consumer, unlimited};
+use super::core::{CoreCall, CorePlan, core_plan, shared_queues};
 use super::declared::declared;
 use super::reading::{Home, Reading, reading};
 use super::settings::SubscriberSettings;
@@ -32,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) subscribers: Vec<SubscriberPlan>,
     /// Those that read every application; each becomes a subscriber for each application that is there.
     pub(crate) everywhere: Vec<SubscriberPlan>,
+    /// Those that listen to messages that nobody stores, and those that answer requests.
+    pub(crate) core: Vec<CorePlan>,
     /// Reads what the server says about messages that it delivers no more.
     pub(crate) sweeper: Option<SubscriberPlan>,
 }
@@ -58,13 +61,13 @@ impl Plan {
 
     /// The same without consumers.
     pub(super) fn streams_only(&self) -> Self {
-        Self { subscribers: Vec::new(), everywhere: Vec::new(), sweeper: None, ..self.clone() }
+        Self { subscribers: Vec::new(), everywhere: Vec::new(), core: Vec::new(), sweeper: None, ..self.clone() }
     }
 
     /// One consumer on a stream that is there.
     pub(crate) fn of_one(subscriber: SubscriberPlan) -> Self {
-        let (streams, declared, everywhere) = (Vec::new(), Vec::new(), Vec::new());
-        Self { streams, declared, subscribers: vec![subscriber], everywhere, sweeper: None }
+        let (streams, declared, everywhere, core) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { streams, declared, subscribers: vec![subscriber], everywhere, core, sweeper: None }
     }
 
     /// Gives consumers the names that they have on the server: stream, durable, consumer.
@@ -151,14 +154,18 @@ pub(crate) enum PlannedCall {
 
 /// The wanted state, or every fault.
 pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<String>> {
-    let (mut faults, mut subscribers) = (Vec::new(), Vec::new());
+    let (mut faults, mut subscribers, mut core) = (Vec::new(), Vec::new(), Vec::new());
     let declared = declared(registry, config, &mut faults);
     let places = declared.iter().map(|(stream, origin)| (config_text(stream, "name").to_owned(), *origin)).collect();
     let mut streams = streams(&config.namespace, &config.stream);
     streams.extend(declared.into_iter().map(|(stream, _)| stream));
     for descriptor in &registry.subscribers {
-        match subscriber(descriptor, config, &streams) {
-            Ok(planned) => subscribers.extend(planned),
+        let planned = match CoreCall::of(descriptor) {
+            Some(call) => core_plan(descriptor, call, config).map(|planned| core.push(planned)),
+            None => subscriber(descriptor, config, &streams).map(|planned| subscribers.extend(planned)),
+        };
+        match planned {
+            Ok(()) => {}
             Err(found) => {
                 let (place, name) = (descriptor.origin.place(), descriptor.origin.name);
                 faults.extend(found.iter().map(|fault| format!("{place}: {name}: {fault}")));
@@ -166,6 +173,7 @@ pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<Str
         }
     }
     faults.extend(shared_durables(&subscribers));
+    faults.extend(shared_queues(&core));
     let (everywhere, subscribers): (Vec<_>, Vec<_>) =
         subscribers.into_iter().partition(|subscriber| subscriber.home == Home::Everywhere);
     if !faults.is_empty() {
@@ -177,7 +185,7 @@ pub(crate) fn plan(registry: &Registry, config: &Config) -> Result<Plan, Vec<Str
         streams.push(advisories(&config.namespace, &config.stream));
         reader = Some(sweeper(&config.namespace));
     }
-    Ok(Plan { streams, declared: places, subscribers, everywhere, sweeper: reader })
+    Ok(Plan { streams, declared: places, subscribers, everywhere, core, sweeper: reader })
 }
 
 /// `None` for what this version does not run; the check of the registry reports it.
@@ -247,7 +255,7 @@ fn durable(config: &Config, function: &str, patterns: &[Pattern]) -> String {
 }
 
 /// The patterns of a subscriber; the server refuses two that overlap in one consumer (10138).
-fn patterns(descriptor: &SubscriberDescriptor, config: &Config, faults: &mut Vec<String>) -> Vec<Pattern> {
+pub(super) fn patterns(descriptor: &SubscriberDescriptor, config: &Config, faults: &mut Vec<String>) -> Vec<Pattern> {
     let mut patterns: Vec<Pattern> = Vec::new();
     for topic in descriptor.patterns {
         let read = match descriptor.source {

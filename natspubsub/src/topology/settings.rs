@@ -17,7 +17,7 @@ const SWEEPER_BACKOFF: [Duration; 5] = [
 ];
 
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
-const TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 
 const BATCH_MAX: u32 = 100;
 const BATCH_WAIT: Duration = Duration::from_millis(50);

@@ -16,14 +16,10 @@ pub(crate) use api_fault::ApiFault;
 #[allow(unused_imports, reason = "for tests in virtual time")]
 pub(crate) use memory::facts_of;
 pub(crate) use port::{
-    Answer, AssetConfig, CONSUMING_LANE, Confirmation, ConsumerState, Outbound, Progress, PublishFault, Pull,
-    PullEvent, Received, ServerFacts, SharedTransport, Stored, Transport, Trial, config_text,
+    Answer, AssetConfig, CONSUMING_LANE, Confirmation, ConsumerState, CoreMessage, CoreSubscription, Outbound,
+    Progress, PublishFault, Pull, PullEvent, Received, ServerFacts, SharedTransport, Stored, Transport, Trial,
+    config_text,
 };
-
-#[cfg(feature = "failpoints")]
-pub(crate) use port::CoreMessage;
-#[cfg(feature = "testing")]
-pub(crate) use port::CoreSubscription;
 
 /// Connects to what the configuration names; `note` is told of every attempt that failed.
 pub(crate) async fn connect(config: &Config, clock: &SharedClock, note: fn(&str)) -> Result<SharedTransport> {

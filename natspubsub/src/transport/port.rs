@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -111,20 +112,31 @@ pub(crate) struct Received {
 }
 
 /// A message that nobody stores.
-#[cfg(feature = "testing")]
 #[derive(Debug, Clone)]
 pub(crate) struct CoreMessage {
     pub(crate) message: Outbound,
     /// Where an answer is expected.
     pub(crate) reply: Option<String>,
+    /// Whether the server says so in place of a reply: nobody listens where the request went.
+    pub(crate) no_responders: bool,
 }
 
-/// Listens to messages that nobody stores.
-#[cfg(feature = "testing")]
+/// Listens to messages that nobody stores; dropped, it ends.
 #[async_trait]
 pub(crate) trait CoreSubscription: Send {
+    /// The next message; none after [`CoreSubscription::stop`], or when the connection has ended.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<CoreMessage>>;
+
+    /// Leaves: the server sends nothing more, what is on its way still arrives, and then none.
+    async fn stop(&mut self);
+}
+
+#[cfg(feature = "testing")]
+impl dyn CoreSubscription {
     /// The next message; none when the connection has ended. Dropping the future loses nothing.
-    async fn next(&mut self) -> Option<CoreMessage>;
+    pub(crate) async fn next(&mut self) -> Option<CoreMessage> {
+        std::future::poll_fn(|context| self.poll_next(context)).await
+    }
 }
 
 /// What is known about the server without asking it.
@@ -247,6 +259,9 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// The subject that the account may not use, out of what a consumer needs; seen since the connection was made.
     fn denied(&self, stream: &str, durable: &str) -> Option<String>;
 
+    /// Whether the account may not listen on a subject; seen since the connection was made.
+    fn denies_listening(&self, subject: &str) -> bool;
+
     /// Tries again what a consumer was denied, and forgets what is permitted by now.
     async fn retry_denied(&self, stream: &str, durable: &str);
 
@@ -284,8 +299,10 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Sends a request that nobody stores, and waits for the reply of whoever listens now.
     async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound>;
 
+    /// Sends a request that nobody stores, and listens to the replies of all who answer.
+    async fn request_many(&self, message: Outbound) -> Result<Box<dyn CoreSubscription>>;
+
     /// Listens on a subject, from now on: everybody alone, or one member of each queue group.
-    #[cfg(feature = "testing")]
     async fn subscribe(&self, subject: &str, queue: Option<&str>) -> Result<Box<dyn CoreSubscription>>;
 
     /// The configuration of a stream, if it exists.

@@ -144,14 +144,34 @@ impl<S: SqlStore> Outbox<S> {
             return Err(Error::new(ErrorKind::Database, text));
         }
         let new = self.store.write_messages(connection, &messages).await?;
-        self.store.ring();
-        let queued = messages.into_iter().zip(new).map(|(message, is_new)| {
-            let OutboxMessage { event_id, subject, .. } = message;
-            if !is_new {
-                tracing::warn!(event_id, subject, "the outbox has a message of this id already; nothing was written");
-            }
-            Queued { event_id, subject, duplicate: !is_new }
-        });
-        Ok(queued.collect())
+        if !tx.will_tell() {
+            self.store.ring();
+        }
+        for (message, _) in messages.iter().zip(&new).filter(|(_, is_new)| !**is_new) {
+            let written = self.store.written_subject(tx.connection(), &message.message_id).await?;
+            refuse_other(message, written)?;
+        }
+        let queued = messages.into_iter().zip(new);
+        Ok(queued
+            .map(|(OutboxMessage { event_id, subject, .. }, is_new)| Queued { event_id, subject, duplicate: !is_new })
+            .collect())
+    }
+}
+
+/// A message that is there already need not be written again; what has its id and another subject would never be sent.
+fn refuse_other(message: &OutboxMessage, written: Option<String>) -> Result<()> {
+    let OutboxMessage { event_id, message_id, subject, .. } = message;
+    match written {
+        Some(written) if written != *subject => {
+            let text = format!(
+                "the outbox has a message with the id {message_id} for the subject {written}, and would not send this one to \
+                 {subject}; write one event for several topics with `publish_to`, or give it another event id"
+            );
+            Err(Error::new(ErrorKind::Rejected, text))
+        }
+        _ => {
+            tracing::warn!(event_id, subject, "the outbox has a message of this id already; nothing was written");
+            Ok(())
+        }
     }
 }

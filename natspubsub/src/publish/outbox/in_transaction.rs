@@ -22,6 +22,13 @@ use crate::store::StoredIn;
 pub trait InTransaction<DB: sqlx::Database>: Send {
     /// The connection that the transaction is on.
     fn connection(&mut self) -> &mut DB::Connection;
+
+    /// Notes that messages were written: whether relays will be told once it is committed. Else they are told at once, and
+    /// look until it is.
+    #[doc(hidden)]
+    fn will_tell(&mut self) -> bool {
+        false
+    }
 }
 
 impl<DB: sqlx::Database> InTransaction<DB> for sqlx::Transaction<'_, DB> {
@@ -33,6 +40,11 @@ impl<DB: sqlx::Database> InTransaction<DB> for sqlx::Transaction<'_, DB> {
 impl<DB: StoredIn> InTransaction<DB> for Tx<DB> {
     fn connection(&mut self) -> &mut DB::Connection {
         self
+    }
+
+    fn will_tell(&mut self) -> bool {
+        self.has_written = true;
+        true
     }
 }
 

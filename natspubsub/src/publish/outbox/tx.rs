@@ -50,6 +50,8 @@ pub struct Tx<DB: StoredIn> {
     outbox: Outbox<DB::Store>,
     /// What is marked as handled.
     handling: Option<InboxKey>,
+    /// Whether there are messages that relays have to hear of.
+    pub(super) has_written: bool,
 }
 
 impl<DB: StoredIn> Tx<DB> {
@@ -112,14 +114,16 @@ impl<DB: StoredIn> Tx<DB> {
 
     async fn entered(outbox: Outbox<DB::Store>, handling: Option<InboxKey>) -> Result<Option<Begun<Self>>> {
         let mut transaction = outbox.store.begin().await?;
-        let Some(key) = handling else { return Ok(Some(Begun::First(Self { transaction, outbox, handling: None }))) };
+        let Some(key) = handling else {
+            return Ok(Some(Begun::First(Self { transaction, outbox, handling: None, has_written: false })));
+        };
         let entered = outbox.store.enter_handling(&mut transaction, &key).await?;
         if sabotaged(Sabotage::InboxInSeparateTransaction) && entered == Entered::First {
             transaction.rollback().await.map_err(Error::from)?;
             transaction = outbox.store.begin().await?;
         }
         Ok(match entered {
-            Entered::First => Some(Begun::First(Self { transaction, outbox, handling: Some(key) })),
+            Entered::First => Some(Begun::First(Self { transaction, outbox, handling: Some(key), has_written: false })),
             Entered::Processed => Some(Begun::Processed),
             Entered::Busy => None,
         })
@@ -153,7 +157,7 @@ impl<DB: StoredIn> TakesTransaction for Tx<DB> {
     }
 
     async fn end(self, outcome: Outcome) -> Outcome {
-        let Self { transaction, outbox, handling } = self;
+        let Self { transaction, outbox, handling, has_written } = self;
         if !matches!(outcome, Outcome::Ack | Outcome::Discard { .. }) {
             // A connection that is lost has rolled it back.
             if let Err(error) = transaction.rollback().await {
@@ -166,7 +170,9 @@ impl<DB: StoredIn> TakesTransaction for Tx<DB> {
             return Outcome::Failed(failure(error));
         }
         reached(Point::AfterCommitBeforeAck).await;
-        outbox.store.ring();
+        if has_written {
+            outbox.store.ring();
+        }
         match Self::mark_apart(&outbox, handling).await {
             Ok(()) => outcome,
             Err(error) => Outcome::Failed(failure(error)),

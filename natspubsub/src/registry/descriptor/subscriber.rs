@@ -84,6 +84,8 @@ pub struct SubscriberOptions {
     pub batch_wait_ns: Option<u64>,
     /// Handlers that run at once.
     pub concurrency: Option<u32>,
+    /// Messages of core NATS that wait beyond the running ones.
+    pub pending: Option<u32>,
     /// Deliveries that wait beyond the running ones.
     pub prefetch: Option<u32>,
     /// How long the server waits for an answer, in nanoseconds.
@@ -168,6 +170,7 @@ impl SubscriberOptions {
         batch_max: None,
         batch_wait_ns: None,
         concurrency: None,
+        pending: None,
         prefetch: None,
         ack_wait_ns: None,
         max_attempts: None,

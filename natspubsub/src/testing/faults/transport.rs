@@ -130,6 +130,10 @@ impl Transport for FaultyTransport {
         self.broker().denied(stream, durable)
     }
 
+    fn denies_listening(&self, subject: &str) -> bool {
+        self.broker().denies_listening(subject)
+    }
+
     async fn retry_denied(&self, stream: &str, durable: &str) {
         self.link.life.alive().await;
         self.broker().retry_denied(stream, durable).await;
@@ -213,6 +217,10 @@ impl Transport for FaultyTransport {
 
     async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound> {
         self.link.ask(self.broker().request(message, limit)).await
+    }
+
+    async fn request_many(&self, message: Outbound) -> Result<Box<dyn CoreSubscription>> {
+        self.link.ask(self.broker().request_many(message)).await
     }
 
     async fn subscribe(&self, subject: &str, queue: Option<&str>) -> Result<Box<dyn CoreSubscription>> {

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use natspubsub_grammar::Pattern;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -14,15 +16,18 @@ use super::refuse::Refusal;
 use crate::clock::timeout;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::Headers;
-#[cfg(feature = "testing")]
-use crate::transport::port::{CoreMessage, CoreSubscription};
-use crate::transport::port::{Outbound, Stored};
+use crate::transport::port::{CoreMessage, CoreSubscription, Outbound, Stored};
 
 /// The number of every refusal for want of room.
 const NO_ROOM: u32 = 10077;
 
 /// A message, and where an answer to it is expected.
-type Told = (Outbound, Option<String>);
+struct Told {
+    message: Outbound,
+    reply: Option<String>,
+    /// Whether it says that nobody listens, in place of a reply.
+    no_responders: bool,
+}
 
 /// Those who listen.
 #[derive(Default)]
@@ -91,9 +96,17 @@ impl Core {
             }
         }
         for listener in told.iter().filter_map(|id| by_id.get(id)) {
-            let _ = listener.to.send((message.clone(), reply.map(str::to_owned)));
+            let reply = reply.map(str::to_owned);
+            let _ = listener.to.send(Told { message: message.clone(), reply, no_responders: false });
         }
         told.len()
+    }
+
+    /// Tells one who listens for replies that there will be none.
+    fn tell_no_responders(&self, id: u64, message: Outbound) {
+        if let Some(listener) = self.listeners().by_id.get(&id) {
+            let _ = listener.to.send(Told { message, reply: None, no_responders: true });
+        }
     }
 }
 
@@ -121,12 +134,15 @@ impl Drop for MemoryListener {
     }
 }
 
-#[cfg(feature = "testing")]
 #[async_trait::async_trait]
 impl CoreSubscription for MemoryListener {
-    async fn next(&mut self) -> Option<CoreMessage> {
-        let (message, reply) = self.told().await?;
-        Some(CoreMessage { message, reply })
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<CoreMessage>> {
+        let next = std::task::ready!(self.from.poll_recv(context));
+        Poll::Ready(next.map(|Told { message, reply, no_responders }| CoreMessage { message, reply, no_responders }))
+    }
+
+    async fn stop(&mut self) {
+        self.broker.core.remove(self.id);
     }
 }
 
@@ -140,26 +156,33 @@ pub(super) fn publish(broker: &Broker, message: &Outbound) {
 /// with what it refuses.
 pub(super) async fn request(broker: &Arc<Broker>, message: Outbound, limit: Duration) -> Result<Outbound> {
     let subject = message.subject.clone();
-    let inbox = format!("_INBOX.{}", broker.clock.random());
-    let mut listener = MemoryListener::new(broker.clone(), &inbox, None)?;
-    let told = broker.core.tell(&message, Some(&inbox));
-    match broker.store(message) {
-        Some((stream, stored)) => {
-            let body = confirmation(&stream, stored).to_string().into();
-            broker.core.tell(&Outbound { subject: inbox, headers: Headers::default(), body }, None);
-        }
-        None if told == 0 => {
-            return Err(Error::new(ErrorKind::NoResponders, format!("nobody answers requests on {subject}")));
-        }
-        None => {}
-    }
+    let mut listener = ask(broker, message)?;
     match timeout(&*broker.clock, limit, listener.told()).await.flatten() {
-        Some((reply, _)) => Ok(reply),
+        Some(told) if told.no_responders => {
+            Err(Error::new(ErrorKind::NoResponders, format!("nobody answers requests on {subject}")))
+        }
+        Some(told) => Ok(told.message),
         None => {
             let text = format!("no reply to the request on {subject} within {limit:?}");
             Err(Error::new(ErrorKind::Timeout, text))
         }
     }
+}
+
+/// Sends a request; who listens for its replies.
+pub(super) fn ask(broker: &Arc<Broker>, message: Outbound) -> Result<MemoryListener> {
+    let inbox = format!("_INBOX.{}", broker.clock.random());
+    let listener = MemoryListener::new(broker.clone(), &inbox, None)?;
+    let told = broker.core.tell(&message, Some(&inbox));
+    let reply = |body: Bytes| Outbound { subject: inbox.clone(), headers: Headers::default(), body };
+    match broker.store(message) {
+        Some((stream, stored)) => {
+            broker.core.tell(&reply(confirmation(&stream, stored).to_string().into()), None);
+        }
+        None if told == 0 => broker.core.tell_no_responders(listener.id, reply(Bytes::new())),
+        None => {}
+    }
+    Ok(listener)
 }
 
 /// What a stream replies to whoever publishes.

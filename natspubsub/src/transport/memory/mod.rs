@@ -30,8 +30,8 @@ use self::pull::MemoryPull;
 use super::ack_subject::AckSubject;
 use super::api_fault::ApiFault;
 use super::port::{
-    Answer, AssetConfig, Confirmation, ConsumerState, Outbound, Progress, PublishFault, Pull, Received, ServerFacts,
-    SharedTransport, Stored, Transport, Trial,
+    Answer, AssetConfig, Confirmation, ConsumerState, CoreSubscription, Outbound, Progress, PublishFault, Pull,
+    Received, ServerFacts, SharedTransport, Stored, Transport, Trial,
 };
 use crate::clock::SharedClock;
 use crate::error::{Error, ErrorKind, Result};
@@ -107,6 +107,10 @@ impl Transport for MemoryTransport {
         None
     }
 
+    fn denies_listening(&self, _subject: &str) -> bool {
+        false
+    }
+
     async fn retry_denied(&self, _stream: &str, _durable: &str) {}
 
     async fn denies(&self, _trial: &Trial) -> Option<String> {
@@ -154,12 +158,11 @@ impl Transport for MemoryTransport {
         core::request(&self.broker, message, limit).await
     }
 
-    #[cfg(feature = "testing")]
-    async fn subscribe(
-        &self,
-        subject: &str,
-        queue: Option<&str>,
-    ) -> Result<Box<dyn crate::transport::CoreSubscription>> {
+    async fn request_many(&self, message: Outbound) -> Result<Box<dyn CoreSubscription>> {
+        Ok(Box::new(core::ask(&self.broker, message)?))
+    }
+
+    async fn subscribe(&self, subject: &str, queue: Option<&str>) -> Result<Box<dyn CoreSubscription>> {
         Ok(Box::new(core::MemoryListener::new(self.broker.clone(), subject, queue)?))
     }
 

@@ -75,6 +75,11 @@ impl Denials {
         self.last().retain(|denial| !denial.is_of(subject));
     }
 
+    /// Whether the server has refused a subscription to this subject.
+    pub(super) fn forbids_listening(&self, subject: &str) -> bool {
+        self.last().iter().any(|denial| matches!(denial, Denial::Subscribe(denied) if denied == subject))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.last().is_empty()
     }

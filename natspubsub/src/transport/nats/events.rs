@@ -63,7 +63,10 @@ impl Watched {
             }
             Event::LameDuckMode => tracing::warn!("the server is about to stop, and will close this connection"),
             Event::SlowConsumer(subscription) => {
-                tracing::error!(subscription, "the client dropped deliveries; they come again after ack_wait")
+                tracing::error!(
+                    subscription,
+                    "the client dropped messages, because this process takes them too slowly: deliveries come again after ack_wait, messages of core NATS do not"
+                )
             }
             Event::ServerError(error) => self.server_error(&error.to_string()),
             Event::ClientError(error) => self.client_error(&error.to_string()),

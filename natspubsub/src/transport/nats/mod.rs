@@ -5,7 +5,6 @@ mod connect;
 mod denial;
 mod events;
 mod link;
-#[cfg(feature = "testing")]
 mod listen;
 mod options;
 mod publish;
@@ -27,8 +26,8 @@ pub(super) use self::connect::connect;
 use self::link::Link;
 use self::pull::NatsPull;
 use super::port::{
-    Answer, AssetConfig, Confirmation, ConsumerState, Outbound, Progress, PublishFault, Pull, Received, ServerFacts,
-    Stored, Transport, Trial,
+    Answer, AssetConfig, Confirmation, ConsumerState, CoreSubscription, Outbound, Progress, PublishFault, Pull,
+    Received, ServerFacts, Stored, Transport, Trial,
 };
 use crate::clock::SharedClock;
 use crate::config::ServerUrl;
@@ -125,6 +124,10 @@ impl Transport for NatsTransport {
         self.main().denied_inbox().or_else(pull).or_else(answer)
     }
 
+    fn denies_listening(&self, subject: &str) -> bool {
+        self.main().denials().forbids_listening(subject)
+    }
+
     async fn retry_denied(&self, stream: &str, durable: &str) {
         trial::retry_denied(self.main(), stream, durable).await;
     }
@@ -174,12 +177,11 @@ impl Transport for NatsTransport {
         publish::request(self.main(), message, limit).await
     }
 
-    #[cfg(feature = "testing")]
-    async fn subscribe(
-        &self,
-        subject: &str,
-        queue: Option<&str>,
-    ) -> Result<Box<dyn crate::transport::CoreSubscription>> {
+    async fn request_many(&self, message: Outbound) -> Result<Box<dyn CoreSubscription>> {
+        listen::request_many(self.main(), message).await
+    }
+
+    async fn subscribe(&self, subject: &str, queue: Option<&str>) -> Result<Box<dyn CoreSubscription>> {
         listen::listen(self.main(), subject, queue).await
     }
 

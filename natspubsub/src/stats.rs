@@ -31,16 +31,20 @@ pub struct Stats {
     pub unstored: u64,
     /// Answers that could not be sent; their messages come again.
     pub unanswered: u64,
+    /// Messages of core NATS whose handler did not succeed. They do not come again.
+    pub failed: u64,
+    /// Messages of core NATS that were dropped because more came than their subscriber could handle.
+    pub dropped: u64,
 }
 
 impl Stats {
-    /// Messages that came to an end: processed, dead-lettered, discarded, or duplicatess.
+    /// Messages that came to an end: processed, dead-lettered, discarded, duplicates, or failed without another attempt.
     ///
     /// ```
     /// assert_eq!(natspubsub::Stats::default().settled(), 0);
     /// ```
     pub fn settled(&self) -> u64 {
-        self.processed + self.dead_lettered + self.discarded + self.duplicates
+        self.processed + self.dead_lettered + self.discarded + self.duplicates + self.failed
     }
 }
 
@@ -55,12 +59,14 @@ pub(crate) struct StatsBoard {
     released: AtomicU64,
     unstored: AtomicU64,
     unanswered: AtomicU64,
+    failed: AtomicU64,
+    dropped: AtomicU64,
     changed: Notify,
 }
 
 macro_rules! counters {
     ($($name:ident),+) => {
-        $(pub(super) fn $name(&self) {
+        $(pub(crate) fn $name(&self) {
             self.$name.fetch_add(1, Ordering::Relaxed);
             self.changed.notify_waiters();
         })+
@@ -73,7 +79,19 @@ macro_rules! counters {
 }
 
 impl StatsBoard {
-    counters!(received, processed, retried, dead_lettered, discarded, duplicates, released, unstored, unanswered);
+    counters!(
+        received,
+        processed,
+        retried,
+        dead_lettered,
+        discarded,
+        duplicates,
+        released,
+        unstored,
+        unanswered,
+        failed,
+        dropped
+    );
 
     /// The bell; listen to it before reading.
     pub(crate) fn changed(&self) -> &Notify {

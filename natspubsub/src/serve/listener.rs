@@ -1,0 +1,84 @@
+//! One who listens to core NATS at work, and what all of an application share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::backlog::Backlog;
+use super::tally::Tally;
+use crate::clock::SharedClock;
+use crate::handler::{DynMiddleware, Services};
+use crate::stats::StatsBoard;
+use crate::topology::CorePlan;
+use crate::transport::SharedTransport;
+
+/// What all listeners of one application share.
+#[derive(Clone)]
+pub(crate) struct Ground {
+    pub(crate) transport: SharedTransport,
+    pub(crate) clock: SharedClock,
+    pub(crate) services: Arc<Services>,
+    pub(crate) layers: Arc<[Arc<dyn DynMiddleware>]>,
+    pub(crate) stats: Arc<StatsBoard>,
+    /// The most bytes that a compressed message may have once inflated.
+    pub(crate) inflate_max: usize,
+}
+
+/// One who listens at work.
+pub(crate) struct Listener {
+    pub(super) ground: Ground,
+    pub(super) plan: CorePlan,
+    pub(super) name: Arc<str>,
+    /// Who it is in contexts and logs: the queue group, else the function.
+    pub(super) group: Arc<str>,
+    pub(super) backlog: Backlog,
+    pub(super) tally: Tally,
+    /// Messages that are handled.
+    running: std::sync::atomic::AtomicUsize,
+    ended: AtomicBool,
+}
+
+impl Listener {
+    pub(crate) fn new(plan: &CorePlan, ground: Ground) -> Self {
+        Self {
+            ground,
+            name: plan.origin.name.into(),
+            group: plan.queue.as_deref().unwrap_or(plan.origin.name).into(),
+            backlog: Backlog::new(plan.pending),
+            tally: Tally::default(),
+            running: Default::default(),
+            ended: AtomicBool::new(false),
+            plan: plan.clone(),
+        }
+    }
+
+    /// Notes how many messages are handled.
+    pub(super) fn set_running(&self, running: usize) {
+        self.running.store(running, Ordering::Relaxed);
+    }
+
+    /// Messages that wait or are handled.
+    #[cfg(feature = "testing")]
+    pub(crate) fn in_hand(&self) -> usize {
+        self.backlog.len() + self.running.load(Ordering::Relaxed)
+    }
+
+    /// The name of its function.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Notes that its loops have ended, as planned or not.
+    pub(crate) fn set_ended(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// What keeps it from receiving messages, in one sentence.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let name = &self.name;
+        if self.ended.load(Ordering::Relaxed) {
+            return Some(format!("the listener {name} does not run"));
+        }
+        let denied = self.plan.subjects().find(|subject| self.ground.transport.denies_listening(subject))?;
+        Some(format!("{name} hears nothing: the account may not subscribe to {denied}"))
+    }
+}

@@ -1,0 +1,90 @@
+//! One message from first to last: read, call, count, answer.
+
+use std::panic::AssertUnwindSafe;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
+
+use super::incoming;
+use super::listener::Listener;
+use super::reply::{ENDING, Refusal, refusal, refuse, reply};
+use crate::handler::{Next, Outcome, ReplySlot, Target, guard, panicked, redact};
+use crate::topology::CoreCall;
+use crate::transport::{CoreMessage, Outbound};
+
+/// How a run ended.
+enum Ended {
+    Ran(Outcome),
+    /// The application ended before.
+    Cut,
+}
+
+/// Handles one message, and answers it if it is a request.
+pub(super) async fn run(listener: &Listener, message: CoreMessage, cut: &CancellationToken) {
+    let CoreMessage { message, reply, .. } = message;
+    let (subject, size) = (message.subject.clone(), message.size());
+    let (began, slot) = (listener.ground.clock.monotonic(), ReplySlot::default());
+    listener.backlog.leave(size);
+    // Code of the user also runs outside the handler: in `Drop` after a timeout, in the text of an error.
+    let caught = AssertUnwindSafe(ended(listener, message, &slot, cut)).catch_unwind().await;
+    let ended = caught.unwrap_or_else(|panic| Ended::Ran(Outcome::Failed(panicked(panic))));
+    count(listener, &subject, &ended);
+    if listener.plan.answers() {
+        let answer = answer(&ended, &slot);
+        let took = listener.ground.clock.monotonic().saturating_sub(began);
+        listener.tally.add(took, answer.as_ref().err());
+        match answer {
+            Ok(body) => self::reply(listener, reply, body).await,
+            Err(refusal) => refuse(listener, reply, &refusal).await,
+        }
+    }
+}
+
+async fn ended(listener: &Listener, message: Outbound, slot: &ReplySlot, cut: &CancellationToken) -> Ended {
+    let delivery = match incoming::read(listener, message) {
+        Ok(delivery) => delivery,
+        Err(failure) => return Ended::Ran(Outcome::Failed(failure)),
+    };
+    let target = match listener.plan.call {
+        CoreCall::Each(call) => Target::Each(call),
+        CoreCall::Reply(call) => Target::Reply(call, slot),
+    };
+    let ground = &listener.ground;
+    let chain = async { Next::new(&ground.layers, target).run(delivery).await };
+    tokio::select! {
+        biased;
+        () = cut.cancelled() => Ended::Cut,
+        ran = guard(&*ground.clock, listener.plan.timeout, chain) => {
+            Ended::Ran(ran.unwrap_or_else(Outcome::Failed))
+        }
+    }
+}
+
+/// Counts how it ended. What failed is gone: nobody stored it.
+fn count(listener: &Listener, subject: &str, ended: &Ended) {
+    let (stats, name) = (&listener.ground.stats, &listener.name);
+    match ended {
+        Ended::Ran(Outcome::Ack) => stats.processed(),
+        Ended::Ran(Outcome::Discard { .. }) => stats.discarded(),
+        Ended::Ran(Outcome::Duplicate) => stats.duplicates(),
+        Ended::Ran(outcome) => {
+            stats.failed();
+            let error = redact(format!("{outcome:?}"));
+            tracing::warn!(subscriber = %name, subject, error, "failed; a message of core NATS is not tried again");
+        }
+        Ended::Cut => {
+            stats.failed();
+            tracing::warn!(subscriber = %name, subject, "cut off by the end of the application; the message is lost");
+        }
+    }
+}
+
+/// The value of the reply, or why there is none.
+fn answer(ended: &Ended, slot: &ReplySlot) -> Result<Bytes, Refusal> {
+    match (ended, slot.take()) {
+        (Ended::Cut, _) => Err(ENDING),
+        (Ended::Ran(Outcome::Ack), Some(body)) => Ok(body),
+        (Ended::Ran(outcome), _) => Err(refusal(outcome)),
+    }
+}
