@@ -104,7 +104,7 @@ impl Work {
     /// When the answers that are known are written down; `None` when there is nothing to write.
     fn settle_at(&self, now: Duration) -> Option<Duration> {
         let since = self.results.since().filter(|_| !self.asked.settle)?;
-        let is_due = self.sends == 0 || self.hand.is_blocked() || self.results.len() * 2 >= self.batch();
+        let is_due = self.sends == 0 || self.hand.is_blocked() || self.results.len() >= self.batch();
         let gathered = if is_due { now } else { since + GATHER };
         Some(gathered.max(self.times.database))
     }
@@ -128,7 +128,7 @@ impl Work {
         self.settings.outbox_batch as usize
     }
 
-    /// How many messages may be claimed now.
+    /// How many messages may be claimed now: a whole batch, as soon as one is left to send while it is asked for.
     fn claimable(&self, now: Duration) -> usize {
         let is_held = self.stopping || self.must_resign || self.asked.claim || self.hand.is_blocked();
         let is_held = is_held || self.times.rest.is_some();
@@ -137,9 +137,8 @@ impl Work {
         }
         let most = self.pause.room(self.batch(), now);
         // Behind a message of their key there may be more, so that one key does not keep the others out.
-        let places = most.saturating_sub(self.hand.ready() + self.sends);
-        let room = places.min((4 * most).saturating_sub(self.hand.len() + self.results.len()));
-        if room * 4 < most { 0 } else { room.min((HAND_BYTES - self.hand.bytes()) / self.size.max(1) + 1) }
+        let has_room = self.hand.ready() + self.sends < most && self.hand.len() + self.results.len() < 4 * most;
+        if has_room { most.min((HAND_BYTES - self.hand.bytes()) / self.size.max(1) + 1) } else { 0 }
     }
 
     pub(super) fn begin_claim(&mut self, now: Duration) {

@@ -66,6 +66,16 @@ pub trait SqlStore: OutboxStore + InboxStore + Clone {
         messages: &[OutboxMessage],
     ) -> impl Future<Output = Result<Vec<bool>>> + Send;
 
+    /// The subject that the outbox has a message id for, `None` when it has none; asked for an id that was not new.
+    ///
+    /// # Errors
+    /// As [`SqlStore::begin`].
+    fn written_subject(
+        &self,
+        connection: &mut <Self::Database as sqlx::Database>::Connection,
+        message_id: &str,
+    ) -> impl Future<Output = Result<Option<String>>> + Send;
+
     /// Marks a handling as `processed`, in the transaction that it happens in. A `failed` one is new.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use crate::store::fault::database;
 use crate::store::message::OutboxMessage;
 use crate::store::outbox::{ClaimedMessage, Lead, MessageEnd, SettledMessage};
 
-/// `$1` relay, `$2` and `$3` shards and epochs that it believes to lead, `$4` limit.
+/// `$1` relay, `$2` and `$3` shards and epochs that it believes to lead, `$4` limit, `$5` limit for each shard.
 ///
 /// `id + 0` is the order of the index that has what is ready, and of no other. What an earlier leader of a shard left
 /// `publishing`, under a lower epoch, is taken as pending. The leads are read, and read again with a lock when there is
@@ -33,7 +33,7 @@ WITH led AS MATERIALIZED (
             AND NOT EXISTS (SELECT FROM natspubsub_outbox AS before
                 WHERE before.retrying AND left(before.key, 200) = left(ready.key, 200) AND before.key = ready.key
                     AND before.id < ready.id AND (before.status = 'pending' OR before.epoch < led.epoch))
-        ORDER BY id + 0 LIMIT $4)
+        ORDER BY id + 0 LIMIT $5)
         UNION ALL
         (SELECT id, first_claimed_at FROM natspubsub_outbox AS waiting
         WHERE waiting.shard = led.shard AND sent_at IS NULL AND failed_at IS NULL
@@ -41,7 +41,7 @@ WITH led AS MATERIALIZED (
             AND NOT EXISTS (SELECT FROM natspubsub_outbox AS before
                 WHERE before.retrying AND left(before.key, 200) = left(waiting.key, 200) AND before.key = waiting.key
                     AND before.id < waiting.id AND (before.status = 'pending' OR before.epoch < led.epoch))
-        ORDER BY next_attempt_at LIMIT $4)
+        ORDER BY next_attempt_at LIMIT $5)
     ) AS may ORDER BY id LIMIT $4
 ), held AS MATERIALIZED (
     SELECT lead.shard, lead.epoch FROM natspubsub_outbox_leads AS lead
@@ -56,6 +56,10 @@ WHERE claimed.id = due.id AND claimed.sent_at IS NULL AND claimed.failed_at IS N
     AND (claimed.status = 'pending' OR claimed.epoch < due.epoch)
 RETURNING claimed.id, due.shard, due.epoch,
     extract(epoch FROM clock_timestamp() - due.first_claimed_at)::float8 AS first_claimed";
+
+/// How many messages of each shard are looked at at least. Looking at a whole batch of each would read sixteen times as much
+/// as is taken.
+const PART_MIN: u32 = 32;
 
 /// `$1` numbers, `$2` epochs.
 const READ: &str = "\
@@ -79,7 +83,7 @@ impl PostgresStore {
             return Ok(Vec::new());
         }
         let fault = |error| database("claim messages of the outbox", error);
-        let taken = self.take(relay, leads, limit).await.map_err(fault)?;
+        let taken = self.take_all(relay, leads, limit).await.map_err(fault)?;
         let (claimed, unreadable) = self.read(&taken).await.map_err(fault)?;
         if !unreadable.is_empty() {
             self.settle_messages(&unreadable).await.map_err(fault)?;
@@ -87,12 +91,32 @@ impl PostgresStore {
         Ok(claimed)
     }
 
+    /// Claims a part of each shard, and where that is not enough because one has more than the others, again from those.
+    async fn take_all(&self, relay: &str, leads: &[Lead], limit: u32) -> sqlx::Result<Vec<Taken>> {
+        let shards = u32::try_from(leads.len()).unwrap_or(u32::MAX);
+        let part = (limit.div_ceil(shards) * 2).clamp(PART_MIN, PART_MIN.max(limit));
+        let mut taken = self.take(relay, leads, limit, part).await?;
+        let missing = limit.saturating_sub(u32::try_from(taken.len()).unwrap_or(u32::MAX));
+        if missing > 0 {
+            let is_full = |lead: &&Lead| {
+                let of = taken.iter().filter(|taken| taken.shard == lead.shard.cast_signed()).count();
+                of >= part as usize
+            };
+            let full: Vec<Lead> = leads.iter().filter(is_full).copied().collect();
+            if !full.is_empty() {
+                taken.extend(self.take(relay, &full, missing, missing).await?);
+            }
+        }
+        taken.sort_unstable_by_key(|taken| taken.id);
+        Ok(taken)
+    }
+
     /// Claims, and says what.
-    async fn take(&self, relay: &str, leads: &[Lead], limit: u32) -> sqlx::Result<Vec<Taken>> {
+    async fn take(&self, relay: &str, leads: &[Lead], limit: u32, part: u32) -> sqlx::Result<Vec<Taken>> {
         let (shards, epochs) = columns(leads);
-        let query = sqlx::query_as(self.sql(CLAIM)).bind(relay).bind(shards).bind(epochs).bind(i64::from(limit));
-        let mut rows: Vec<(i64, i16, i64, Option<f64>)> = query.fetch_all(&self.pool).await?;
-        rows.sort_unstable_by_key(|(id, ..)| *id);
+        let query = sqlx::query_as(self.sql(CLAIM)).bind(relay).bind(shards).bind(epochs);
+        let query = query.bind(i64::from(limit)).bind(i64::from(part));
+        let rows: Vec<(i64, i16, i64, Option<f64>)> = query.fetch_all(&self.pool).await?;
         let taken = |(id, shard, epoch, first_claimed)| Taken { id, shard, epoch, first_claimed };
         Ok(rows.into_iter().map(taken).collect())
     }

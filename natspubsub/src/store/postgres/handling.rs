@@ -9,31 +9,30 @@ use crate::store::inbox::{Claim, InboxKey};
 use crate::store::sql::Entered;
 
 /// `$1` lock, `$2` consumer, `$3` event id. The lock is held until the transaction ends, and nobody waits for it; without
-/// it, the insertion would wait for the end of another transaction that has inserted the same row.
+/// it, the insertion would wait for the end of another transaction that has inserted the same row. No row: there is one.
+const ENTER_NEW: &str = "\
+INSERT INTO natspubsub_inbox (consumer, event_id, status, processed_at)
+SELECT $2, $3, 'processed', clock_timestamp() WHERE pg_try_advisory_xact_lock($1)
+ON CONFLICT DO NOTHING";
+
+/// As [`ENTER_NEW`], also where an earlier handling has failed, or was given up.
 const ENTER: &str = "\
-WITH held AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($1) AS is_free), entered AS (
-    INSERT INTO natspubsub_inbox AS handling (consumer, event_id, status, processed_at)
-    SELECT $2, $3, 'processed', clock_timestamp() FROM held WHERE is_free
-    ON CONFLICT (consumer, event_id) DO UPDATE SET
-        status = 'processed', processed_at = clock_timestamp(), lease_until = NULL,
-        fence = handling.fence + 1, attempts = handling.attempts + 1
-    WHERE handling.status = 'failed' OR (handling.status = 'processing' AND handling.lease_until <= clock_timestamp())
-    RETURNING fence
-)
-SELECT is_free, EXISTS (SELECT FROM entered) FROM held";
+INSERT INTO natspubsub_inbox AS handling (consumer, event_id, status, processed_at)
+SELECT $2, $3, 'processed', clock_timestamp() WHERE pg_try_advisory_xact_lock($1)
+ON CONFLICT (consumer, event_id) DO UPDATE SET
+    status = 'processed', processed_at = clock_timestamp(), lease_until = NULL,
+    fence = handling.fence + 1, attempts = handling.attempts + 1
+WHERE handling.status = 'failed' OR (handling.status = 'processing' AND handling.lease_until <= clock_timestamp())";
 
 /// As [`ENTER`], and `$4` is the lease in seconds.
 const TAKE: &str = "\
-WITH held AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($1) AS is_free), taken AS (
-    INSERT INTO natspubsub_inbox AS handling (consumer, event_id, status, lease_until)
-    SELECT $2, $3, 'processing', clock_timestamp() + $4 * interval '1 second' FROM held WHERE is_free
-    ON CONFLICT (consumer, event_id) DO UPDATE SET
-        status = 'processing', lease_until = excluded.lease_until,
-        fence = handling.fence + 1, attempts = handling.attempts + 1
-    WHERE handling.status = 'failed' OR (handling.status = 'processing' AND handling.lease_until <= clock_timestamp())
-    RETURNING fence
-)
-SELECT is_free, (SELECT fence FROM taken) FROM held";
+INSERT INTO natspubsub_inbox AS handling (consumer, event_id, status, lease_until)
+SELECT $2, $3, 'processing', clock_timestamp() + $4 * interval '1 second' WHERE pg_try_advisory_xact_lock($1)
+ON CONFLICT (consumer, event_id) DO UPDATE SET
+    status = 'processing', lease_until = excluded.lease_until,
+    fence = handling.fence + 1, attempts = handling.attempts + 1
+WHERE handling.status = 'failed' OR (handling.status = 'processing' AND handling.lease_until <= clock_timestamp())
+RETURNING fence";
 
 const LOOK: &str = "\
 SELECT status = 'processed', extract(epoch FROM lease_until - clock_timestamp())::float8
@@ -45,44 +44,45 @@ const UNSEEN: Duration = Duration::from_secs(1);
 /// What is known of a handling that somebody else has.
 enum Seen {
     Processed,
-    Busy(Duration),
+    /// For so long, where that is known.
+    Busy(Option<Duration>),
 }
 
 impl PostgresStore {
     pub(super) async fn enter(&self, connection: &mut PgConnection, key: &InboxKey) -> sqlx::Result<Entered> {
-        let query = sqlx::query_as(self.sql(ENTER)).bind(self.lock_of(key)).bind(&key.consumer).bind(&key.event_id);
-        Ok(match query.fetch_one(&mut *connection).await? {
-            (true, true) => Entered::First,
-            (false, _) => Entered::Busy,
-            // A statement of its own, because it may have been committed after the first began.
-            (true, false) => match self.look(connection, key).await? {
-                Seen::Processed => Entered::Processed,
-                Seen::Busy(_) => Entered::Busy,
-            },
+        // Nearly all are new, and the first statement is the cheaper one.
+        for enter in [ENTER_NEW, ENTER] {
+            let query = sqlx::query(self.sql(enter)).bind(self.lock_of(key)).bind(&key.consumer).bind(&key.event_id);
+            if query.execute(&mut *connection).await?.rows_affected() > 0 {
+                return Ok(Entered::First);
+            }
+        }
+        Ok(match self.look(connection, key).await? {
+            Seen::Processed => Entered::Processed,
+            Seen::Busy(_) => Entered::Busy,
         })
     }
 
     pub(super) async fn take_handling(&self, key: &InboxKey, lease: Duration) -> sqlx::Result<Claim> {
-        let query = sqlx::query_as(self.sql(TAKE)).bind(self.lock_of(key)).bind(&key.consumer).bind(&key.event_id);
-        let (is_free, fence): (bool, Option<i64>) = query.bind(seconds(lease)).fetch_one(&self.pool).await?;
-        Ok(match (is_free, fence) {
-            (_, Some(fence)) => Claim::Mine { fence },
-            (false, None) => Claim::Busy { remaining: lease.min(UNSEEN) },
-            (true, None) => match self.look(&self.pool, key).await? {
-                Seen::Processed => Claim::Processed,
-                Seen::Busy(remaining) => Claim::Busy { remaining },
-            },
+        let query = sqlx::query_scalar(self.sql(TAKE)).bind(self.lock_of(key)).bind(&key.consumer).bind(&key.event_id);
+        if let Some(fence) = query.bind(seconds(lease)).fetch_optional(&self.pool).await? {
+            return Ok(Claim::Mine { fence });
+        }
+        Ok(match self.look(&self.pool, key).await? {
+            Seen::Processed => Claim::Processed,
+            Seen::Busy(remaining) => Claim::Busy { remaining: remaining.unwrap_or(UNSEEN).min(lease) },
         })
     }
 
+    /// A statement of its own, because what it looks for may have been committed after the first one began.
     async fn look(&self, executor: impl PgExecutor<'_>, key: &InboxKey) -> sqlx::Result<Seen> {
         let query = sqlx::query_as(self.sql(LOOK)).bind(&key.consumer).bind(&key.event_id);
         let row: Option<(bool, Option<f64>)> = query.fetch_optional(executor).await?;
         Ok(match row {
             Some((true, _)) => Seen::Processed,
-            Some((false, remaining)) => Seen::Busy(remaining.map(duration).unwrap_or_default()),
-            // Deleted meanwhile: the next look finds it new.
-            None => Seen::Busy(Duration::ZERO),
+            Some((false, remaining)) => Seen::Busy(remaining.map(duration)),
+            // Not committed yet, or deleted meanwhile: the next look finds it new.
+            None => Seen::Busy(None),
         })
     }
 

@@ -20,6 +20,7 @@ use std::time::Duration;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgPool, Postgres};
+use tokio::sync::OnceCell;
 
 use self::listen::Ear;
 use super::bell::Bell;
@@ -52,6 +53,8 @@ pub struct PostgresStore {
 struct Shared {
     tables: Tables,
     notifies: bool,
+    /// Whether what `BEGIN` begins writes, and sees what others commit; known once it was asked.
+    begins_by_default: OnceCell<bool>,
 }
 
 impl PostgresStore {
@@ -98,7 +101,7 @@ impl PostgresStore {
     }
 
     fn of(pool: PgPool, tables: Tables, notifies: bool) -> Self {
-        let shared = Shared { tables, notifies };
+        let shared = Shared { tables, notifies, begins_by_default: OnceCell::new() };
         Self { pool, shared: Arc::new(shared), bell: Bell::default(), ear: Ear::default() }
     }
 
@@ -115,7 +118,7 @@ impl PostgresStore {
 /// Without the pool, whose options hold the password.
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shared { tables, notifies } = &*self.shared;
+        let Shared { tables, notifies, .. } = &*self.shared;
         f.debug_struct("PostgresStore").field("tables", tables).field("notifies", notifies).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
-use super::PostgresStore;
+use super::{PostgresStore, text};
 use crate::error::Result;
 use crate::store::fault::database;
 use crate::store::inbox::InboxKey;
@@ -12,6 +12,12 @@ use crate::store::sql::{Entered, SqlStore, StoredIn};
 /// A COMMIT after a statement that failed rolls back, and PostgreSQL says that it succeeded; so a statement comes before it,
 /// which fails then, in the same round trip. The empty transaction behind it is there for `sqlx`, which expects one to end.
 const COMMIT: &str = "SELECT 1; COMMIT AND CHAIN";
+
+/// Asked once, because a BEGIN that names what is the default anyway takes PostgreSQL longer than a plain one.
+const IS_DEFAULT: &str = "\
+SELECT current_setting('default_transaction_isolation') = 'read committed' AND current_setting('default_transaction_read_only') = 'off'";
+
+const WRITTEN_SUBJECT: &str = "SELECT subject FROM natspubsub_outbox WHERE message_id = $1";
 
 impl StoredIn for Postgres {
     type Store = PostgresStore;
@@ -24,10 +30,9 @@ impl SqlStore for PostgresStore {
         &self.pool
     }
 
-    /// With the isolation that the statements of the inbox are made for, whatever the default of the database is.
     async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
-        let begun = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await;
-        begun.map_err(|error| database("begin a transaction", error))
+        let begun = async { self.pool.begin_with(self.begin_statement().await?).await };
+        begun.await.map_err(|error| database("begin a transaction", error))
     }
 
     async fn commit(&self, mut transaction: Transaction<'static, Postgres>) -> Result<()> {
@@ -42,6 +47,11 @@ impl SqlStore for PostgresStore {
         written.map_err(|error| database("write messages into the outbox", error))
     }
 
+    async fn written_subject(&self, connection: &mut PgConnection, message_id: &str) -> Result<Option<String>> {
+        let subject = sqlx::query_scalar(self.sql(WRITTEN_SUBJECT)).bind(text(message_id)).fetch_optional(connection);
+        subject.await.map_err(|error| database("read a message of the outbox", error))
+    }
+
     async fn enter_handling(&self, connection: &mut PgConnection, key: &InboxKey) -> Result<Entered> {
         let entered = self.enter(connection, key).await;
         entered.map_err(|error| database("mark a message as handled in the inbox", error))
@@ -49,5 +59,17 @@ impl SqlStore for PostgresStore {
 
     fn ring(&self) {
         self.bell.ring();
+    }
+}
+
+impl PostgresStore {
+    /// Begins a transaction with the isolation that the statements of the inbox are made for.
+    async fn begin_statement(&self) -> sqlx::Result<&'static str> {
+        let is_default =
+            self.shared.begins_by_default.get_or_try_init(|| sqlx::query_scalar(IS_DEFAULT).fetch_one(&self.pool));
+        Ok(match is_default.await? {
+            true => "BEGIN",
+            false => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+        })
     }
 }

@@ -147,6 +147,11 @@ impl SqlStore for SqliteStore {
         writing::write(self.statements(), connection, messages).await.map_err(failed("write messages into the outbox"))
     }
 
+    async fn written_subject(&self, connection: &mut SqliteConnection, message_id: &str) -> Result<Option<String>> {
+        let query = sqlx::query_scalar(self.statements().written_subject.sql()).bind(message_id);
+        query.fetch_optional(connection).await.map_err(failed("read a message of the outbox"))
+    }
+
     async fn enter_handling(&self, connection: &mut SqliteConnection, key: &InboxKey) -> Result<Entered> {
         handlings::enter(self.statements(), connection, key).await.map_err(failed("mark a message as handled"))
     }

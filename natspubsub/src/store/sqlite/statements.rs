@@ -120,6 +120,8 @@ statements! {
     retry_failed: "UPDATE natspubsub_outbox
         SET status = 'pending', attempts = 0, retrying = 0, next_attempt_at = NULL, failed_at = NULL
         WHERE id = ?1 AND status = 'failed'";
+    /// message id
+    written_subject: "SELECT subject FROM natspubsub_outbox WHERE message_id = ?1";
     write_one: writing::insert(1);
     write_some: writing::insert(writing::SOME);
     write_many: writing::insert(writing::MANY);
