@@ -44,8 +44,18 @@ pub(super) async fn claimed(subscriber: &Subscriber, context: &Context, run: imp
     let handling = Handling { inbox, key, fence, lease };
     let renewing = std::pin::pin!(handling.keep(subscriber));
     match select(std::pin::pin!(run), renewing).await {
-        Either::Left((outcome, _)) => handling.end(outcome).await,
-        Either::Right(((), _)) => busy(BUSY_PAUSE),
+        // Until it is written down, which takes its time where many write, the lease must not end either.
+        Either::Left((outcome, renewing)) => match select(std::pin::pin!(handling.end(outcome)), renewing).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(((), end)) => end.await,
+        },
+        Either::Right(((), _)) => {
+            tracing::warn!(
+                event_id = handling.key.event_id,
+                "somebody else handles this message by now; its handler is ended here"
+            );
+            busy(BUSY_PAUSE)
+        }
     }
 }
 
@@ -56,13 +66,7 @@ impl Handling<'_> {
             subscriber.shared.clock.sleep(self.lease / 3).await;
             match self.inbox.renew_handling(&self.key, self.fence, self.lease).await {
                 Ok(true) => {}
-                Ok(false) => {
-                    tracing::warn!(
-                        event_id = self.key.event_id,
-                        "somebody else handles this message by now; its handler is ended here"
-                    );
-                    return;
-                }
+                Ok(false) => return,
                 // Until the database answers nobody can take it over either.
                 Err(error) => tracing::warn!(%error, "the lease of a handling could not be renewed"),
             }
