@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 10] = [
     &["error", "failpoints"],
     &["subject"],
-    &["config", "clock"],
+    &["config", "clock", "stats"],
     &["message"],
     &["handler"],
     &["registry"],
     &["transport"],
     &["topology"],
     &["middleware", "store"],
-    &["consume", "publish", "relay"],
+    &["consume", "publish", "relay", "serve"],
 ];
 
 /// `app` stands above all floors.

@@ -29,6 +29,24 @@ async fn queued(job: Job, State(journal): State<Journal>, State(pace): State<Dur
     perform(job, &journal, pace).await
 }
 
+/// Core NATS: one of the group receives a job.
+#[subject_subscriber("core.work", transport = "core", queue = "workers")]
+async fn shared(number: u64, State(journal): State<Journal>) {
+    journal.write("end", number);
+}
+
+/// Core NATS: every instance receives a job.
+#[subject_subscriber("core.news", transport = "core")]
+async fn heard(number: u64, State(journal): State<Journal>) {
+    journal.write("heard", number);
+}
+
+/// Core NATS: says which instance answers.
+#[responder("core.who")]
+async fn who(_asked: u64) -> String {
+    std::env::var("WORKER_NAME").unwrap_or_default()
+}
+
 async fn perform(job: Job, journal: &Journal, pace: Duration) -> Result<(), JobError> {
     journal.write("start", job.number);
     match job.deed {
@@ -77,6 +95,7 @@ async fn main() -> Result<()> {
     let app = App::builder().state(journal).state(pace);
     let app = match variable("WORKER_SUBSCRIBER").as_str() {
         "queued" => app.subscriber(queued {}),
+        "core" => app.subscriber(shared {}).subscriber(heard {}).subscriber(who {}),
         _ => app.subscriber(work {}),
     };
     match variable("WORKER_EMBEDDED").as_str() {

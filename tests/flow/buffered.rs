@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::StreamExt;
 use natspubsub::prelude::*;
 use natspubsub::{ErrorKind, RunningApp};
 use natspubsub_tests::{Inspector, NatsServer, config, eventually, unique};
@@ -169,4 +170,47 @@ async fn on_nats_what_was_added_is_published_though_the_publisher_is_dropped() {
     let inspector = Inspector::connect(&server.url()).await;
     eventually("all are stored", LIMIT, || async { (inspector.messages(STREAM).await.len() == 10).then_some(()) })
         .await;
+}
+
+/// Chunks for whoever listens and messages for a stream, in turn; then the failures of a connection that is gone.
+#[tokio::test]
+async fn on_nats_chunks_on_raw_subjects_arrive_in_order_without_an_envelope() {
+    let server = NatsServer::start().await;
+    let publisher = Publisher::connect(config(&server.url(), "buffered")).await.unwrap();
+    let inspector = Inspector::connect(&server.url()).await;
+    let stream = async_nats::jetstream::stream::Config {
+        name: "KEPT".into(),
+        subjects: vec!["kept.>".into()],
+        ..async_nats::jetstream::stream::Config::default()
+    };
+    inspector.jetstream.create_stream(stream).await.unwrap();
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let mut chunks = client.subscribe("chunk.>").await.unwrap();
+    // An answer behind the subscription says that the server knows it.
+    client.request("nobody", "".into()).await.unwrap_err();
+
+    let buffered = publisher.buffered();
+    let live = buffered.subject("chunk.a").envelope(false);
+    let kept = buffered.subject("kept.a").envelope(false);
+    for number in 0..250_u32 {
+        live.add_core(&number).await.unwrap();
+        kept.add(&number).await.unwrap();
+    }
+    let report = buffered.flush().await;
+    assert_eq!((report.succeeded, report.failed), (500, 0));
+    for number in 0..250_u32 {
+        let chunk = tokio::time::timeout(LIMIT, chunks.next()).await.unwrap().unwrap();
+        assert_eq!((&chunk.payload[..], chunk.headers), (number.to_string().as_bytes(), None));
+    }
+    let stored = inspector.messages("KEPT").await;
+    assert!(stored.iter().map(|message| message.payload.to_vec()).eq((0..250_u32).map(|n| n.to_string().into_bytes())));
+    assert!(stored.iter().all(|message| message.headers.get("Nats-Msg-Id").is_some_and(|id| id.as_str().len() == 36)));
+
+    assert_eq!(buffered.subject("chunk.*").add_core("x").await.unwrap_err().kind(), &ErrorKind::InvalidSubject);
+    drop(server);
+    eventually("the connection is gone", LIMIT, || async {
+        live.add_core("lost").await.unwrap();
+        (buffered.flush().await.failed == 1).then_some(())
+    })
+    .await;
 }

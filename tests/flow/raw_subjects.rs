@@ -176,7 +176,7 @@ async fn a_request_has_the_reply_of_whoever_answers() {
     assert!(doubled.into_iter().eq(numbers.map(|number| 2 * number)), "each request has its own reply");
 
     let refused = double(0).await.unwrap_err();
-    assert_eq!(refused.kind(), &ErrorKind::Server, "{refused}");
+    assert_eq!(refused.kind(), &ErrorKind::Responder { code: Some(422) }, "{refused}");
     assert!(refused.to_string().contains("422") && refused.to_string().contains("zero stays zero"), "{refused}");
     let other = double(1).await.unwrap_err();
     assert_eq!(other.kind(), &ErrorKind::Server, "{other}");

@@ -96,6 +96,32 @@ macro_rules! on {
             }
 
             #[tokio::test]
+            async fn what_would_never_be_sent_is_an_error() {
+                let (_database, store) = database().await;
+                let outbox = Outbox::new(&config("nats://127.0.0.1:1", "refused"), store.clone());
+                let mut tx = store_pool(&store).begin().await.unwrap();
+                outbox.message(&order()).topic("order.paid").event_id("ORD-1").publish(&mut tx).await.unwrap();
+                let again = outbox.message(&order()).topic("order.paid").event_id("ORD-1").publish(&mut tx).await;
+                assert!(again.unwrap().duplicate);
+                let other = outbox.message(&order()).topic("audit.order").event_id("ORD-1").publish(&mut tx).await;
+                let error = other.unwrap_err();
+                assert_eq!(error.kind(), &natspubsub::ErrorKind::Rejected);
+                assert_eq!(
+                    error.to_string(),
+                    "the outbox has a message with the id ORD-1 for the subject test.refused.order.paid, and would not send \
+                     this one to test.refused.audit.order; write one event for several topics with `publish_to`, or give it \
+                     another event id"
+                );
+                tx.commit().await.unwrap();
+
+                // Without a transaction a message could be sent whose writes fail afterwards.
+                let mut connection = store_pool(&store).acquire().await.unwrap();
+                let error = outbox.publish(&mut *connection, &order()).await.unwrap_err();
+                assert!(error.to_string().contains("a connection that is in no transaction: begin one"), "{error}");
+                assert_eq!(store.outbox_depth().await.unwrap().pending, 1);
+            }
+
+            #[tokio::test]
             async fn a_write_and_its_message_are_committed_together_and_once() {
                 let (server, (_database, store)) = (NatsServer::start().await, database().await);
                 let app = App::builder().config(config(&server.url(), "once")).store(store.clone());

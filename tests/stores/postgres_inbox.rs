@@ -112,3 +112,27 @@ async fn of_many_at_once_each_event_has_one_effect() {
         sqlx::query_as("SELECT count(*), count(DISTINCT event_id) FROM effects").fetch_one(pool).await.unwrap();
     assert_eq!(counts, (EVENTS as i64, EVENTS as i64));
 }
+
+/// Whatever a database begins by default.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_sees_what_others_commit_and_may_write() {
+    let server = PostgresServer::start().await;
+    let pool = server.pool().await;
+    for (isolation, read_only) in [("read committed", "off"), ("repeatable read", "off"), ("read committed", "on")] {
+        for (setting, value) in [("isolation", isolation), ("read_only", read_only)] {
+            let set = format!(
+                "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_{setting} = %L', \
+                 current_database(), '{value}'); END $$"
+            );
+            let mut transaction = pool.begin_with("BEGIN READ WRITE").await.unwrap();
+            sqlx::raw_sql(sqlx::AssertSqlSafe(set)).execute(&mut *transaction).await.unwrap();
+            transaction.commit().await.unwrap();
+        }
+        let store = PostgresStore::new(server.pool().await);
+        let mut transaction = store.begin().await.unwrap();
+        let begun =
+            "SELECT current_setting('transaction_isolation') || ', ' || current_setting('transaction_read_only')";
+        let begun: String = sqlx::query_scalar(begun).fetch_one(&mut *transaction).await.unwrap();
+        assert_eq!(begun, "read committed, off", "by default {isolation}, {read_only}");
+    }
+}

@@ -5,6 +5,7 @@ mod assertions;
 mod backoff;
 mod batches;
 mod breakers;
+mod core_nats;
 mod crashes;
 mod dead_letters;
 mod delayed;

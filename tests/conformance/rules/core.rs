@@ -19,6 +19,10 @@ cases! {
     a_request_without_responders_fails_at_once,
     a_request_that_nobody_answers_takes_its_time,
     one_member_of_a_group_gets_the_request,
+    many_answer_a_request,
+    a_request_to_many_without_responders_is_told_at_once,
+    who_leaves_hears_what_was_on_its_way,
+    nothing_is_lost_when_a_member_of_a_group_leaves,
     a_stream_stores_what_is_published_on_its_subject,
     who_listens_hears_what_a_stream_stores,
     a_stream_confirms_a_request_on_its_subject,
@@ -137,6 +141,82 @@ async fn one_member_of_a_group_gets_the_request(broker: Broker) {
     for member in &mut members {
         assert!(member.next(MOMENT).await.is_none(), "a request for each answer");
     }
+}
+
+async fn many_answer_a_request(broker: Broker) {
+    let other = broker.second().await;
+    let mut answering = [broker.subscribe("a.b", None).await.unwrap(), other.subscribe("a.*", None).await.unwrap()];
+    let mut replies = broker.request_many("a.b", b"who?").await.unwrap();
+    for (number, responder) in answering.iter_mut().enumerate() {
+        let request = heard(responder).await;
+        assert_eq!((request.subject.as_str(), &request.body[..]), ("a.b", &b"who?"[..]));
+        for part in [b"x", b"y"] {
+            other
+                .publish_core(request.reply.as_ref().unwrap(), &[], &[&part[..], &[number as u8]].concat())
+                .await
+                .unwrap();
+        }
+    }
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        told.push(heard(&mut replies).await.body.to_vec());
+    }
+    assert_eq!(told, [b"x\0", b"y\0", b"x\x01", b"y\x01"], "every reply, each responder's in order");
+    assert!(replies.next(MOMENT).await.is_none());
+}
+
+async fn a_request_to_many_without_responders_is_told_at_once(broker: Broker) {
+    let mut replies = broker.request_many("a.b", b"who?").await.unwrap();
+    assert!(heard(&mut replies).await.no_responders);
+    assert!(replies.next(MOMENT).await.is_none());
+}
+
+async fn who_leaves_hears_what_was_on_its_way(broker: Broker) {
+    let mut listener = broker.subscribe("a.b", None).await.unwrap();
+    for number in 0..100_u8 {
+        broker.publish_core("a.b", &[], &[number]).await.unwrap();
+    }
+    listener.stop().await;
+    for number in 0..100 {
+        assert_eq!(heard(&mut listener).await.body[..], [number]);
+    }
+    assert!(listener.next(LIMIT).await.is_none(), "and then it is the end");
+    let fault = broker.request("a.b", b"", LIMIT).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Asked(ErrorKind::NoResponders), "the server knows that nobody listens");
+}
+
+async fn nothing_is_lost_when_a_member_of_a_group_leaves(broker: Broker) {
+    const COUNT: usize = 5_000;
+    let other = broker.second().await;
+    let mut leaving = broker.subscribe("a.b", Some("q")).await.unwrap();
+    let mut staying = broker.second().await.subscribe("a.b", Some("q")).await.unwrap();
+    let publish = async {
+        for number in 0..COUNT {
+            other.publish_core("a.b", &[], number.to_string().as_bytes()).await.unwrap();
+            if number % 50 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    let leave = async {
+        let mut heard = Vec::new();
+        while heard.len() < COUNT / 10 {
+            heard.push(self::heard(&mut leaving).await.body);
+        }
+        leaving.stop().await;
+        while let Some(message) = leaving.next(LIMIT).await {
+            heard.push(message.body);
+        }
+        heard
+    };
+    let ((), mut all) = futures::join!(publish, leave);
+    assert!(all.len() < COUNT, "it left on the way: {}", all.len());
+    while all.len() < COUNT {
+        all.push(heard(&mut staying).await.body);
+    }
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), COUNT, "each once, by the one or the other");
 }
 
 async fn a_stream_stores_what_is_published_on_its_subject(broker: Broker) {
