@@ -38,9 +38,30 @@ impl Server {
     /// # Errors
     /// Without such a program, or when it does not start.
     pub fn start() -> Result<Self, Fault> {
+        Self::spawn(|_| {})
+    }
+
+    /// The same with a configuration file, and variables that the file names.
+    ///
+    /// ```no_run
+    /// let file = std::path::Path::new("nats-server.conf");
+    /// let server = natspubsub_examples::Server::configured(file, &[("PASSWORD", "secret")])?;
+    /// # Ok::<(), natspubsub_examples::Fault>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn configured(file: &Path, variables: &[(&str, &str)]) -> Result<Self, Fault> {
+        Self::spawn(|command| {
+            command.arg("--config").arg(file).envs(variables.iter().copied());
+        })
+    }
+
+    fn spawn(configure: impl FnOnce(&mut Command)) -> Result<Self, Fault> {
         let binary = binary()?;
         let folder = tempfile::tempdir()?;
         let mut command = Command::new(&binary);
+        configure(&mut command);
         command.args(["--jetstream", "--addr", "127.0.0.1", "--port", "-1", "--store_dir"]).arg(folder.path());
         command.arg("--ports_file_dir").arg(folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
