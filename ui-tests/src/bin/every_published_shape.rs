@@ -59,7 +59,8 @@ async fn main() -> Result<()> {
     let config = Config::builder().url("memory:published").app("orders").build()?;
     let running = App::builder().config(config).state(seen.clone()).build()?.start().await?;
     let publisher = running.publisher();
-    for (topic, n) in [("one", 1), ("maybe", 1), ("maybe", 2), ("many", 2), ("tried", 1), ("tried", 2), ("untyped", 1)] {
+    for (topic, n) in [("one", 1), ("maybe", 1), ("maybe", 2), ("many", 2), ("tried", 1), ("tried", 2), ("untyped", 1)]
+    {
         publisher.publish(topic, &n).await?;
     }
     // 7 messages of which one is discarded, and 6 that were published by them.

@@ -27,7 +27,7 @@ struct Db;
     max_backoff = "1m",
     jitter = false,
     timeout = "none",
-    dead_letter = true,
+    dead_letter = true
 )]
 pub(crate) async fn reserve(
     order: OrderCreated,

@@ -1,8 +1,8 @@
 #![deny(warnings)]
 //! Error enums, error structs, enums without variants.
 
-use natspubsub::prelude::*;
 use natspubsub::FailureClass;
+use natspubsub::prelude::*;
 
 macro_rules! error {
     ($name:ident) => {
@@ -22,7 +22,9 @@ pub enum Mixed {
     #[infrastructure]
     Down,
     #[infrastructure(pause = "5s")]
-    Offline { host: String },
+    Offline {
+        host: String,
+    },
     Plain(u32),
 }
 error!(Mixed);
