@@ -1,11 +1,12 @@
 //! What natspubsub costs beside raw async-nats: the same work with both, alternating in one run on one server.
 //!
-//! `cargo run --release -p natspubsub-bench -- publish [pairs] [messages]`; `relay` and `inbox` in the same way; `batch` and `windowed` are
+//! `cargo run --release -p natspubsub-bench -- publish [pairs] [messages]`; `relay`, `inbox` and `core` in the same way; `batch` and `windowed` are
 //! one side alone, for a profiler.
 
 // The output is the purpose.
 #![allow(clippy::print_stdout)]
 
+mod core;
 mod measure;
 mod postgres;
 mod publish;
@@ -25,7 +26,8 @@ async fn main() -> Outcome {
         }
         Some("relay") => stores::relay(number(1, 7)?, number(2, 50_000)?).await,
         Some("inbox") => stores::inbox(number(1, 7)?, number(2, 10_000)?).await,
+        Some("core") => core::run(number(1, 7)?, number(2, 200_000)?).await,
         Some("memory") => publish::memory(number(1, 200_000)?).await,
-        _ => Err("name a case: publish [pairs] [messages], batch [rounds] [messages], windowed [rounds] [messages], memory [messages], relay [pairs] [messages], inbox [pairs] [messages]".into()),
+        _ => Err("name a case: publish [pairs] [messages], batch [rounds] [messages], windowed [rounds] [messages], memory [messages], relay [pairs] [messages], inbox [pairs] [messages], core [pairs] [messages]".into()),
     }
 }

@@ -10,13 +10,41 @@ pub(crate) struct Cost {
     pub(crate) time: Duration,
     /// Of this process, all threads.
     pub(crate) cpu: Duration,
+    /// Of the servers that it started.
+    pub(crate) servers: Duration,
 }
 
 /// Runs something and measures it.
 pub(crate) async fn cost<T>(work: impl Future<Output = T>) -> (T, Cost) {
-    let (cpu, began) = (cpu_time(), Instant::now());
+    let (cpu, servers, began) = (cpu_time(), servers_time(), Instant::now());
     let value = work.await;
-    (value, Cost { time: began.elapsed(), cpu: cpu_time() - cpu })
+    let servers = servers_time().saturating_sub(servers);
+    (value, Cost { time: began.elapsed(), cpu: cpu_time() - cpu, servers })
+}
+
+/// CPU time of everything that descends from this process, with what has ended there; zero where there is no `/proc`.
+fn servers_time() -> Duration {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let found: Vec<(u32, u32, u64)> = processes.filter_map(|process| ticks(&process.path().join("stat"))).collect();
+    let mut family = vec![std::process::id()];
+    let mut ticks = 0;
+    while let Some(parent) = family.pop() {
+        for (id, _, used) in found.iter().filter(|(_, of, _)| *of == parent) {
+            family.push(*id);
+            ticks += used;
+        }
+    }
+    Duration::from_millis(ticks * 10)
+}
+
+/// Number, parent, and hundredths of a second of a process; see `man 5 proc_pid_stat`.
+fn ticks(stat: &std::path::Path) -> Option<(u32, u32, u64)> {
+    let text = std::fs::read_to_string(stat).ok()?;
+    let (head, tail) = text.split_once(" (")?;
+    // After the name, which may contain anything: state, parent; user and system time, their own and of ended children.
+    let fields: Vec<&str> = tail.rsplit_once(") ")?.1.split(' ').collect();
+    let used = fields.get(11..15)?.iter().map(|field| field.parse::<u64>().unwrap_or(0)).sum();
+    Some((head.parse().ok()?, fields.get(1)?.parse().ok()?, used))
 }
 
 fn cpu_time() -> Duration {
@@ -53,16 +81,17 @@ impl Pairs {
             |of: fn(&Cost, &Cost) -> f64| spread(self.raw.iter().zip(&self.ours).map(|(raw, ours)| of(raw, ours)));
         let throughput = ratios(|raw, ours| raw.time.as_secs_f64() / ours.time.as_secs_f64());
         let cpu = ratios(|raw, ours| ours.cpu.as_secs_f64() / raw.cpu.as_secs_f64());
-        let each = |costs: &[Cost]| {
-            let (_, median, _) = spread(costs.iter().map(|cost| cost.cpu.as_secs_f64() * 1e6 / messages as f64));
-            median
+        let each = |costs: &[Cost], of: fn(&Cost) -> Duration| {
+            spread(costs.iter().map(|cost| of(cost).as_secs_f64() * 1e6 / messages as f64)).1
         };
         format!(
-            "{name:<34} throughput {} | client cpu {} | {:.1} us against {:.1} us a message",
+            "{name:<34} throughput {} | client cpu {} | us a message: client {:.1} against {:.1}, servers {:.1} against {:.1}",
             shown(throughput),
             shown(cpu),
-            each(&self.ours),
-            each(&self.raw)
+            each(&self.ours, |cost| cost.cpu),
+            each(&self.raw, |cost| cost.cpu),
+            each(&self.ours, |cost| cost.servers),
+            each(&self.raw, |cost| cost.servers),
         )
     }
 

@@ -35,6 +35,7 @@ CREATE INDEX raw_outbox_pending ON raw_outbox (id) WHERE status = 'pending';
 CREATE TABLE raw_inbox (
     consumer text, event_id text, processed_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (consumer, event_id)
 );
+CREATE INDEX raw_inbox_processed ON raw_inbox (processed_at);
 CREATE TABLE effects (event_id text NOT NULL, total bigint NOT NULL)";
 
 #[derive(Debug, Serialize, Deserialize, Event)]
@@ -214,7 +215,7 @@ impl Bench {
     }
 }
 
-#[topic_subscriber("order.created", concurrency = 16, durable = "orders")]
+#[topic_subscriber("order.created", concurrency = 16, prefetch = 32, durable = "orders")]
 async fn write_effect(order: OrderCreated, ctx: Context, tx: &mut Tx<Postgres>) -> Result<()> {
     let insert = sqlx::query("INSERT INTO effects (event_id, total) VALUES ($1, $2)");
     insert.bind(ctx.event_id()).bind(order.total).execute(&mut **tx).await?;
