@@ -94,8 +94,15 @@ cargo clippy --quiet --package natspubsub -- -D warnings
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items
 
+# Exactly what is run: a build of all targets would compile the workspace once more.
+nextest=false
+if cargo nextest --version >/dev/null 2>&1; then nextest=true; fi
 step "build"
-cargo build --quiet --workspace --all-targets
+if $nextest; then
+    cargo nextest run --workspace --no-run
+else
+    cargo test --quiet --workspace --lib --bins --tests --examples --no-run
+fi
 
 step "documentation tests"
 cargo test --quiet --workspace --doc
@@ -104,7 +111,7 @@ step "tests"
 record_logs
 # Ten rounds at once with --long.
 if ! $long; then export STRESS_TEST_COUNT="${STRESS_TEST_COUNT:-3}"; fi
-if cargo nextest --version >/dev/null 2>&1; then
+if $nextest; then
     cargo nextest run --workspace
 else
     cargo test --workspace --lib --bins --tests
