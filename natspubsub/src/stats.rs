@@ -1,8 +1,9 @@
 //! Counters of one application, and a bell that rings when one changes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 /// What happened to the deliveries of an application since its start.
 ///
@@ -62,18 +63,23 @@ pub(crate) struct StatsBoard {
     failed: AtomicU64,
     dropped: AtomicU64,
     changed: Notify,
+    /// How many wait for a change. Ringing for nobody takes a lock, for each message.
+    listening: AtomicUsize,
 }
 
 macro_rules! counters {
     ($($name:ident),+) => {
         $(pub(crate) fn $name(&self) {
-            self.$name.fetch_add(1, Ordering::Relaxed);
-            self.changed.notify_waiters();
+            // Who listens before this sees the bell ring, who listens after it reads the new number: one order for all.
+            self.$name.fetch_add(1, Ordering::SeqCst);
+            if self.listening.load(Ordering::SeqCst) > 0 {
+                self.changed.notify_waiters();
+            }
         })+
 
         /// The counters as they are now.
         pub(crate) fn read(&self) -> Stats {
-            Stats { $($name: self.$name.load(Ordering::Relaxed)),+ }
+            Stats { $($name: self.$name.load(Ordering::SeqCst)),+ }
         }
     };
 }
@@ -93,8 +99,25 @@ impl StatsBoard {
         dropped
     );
 
-    /// The bell; listen to it before reading.
-    pub(crate) fn changed(&self) -> &Notify {
-        &self.changed
+    /// Begins to listen for changes, as long as the value lives.
+    pub(crate) fn listen(&self) -> Listening<'_> {
+        self.listening.fetch_add(1, Ordering::SeqCst);
+        Listening(self)
+    }
+}
+
+/// Somebody who waits for changes.
+pub(crate) struct Listening<'a>(&'a StatsBoard);
+
+impl Listening<'_> {
+    /// The next change; enable it before reading.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.0.changed.notified()
+    }
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        self.0.listening.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -172,8 +172,9 @@ impl RunningApp {
     /// [`ErrorKind::Timeout`] with the counters, when the condition does not hold within `limit`.
     pub async fn wait_until(&self, condition: impl Fn(&Stats) -> bool, limit: Duration) -> Result<Stats> {
         let wait = async {
+            let listening = self.shared.stats.listen();
             loop {
-                let bell = self.shared.stats.changed().notified();
+                let bell = listening.changed();
                 let mut bell = std::pin::pin!(bell);
                 bell.as_mut().enable();
                 let stats = self.shared.stats.read();

@@ -27,7 +27,7 @@ pub(super) fn read(subscriber: &Subscriber, hand: &InHand) -> (Context, Result<D
     let context = Context::new(Origin {
         subscriber: subscriber.name.clone(),
         durable: subscriber.durable.clone(),
-        event_id,
+        event_id: event_id.into(),
         topic_at: received.subject.len() - topic.len(),
         subject: received.subject.clone(),
         stream: subscriber.stream.clone(),

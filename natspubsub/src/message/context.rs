@@ -1,12 +1,13 @@
 //! What is known about one delivery besides its body.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::headers::{self, Headers};
 use super::metadata::Metadata;
+use crate::clock::NewId;
 
 /// Where one delivered message comes from and how often it was tried; cheap to clone.
 ///
@@ -30,7 +31,7 @@ pub struct Context {
 pub(crate) struct Origin {
     pub(crate) subscriber: Arc<str>,
     pub(crate) durable: Arc<str>,
-    pub(crate) event_id: String,
+    pub(crate) event_id: EventId,
     pub(crate) subject: String,
     /// Bytes of `subject` before the topic.
     pub(crate) topic_at: usize,
@@ -44,6 +45,29 @@ pub(crate) struct Origin {
     pub(crate) trace_id: Option<String>,
     pub(crate) headers: Headers,
     pub(crate) metadata: Metadata,
+}
+
+/// The id that a message says it has, or a new one, which is written down when somebody asks for it.
+#[derive(Debug)]
+pub(crate) struct EventId {
+    text: OnceLock<String>,
+    new: Option<NewId>,
+}
+
+impl EventId {
+    pub(crate) fn new(id: NewId) -> Self {
+        Self { text: OnceLock::new(), new: Some(id) }
+    }
+
+    fn text(&self) -> &str {
+        self.text.get_or_init(|| self.new.map(NewId::text).unwrap_or_default())
+    }
+}
+
+impl From<String> for EventId {
+    fn from(id: String) -> Self {
+        Self { text: id.into(), new: None }
+    }
 }
 
 impl Context {
@@ -69,7 +93,7 @@ impl Context {
         Self::new(Origin {
             subscriber: "on_order".into(),
             durable: "orders-on_order".into(),
-            event_id: "e-1".into(),
+            event_id: "e-1".to_owned().into(),
             subject: "development.orders.order.created".into(),
             topic_at: "development.orders.".len(),
             stream: "development-orders-stream".into(),
@@ -98,7 +122,7 @@ impl Context {
     /// The event's id: from the envelope, or where there is none the header `x-event-id`; else the header
     /// `Nats-Msg-Id`, else `{stream}:{sequence}`; with core NATS a new one.
     pub fn event_id(&self) -> &str {
-        &self.origin.event_id
+        self.origin.event_id.text()
     }
 
     /// The subject that the message was published to.

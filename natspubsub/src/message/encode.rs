@@ -1,8 +1,12 @@
 //! Values to bytes: what can be published.
 
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::codec::Raw;
+
+/// The media type of bytes that nothing more is known of.
+pub(super) const BYTES: &str = "application/octet-stream";
 
 /// A type that can be published: anything that implements `serde::Serialize`, [`Raw`] for bytes, and with the feature
 /// `prost` `Proto` for Protocol Buffers.
@@ -59,6 +63,17 @@ pub trait Encode {
     /// # Errors
     /// When the value cannot be written in this format; nothing is published then.
     fn encode(&self, into: &mut Vec<u8>) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+    /// The body as the value holds it already, which saves a copy. Default: `None`, and [`encode`](Self::encode) writes it.
+    ///
+    /// ```
+    /// use natspubsub::{Encode, Raw};
+    /// assert_eq!(Raw(vec![1, 2].into()).encoded().as_deref(), Some(&[1, 2][..]));
+    /// assert_eq!("ORD-1".encoded(), None);
+    /// ```
+    fn encoded(&self) -> Option<Bytes> {
+        None
+    }
 }
 
 impl<T: Serialize + ?Sized> Encode for T {
@@ -70,10 +85,14 @@ impl<T: Serialize + ?Sized> Encode for T {
 }
 
 impl Encode for Raw {
-    const CONTENT_TYPE: Option<&'static str> = Some("application/octet-stream");
+    const CONTENT_TYPE: Option<&'static str> = Some(BYTES);
 
     fn encode(&self, into: &mut Vec<u8>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         into.extend_from_slice(&self.0);
         Ok(())
+    }
+
+    fn encoded(&self) -> Option<Bytes> {
+        Some(self.0.clone())
     }
 }

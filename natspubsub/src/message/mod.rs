@@ -20,7 +20,7 @@ mod wire;
 pub use codec::Raw;
 pub(crate) use codec::{DecodeFault, decode_json};
 pub use context::Context;
-pub(crate) use context::Origin;
+pub(crate) use context::{EventId, Origin};
 pub use encode::Encode;
 pub(crate) use envelope::{EnvelopeIn, check_event_id};
 pub use event::{Event, NoTopic, TopicIn, TopicOf, can_deliver};

@@ -8,7 +8,7 @@ use jiff::fmt::temporal::DateTimePrinter;
 use serde::Serialize;
 
 use super::codec::is_json;
-use super::encode::Encode;
+use super::encode::{BYTES, Encode};
 use super::gzip::{self, GZIP, INFLATE_MAX};
 use super::headers::{self, Headers, bare, header_safe};
 use super::metadata::{METADATA_BYTES_MAX, Metadata};
@@ -49,6 +49,9 @@ pub(crate) struct Sheet<'a> {
     pub(crate) metadata: Cow<'a, Metadata>,
     /// Whether JSON lies in an envelope.
     pub(crate) is_enveloped: bool,
+    /// Whether nobody stores the message. It has no message id then, and without an envelope nothing of its own but what its
+    /// cause says: other programs read it, and headers cost more than its body.
+    pub(crate) is_core: bool,
     /// The user's, already checked.
     pub(crate) headers: Headers,
 }
@@ -77,31 +80,53 @@ pub(crate) fn write<T: Encode + ?Sized>(
 ) -> Result<(Headers, Bytes), WriteFault> {
     let media_type = T::CONTENT_TYPE.filter(|media_type| !is_json(media_type));
     check_claims(&sheet.headers, media_type)?;
+    if media_type.is_some() || !sheet.is_enveloped {
+        let plain = encoded(value)?;
+        let headers = write_headers(&mut sheet, media_type, rules.full_headers);
+        return match seal(&headers, &plain, rules)? {
+            (size, _) if size > limit => Err(WriteFault::TooLarge { size }),
+            (_, packed) => Ok(sealed(headers, plain, packed)),
+        };
+    }
     let mut plain = Vec::new();
-    let is_bare = media_type.is_some() || !sheet.is_enveloped;
-    match is_bare {
-        true => value.encode(&mut plain)?,
-        false => write_head(&mut plain, &sheet, value, rules.mirror_payload)?,
-    }
+    write_head(&mut plain, &sheet, value, rules.mirror_payload)?;
     let head = plain.len();
-    if !is_bare {
-        write_tail(&mut plain, &sheet.metadata)?;
-    }
-    let mut headers = write_headers(&mut sheet, media_type, rules.full_headers);
+    write_tail(&mut plain, &sheet.metadata)?;
+    let headers = write_headers(&mut sheet, media_type, rules.full_headers);
     loop {
-        let packed = compress(&plain, rules.compress_above)?;
-        let size = headers.wire_size() + packed.as_ref().map_or(plain.len(), |packed| packed.len() + ENCODING_BYTES);
+        let (size, packed) = seal(&headers, &plain, rules)?;
         if size <= limit {
-            let Some(packed) = packed else { return Ok((headers, plain.into())) };
-            headers.push_own(headers::CONTENT_ENCODING, GZIP);
-            return Ok((headers, packed.into()));
+            return Ok(sealed(headers, plain.into(), packed));
         }
-        if is_bare || !sheet.metadata.to_mut().shed() {
+        if !sheet.metadata.to_mut().shed() {
             return Err(WriteFault::TooLarge { size });
         }
         plain.truncate(head);
         write_tail(&mut plain, &sheet.metadata)?;
     }
+}
+
+/// The body that is all of a message.
+fn encoded<T: Encode + ?Sized>(value: &T) -> Result<Bytes, WriteFault> {
+    if let Some(encoded) = value.encoded() {
+        return Ok(encoded);
+    }
+    let mut body = Vec::new();
+    value.encode(&mut body)?;
+    Ok(body.into())
+}
+
+/// What a message takes on the wire, and its compressed body, if it is sent so.
+fn seal(headers: &Headers, plain: &[u8], rules: &WireRules) -> Result<(usize, Option<Vec<u8>>), WriteFault> {
+    let packed = compress(plain, rules.compress_above)?;
+    let size = headers.wire_size() + packed.as_ref().map_or(plain.len(), |packed| packed.len() + ENCODING_BYTES);
+    Ok((size, packed))
+}
+
+fn sealed(mut headers: Headers, plain: Bytes, packed: Option<Vec<u8>>) -> (Headers, Bytes) {
+    let Some(packed) = packed else { return (headers, plain) };
+    headers.push_own(headers::CONTENT_ENCODING, GZIP);
+    (headers, packed.into())
 }
 
 /// Refuses a user's header that says something else about the body than what is true: readers would believe it.
@@ -188,10 +213,14 @@ fn field<T: Serialize + ?Sized>(into: &mut Vec<u8>, key: &[u8], value: &T) -> Re
 /// The user's headers and those of the format. Without an envelope, headers say what it would have said.
 fn write_headers(sheet: &mut Sheet<'_>, media_type: Option<&str>, full: bool) -> Headers {
     let mut written = std::mem::take(&mut sheet.headers);
-    written.push_own(headers::MESSAGE_ID, sheet.message_id);
+    // What a reader of bytes without an envelope assumes anyway.
+    let is_assumed = sheet.is_core && !sheet.is_enveloped;
+    if !sheet.is_core {
+        written.push_own(headers::MESSAGE_ID, sheet.message_id);
+    }
     let trace_id = sheet.metadata.trace_id.as_deref();
     let is_bare = media_type.is_some() || !sheet.is_enveloped;
-    if let Some(media_type) = media_type
+    if let Some(media_type) = media_type.filter(|media_type| !(is_assumed && *media_type == BYTES))
         && written.get(headers::CONTENT_TYPE).is_none()
     {
         written.push_own(headers::CONTENT_TYPE, header_safe(media_type, LABEL_BYTES_MAX));
@@ -201,7 +230,7 @@ fn write_headers(sheet: &mut Sheet<'_>, media_type: Option<&str>, full: bool) ->
         if sheet.loses_message_id || sheet.message_id != sheet.event_id {
             written.push_own(bare::EVENT_ID, sheet.event_id);
         }
-        if media_type.is_some() {
+        if media_type.is_some() && !is_assumed {
             written.remove(bare::OCCURRED_AT);
             written.push_own(bare::OCCURRED_AT, format!("{:.3}", sheet.occurred_at));
         }
@@ -261,6 +290,7 @@ mod tests {
             published_at: "2026-01-02T03:04:06Z".parse().unwrap(),
             metadata: Cow::Owned(Metadata { correlation_id: Some("c".into()), ..Metadata::default() }),
             is_enveloped: true,
+            is_core: false,
             headers: Headers::default(),
         }
     }
@@ -365,6 +395,24 @@ mod tests {
         assert_eq!(pairs(&headers), [("Nats-Msg-Id", "e-1:a"), ("x-event-id", "e-1")]);
         let read = EnvelopeIn::read_plain(&body, &headers, 0).unwrap();
         assert_eq!((&read.body[..], read.event_id.as_deref()), (&b"7"[..], Some("e-1")));
+    }
+
+    #[test]
+    fn bytes_that_nobody_stores_have_no_headers_without_an_envelope() {
+        let core = |is_enveloped| Sheet { is_core: true, is_enveloped, metadata: Cow::default(), ..sheet() };
+        let raw = Raw(Bytes::from_static(b"x"));
+        let (headers, body) = write(core(false), &raw, &PLAIN, usize::MAX).unwrap();
+        assert_eq!((pairs(&headers), &body[..]), (vec![], &b"x"[..]));
+        assert_eq!(body.as_ptr(), raw.0.as_ptr(), "not copied");
+        let (headers, _) = write(core(true), &raw, &PLAIN, usize::MAX).unwrap();
+        let expected = [("Content-Type", BYTES), ("x-occurred-at", "2026-01-02T03:04:05.678Z")];
+        assert_eq!(pairs(&headers), expected, "a reader who waits for an envelope");
+        let caused = Metadata { trace_id: Some("t".into()), ..Metadata::default() };
+        let (headers, _) =
+            write(Sheet { metadata: Cow::Owned(caused), ..core(false) }, &raw, &PLAIN, usize::MAX).unwrap();
+        assert_eq!(pairs(&headers), [("trace_id", "t")]);
+        let (headers, body) = write(core(true), "x", &PLAIN, usize::MAX).unwrap();
+        assert!(pairs(&headers).is_empty() && text(&body).contains(r#""event_id":"e-1""#));
     }
 
     #[test]

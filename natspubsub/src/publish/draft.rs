@@ -116,6 +116,39 @@ impl Draft {
         name
     }
 
+    /// Writes a message that nobody stores, and refuses what must not be sent.
+    pub(super) fn prepare_core<T: Encode + ?Sized>(&self, author: &Author<'_>, value: &T) -> Result<Prepared> {
+        self.headers.check_user()?;
+        let subject = self.name();
+        natspubsub_grammar::check_subject(subject)?;
+        let now = author.clock.now();
+        // Without an envelope nobody would read it.
+        let event_id = self.is_enveloped.then(|| event_id(author.clock, now)).unwrap_or_default();
+        let sheet = Sheet { is_core: true, ..self.sheet(author, &event_id, subject, now) };
+        let (headers, body) = write(sheet, value, &author.rules, author.max_payload)
+            .map_err(|fault| unwritten::<T>(author, subject, subject, fault))?;
+        Ok(Prepared { event_id, target: None, outbound: Outbound { subject: subject.to_owned(), headers, body } })
+    }
+
+    /// What the message says, but for its value; the event's id is its message id.
+    fn sheet<'a>(&'a self, author: &Author<'a>, event_id: &'a str, topic: &'a str, now: Timestamp) -> Sheet<'a> {
+        Sheet {
+            event_id,
+            message_id: event_id,
+            loses_message_id: self.delay.is_some(),
+            schema_version: self.version,
+            topic,
+            message_type: self.message_type,
+            producer: author.config.app(),
+            occurred_at: self.occurred_at.unwrap_or(now),
+            published_at: now,
+            metadata: author.metadata(&self.metadata),
+            is_enveloped: self.is_enveloped,
+            is_core: false,
+            headers: author.trace_headers(self.headers.clone()),
+        }
+    }
+
     /// Writes the message, and refuses what must not be sent.
     pub(super) fn prepare<T: Encode + ?Sized>(&self, author: &Author<'_>, value: &T) -> Result<Prepared> {
         self.check()?;
@@ -132,35 +165,17 @@ impl Draft {
         let now = author.clock.now();
         let event_id = self.event_id.clone().unwrap_or_else(|| event_id(author.clock, now));
         let message_id = if self.is_one_of_many { Some(format!("{event_id}:{topic}")) } else { None };
-        let mut headers = author.trace_headers(self.headers.clone());
+        let mut sheet = self.sheet(author, &event_id, &topic, now);
+        sheet.message_id = message_id.as_deref().unwrap_or(&event_id);
         let waits_on = self.delay.map(|_| config.namespace.schedule_subject(&topic, &schedule_id(&event_id)));
         waits_on.iter().try_for_each(|subject| natspubsub_grammar::check_subject(subject))?;
-        self.push_commands(&mut headers, &subject, now)?;
+        self.push_commands(&mut sheet.headers, &subject, now)?;
         if waits_on.is_some() && T::CONTENT_TYPE.is_some() && message_id.is_none() {
             // The server takes the message id off what it publishes itself.
-            headers.push_own(headers::bare::EVENT_ID, event_id.as_str());
+            sheet.headers.push_own(headers::bare::EVENT_ID, event_id.as_str());
         }
-        let sheet = Sheet {
-            event_id: &event_id,
-            message_id: message_id.as_deref().unwrap_or(&event_id),
-            loses_message_id: self.delay.is_some(),
-            schema_version: self.version,
-            topic: &topic,
-            message_type: self.message_type,
-            producer: config.app(),
-            occurred_at: self.occurred_at.unwrap_or(now),
-            published_at: now,
-            metadata: author.metadata(&self.metadata),
-            is_enveloped: self.is_enveloped,
-            headers,
-        };
-        let (headers, body) = write(sheet, value, &author.rules, author.max_payload).map_err(|fault| match fault {
-            WriteFault::TooLarge { size } => author.too_large(&subject, size),
-            WriteFault::Encode(error) => {
-                let text = format!("a {} for {topic:?} could not be written", std::any::type_name::<T>());
-                Error::new(ErrorKind::Encode, text).with_source(error)
-            }
-        })?;
+        let (headers, body) = write(sheet, value, &author.rules, author.max_payload)
+            .map_err(|fault| unwritten::<T>(author, &subject, &topic, fault))?;
         let (subject, target) = match waits_on {
             Some(waits_on) => (waits_on, Some(subject)),
             None => (subject, None),
@@ -200,6 +215,16 @@ impl Draft {
             to.push_own(headers::SCHEDULE_TARGET, subject);
         }
         Ok(())
+    }
+}
+
+fn unwritten<T: ?Sized>(author: &Author<'_>, subject: &str, topic: &str, fault: WriteFault) -> Error {
+    match fault {
+        WriteFault::TooLarge { size } => author.too_large(subject, size),
+        WriteFault::Encode(error) => {
+            let text = format!("a {} for {topic:?} could not be written", std::any::type_name::<T>());
+            Error::new(ErrorKind::Encode, text).with_source(error)
+        }
     }
 }
 

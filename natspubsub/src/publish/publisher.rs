@@ -400,10 +400,7 @@ impl Publisher {
 
     /// Hands a message to whoever listens now.
     pub(super) async fn hand_over_core(&self, message: Prepared) -> Result<()> {
-        let mut outbound = message.outbound;
-        // Nobody looks for duplicates of what is not stored.
-        outbound.headers = outbound.headers.without_control();
-        self.outlet.transport.publish_core(self.lane, outbound).await
+        self.outlet.transport.publish_core(self.lane, message.outbound).await
     }
 
     /// What became of a message, once the listener knows it.

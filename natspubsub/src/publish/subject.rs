@@ -1,6 +1,6 @@
 //! Raw subjects: no environment and application before them.
 
-use super::draft::{Destination, Draft};
+use super::draft::{Destination, Draft, Prepared};
 use super::message::MessageBuilder;
 use super::published::Published;
 use super::publisher::Publisher;
@@ -20,17 +20,17 @@ use crate::message::Encode;
 #[must_use = "nothing is published before `.send(..).await`"]
 pub struct SubjectPublisher<'a> {
     publisher: &'a Publisher,
-    subject: String,
-    is_enveloped: bool,
+    draft: Draft,
 }
 
 impl<'a> SubjectPublisher<'a> {
     pub(super) fn new(publisher: &'a Publisher, subject: String) -> Self {
-        Self { publisher, subject, is_enveloped: true }
+        Self { publisher, draft: Draft::new(Destination::Subject(subject)) }
     }
 
     /// Whether JSON lies in an envelope, which is the default. Without one all of the message is the value, as other
-    /// programs read it and subscribers with `envelope = false` do; the event's id is the header `Nats-Msg-Id`.
+    /// programs read it and subscribers with `envelope = false` do; the event's id is the header `Nats-Msg-Id`, and what
+    /// nobody stores has none.
     ///
     /// ```
     /// # use natspubsub::prelude::*;
@@ -40,7 +40,7 @@ impl<'a> SubjectPublisher<'a> {
     /// # }
     /// ```
     pub fn envelope(mut self, is_enveloped: bool) -> Self {
-        self.is_enveloped = is_enveloped;
+        self.draft.is_enveloped = is_enveloped;
         self
     }
 
@@ -70,8 +70,7 @@ impl<'a> SubjectPublisher<'a> {
     /// # }
     /// ```
     pub fn message<'b, T: Encode + ?Sized>(&'b self, value: &'b T) -> MessageBuilder<'b, T> {
-        let draft = Draft::new(Destination::Subject(self.subject.clone()));
-        MessageBuilder::new(self.publisher, value, Draft { is_enveloped: self.is_enveloped, ..draft })
+        MessageBuilder::new(self.publisher, value, self.draft.clone())
     }
 
     /// Publishes a value to whoever listens now. Nothing is stored and nothing is confirmed: a message that
@@ -91,7 +90,11 @@ impl<'a> SubjectPublisher<'a> {
     pub async fn send_core<T: Encode + ?Sized>(&self, value: &T) -> Result<()> {
         // What is handed over after the drain would never be written.
         let _under_way = self.publisher.outlet().accept()?;
-        let message = self.message(value).prepare()?;
+        let message = self.prepare_core(value)?;
         self.publisher.hand_over_core(message).await
+    }
+
+    pub(super) fn prepare_core<T: Encode + ?Sized>(&self, value: &T) -> Result<Prepared> {
+        self.draft.prepare_core(&self.publisher.author(), value)
     }
 }

@@ -1,5 +1,6 @@
 //! The intake of one listener: takes messages off the connection at once, and keeps no more than may wait.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,10 +23,12 @@ pub(crate) async fn intake(
     to_worker: UnboundedSender<CoreMessage>,
     stop: CancellationToken,
 ) {
+    // Made once: asking whether it is time to stop takes a lock.
+    let mut stopped = pin!(stop.cancelled());
     loop {
         tokio::select! {
             biased;
-            () = stop.cancelled() => break,
+            () = &mut stopped => break,
             message = ears.next() => match message {
                 Some(message) => take(&listener, message, &to_worker).await,
                 None => break,

@@ -30,6 +30,8 @@ pub(crate) struct Listener {
     pub(super) name: Arc<str>,
     /// Who it is in contexts and logs: the queue group, else the function.
     pub(super) group: Arc<str>,
+    /// The name of the stream that stores its messages: none.
+    pub(super) no_stream: Arc<str>,
     pub(super) backlog: Backlog,
     pub(super) tally: Tally,
     /// Messages that are handled.
@@ -43,6 +45,7 @@ impl Listener {
             ground,
             name: plan.origin.name.into(),
             group: plan.queue.as_deref().unwrap_or(plan.origin.name).into(),
+            no_stream: "".into(),
             backlog: Backlog::new(plan.pending),
             tally: Tally::default(),
             running: Default::default(),

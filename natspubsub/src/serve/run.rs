@@ -1,6 +1,7 @@
 //! One message from first to last: read, call, count, answer.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -9,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::incoming;
 use super::listener::Listener;
 use super::reply::{ENDING, Refusal, refusal, refuse, reply};
-use crate::handler::{Next, Outcome, ReplySlot, Target, guard, panicked, redact};
+use crate::handler::{Delivery, Failure, Next, Outcome, ReplySlot, Target, guard, panicked, redact};
+use crate::message::Context;
 use crate::topology::CoreCall;
-use crate::transport::{CoreMessage, Outbound};
+use crate::transport::CoreMessage;
 
 /// How a run ended.
 enum Ended {
@@ -23,16 +25,18 @@ enum Ended {
 /// Handles one message, and answers it if it is a request.
 pub(super) async fn run(listener: &Listener, message: CoreMessage, cut: &CancellationToken) {
     let CoreMessage { message, reply, .. } = message;
-    let (subject, size) = (message.subject.clone(), message.size());
-    let (began, slot) = (listener.ground.clock.monotonic(), ReplySlot::default());
-    listener.backlog.leave(size);
+    let (answers, clock) = (listener.plan.answers(), &listener.ground.clock);
+    let began = if answers { clock.monotonic() } else { Duration::ZERO };
+    let (delivery, slot) = (incoming::read(listener, message), ReplySlot::default());
+    // Nothing is left to say who failed when the delivery is gone.
+    let context = delivery.as_ref().map_or_else(|(context, _)| context.clone(), |delivery| delivery.context().clone());
     // Code of the user also runs outside the handler: in `Drop` after a timeout, in the text of an error.
-    let caught = AssertUnwindSafe(ended(listener, message, &slot, cut)).catch_unwind().await;
+    let caught = AssertUnwindSafe(ended(listener, delivery, &slot, cut)).catch_unwind().await;
     let ended = caught.unwrap_or_else(|panic| Ended::Ran(Outcome::Failed(panicked(panic))));
-    count(listener, &subject, &ended);
-    if listener.plan.answers() {
+    count(listener, context.subject(), &ended);
+    if answers {
         let answer = answer(&ended, &slot);
-        let took = listener.ground.clock.monotonic().saturating_sub(began);
+        let took = clock.monotonic().saturating_sub(began);
         listener.tally.add(took, answer.as_ref().err());
         match answer {
             Ok(body) => self::reply(listener, reply, body).await,
@@ -41,23 +45,32 @@ pub(super) async fn run(listener: &Listener, message: CoreMessage, cut: &Cancell
     }
 }
 
-async fn ended(listener: &Listener, message: Outbound, slot: &ReplySlot, cut: &CancellationToken) -> Ended {
-    let delivery = match incoming::read(listener, message) {
+async fn ended(
+    listener: &Listener,
+    delivery: Result<Delivery, (Context, Failure)>,
+    slot: &ReplySlot,
+    cut: &CancellationToken,
+) -> Ended {
+    let delivery = match delivery {
         Ok(delivery) => delivery,
-        Err(failure) => return Ended::Ran(Outcome::Failed(failure)),
+        Err((_, failure)) => return Ended::Ran(Outcome::Failed(failure)),
     };
+    // To wait for it takes a lock and a place in a queue: only what does not end at once does.
+    if cut.is_cancelled() {
+        return Ended::Cut;
+    }
     let target = match listener.plan.call {
         CoreCall::Each(call) => Target::Each(call),
         CoreCall::Reply(call) => Target::Reply(call, slot),
     };
     let ground = &listener.ground;
-    let chain = async { Next::new(&ground.layers, target).run(delivery).await };
+    let chain = Next::new(&ground.layers, target).run(delivery);
     tokio::select! {
         biased;
-        () = cut.cancelled() => Ended::Cut,
         ran = guard(&*ground.clock, listener.plan.timeout, chain) => {
             Ended::Ran(ran.unwrap_or_else(Outcome::Failed))
         }
+        () = cut.cancelled() => Ended::Cut,
     }
 }
 

@@ -15,6 +15,7 @@ mod requests;
 mod trial;
 mod unreadable;
 
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -70,7 +71,13 @@ async fn send<T, E: std::error::Error + Send + Sync + 'static>(
     what: &str,
     sending: impl Future<Output = Result<T, E>>,
 ) -> Result<T> {
-    match tokio::time::timeout(SEND_TIMEOUT, sending).await {
+    let mut sending = std::pin::pin!(sending);
+    // Most often there is room, and then a timer would cost as much as the sending.
+    let sent = match futures::poll!(sending.as_mut()) {
+        Poll::Ready(sent) => Ok(sent),
+        Poll::Pending => tokio::time::timeout(SEND_TIMEOUT, sending).await,
+    };
+    match sent {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(Error::new(ErrorKind::Server, format!("{what} could not be sent")).with_source(error)),
         Err(_) => Err(Error::new(
