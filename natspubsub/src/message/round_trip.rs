@@ -22,6 +22,7 @@ fn sheet(event_id: &str, occurred_at: Timestamp) -> Sheet<'_> {
         published_at: occurred_at,
         metadata: Cow::default(),
         is_enveloped: true,
+        is_core: false,
         headers: Headers::default(),
     }
 }
