@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 /// The floors of the runtime, lowest first; modules of one row do not use each other.
-const FLOORS: [&[&str]; 10] = [
+const FLOORS: [&[&str]; 11] = [
     &["error", "failpoints"],
     &["subject"],
     &["config", "clock", "stats"],
     &["message"],
+    &["trace"],
     &["handler"],
     &["registry"],
     &["transport"],

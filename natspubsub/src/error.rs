@@ -75,6 +75,32 @@ pub enum ErrorKind {
     Timeout,
 }
 
+impl ErrorKind {
+    /// Its name in spans: few, and the same for every error of the kind.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::InvalidSubject => "invalid_subject",
+            Self::InvalidHeader => "invalid_header",
+            Self::Config => "config",
+            Self::Start => "start",
+            Self::Connect => "connect",
+            Self::Tls(_) => "tls",
+            Self::Encode => "encode",
+            Self::PayloadTooLarge { .. } => "payload_too_large",
+            Self::Rejected => "rejected",
+            Self::Unknown => "unknown",
+            Self::PermissionDenied { .. } => "permission_denied",
+            Self::NoResponders => "no_responders",
+            Self::Responder { .. } => "responder",
+            Self::ShuttingDown => "shutting_down",
+            Self::Server => "server",
+            Self::Database => "database",
+            Self::NotFound => "not_found",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
 /// Why there is no encrypted connection.
 ///
 /// ```

@@ -40,6 +40,7 @@ mod serve;
 mod stats;
 mod subject;
 mod topology;
+mod trace;
 mod transport;
 
 #[cfg(feature = "failpoints")]

@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use natspubsub_tests::PostgresServer;
 
-use crate::quickstart::example;
+use natspubsub_tests::example;
 
 /// Runs the example; what it says.
 fn run(arguments: &[&str], database: Option<&str>) -> String {

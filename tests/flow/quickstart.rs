@@ -1,19 +1,8 @@
 //! Goal: the first program that a newcomer runs does what the README says, with and without a server.
 
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use natspubsub_tests::NatsServer;
-
-/// An example, built from what is here now; it lies beside the test programs.
-pub(crate) fn example(name: &str) -> PathBuf {
-    let mut cargo = Command::new(env!("CARGO"));
-    // The whole workspace, so that nothing is built again with other features than the tests have.
-    cargo.args(["build", "--quiet", "--workspace", "--examples"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    assert!(cargo.status().unwrap().success(), "the examples build");
-    let test = std::env::current_exe().unwrap();
-    test.ancestors().nth(2).unwrap().join("examples").join(name)
-}
+use natspubsub_tests::{NatsServer, example};
 
 fn run(url: Option<&str>) -> String {
     let mut command = Command::new(example("quickstart"));

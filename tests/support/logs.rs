@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 /// The folder that the logs of a whole run go to; not set: none are written.
 const FOLDER: &str = "TEST_LOG_FOLDER";
@@ -35,7 +35,7 @@ static SINK: OnceLock<Sink> = OnceLock::new();
 pub fn keep_logs() {
     let sink = SINK.get_or_init(|| {
         let sink = Sink::of_this_process();
-        assert!(install(None), "no other subscriber is installed");
+        assert!(install(None, None), "no other subscriber is installed");
         sink
     });
     sink.kept.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
@@ -53,7 +53,7 @@ pub fn record_logs() {
     if std::env::var_os(FOLDER).is_some() {
         SINK.get_or_init(|| {
             let sink = Sink::of_this_process();
-            install(None);
+            install(None, None);
             sink
         });
     }
@@ -61,22 +61,31 @@ pub fn record_logs() {
 
 /// The same for a worker, which prints what `filter` lets through besides.
 pub fn print_and_record_logs(filter: &str) {
+    print_and_record(filter, None);
+}
+
+/// The same with a layer of the worker's own.
+pub fn print_and_record_logs_with(filter: &str, layer: Box<dyn Layer<Registry> + Send + Sync>) {
+    print_and_record(filter, Some(layer));
+}
+
+fn print_and_record(filter: &str, own: Option<Box<dyn Layer<Registry> + Send + Sync>>) {
     SINK.get_or_init(|| {
         let sink = Sink::of_this_process();
-        install(Some(filter));
+        install(Some(filter), own);
         sink
     });
 }
 
 /// Whether this process had no subscriber before.
-fn install(printed: Option<&str>) -> bool {
+fn install(printed: Option<&str>, own: Option<Box<dyn Layer<Registry> + Send + Sync>>) -> bool {
     let everything = (printed.is_none() || std::env::var_os(FOLDER).is_some()).then(|| {
         let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| Lines);
         layer.with_filter(LevelFilter::TRACE)
     });
     let printed =
         printed.map(|filter| tracing_subscriber::fmt::layer().with_ansi(false).with_filter(EnvFilter::new(filter)));
-    let subscriber = tracing_subscriber::registry().with(everything).with(printed);
+    let subscriber = tracing_subscriber::registry().with(own).with(everything).with(printed);
     tracing::subscriber::set_global_default(subscriber).is_ok()
 }
 

@@ -184,6 +184,7 @@ fn ground(shared: &Shared) -> Ground {
         layers: shared.layers.clone(),
         stats: shared.stats.clone(),
         inflate_max: shared.inflate_max,
+        baggage: shared.baggage,
     }
 }
 

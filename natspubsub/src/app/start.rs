@@ -199,6 +199,7 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
     Shared {
         namespace: app.config.namespace.clone(),
         inflate_max: app.config.inflate_max,
+        baggage: app.config.baggage,
         transport,
         clock: clock.clone(),
         services: Arc::new(services),

@@ -128,6 +128,8 @@ pub struct Config {
     pub(crate) publish_window: u32,
     pub(crate) wire_headers: WireHeaders,
     pub(crate) mirror_payload: bool,
+    /// Whether W3C Baggage travels with messages.
+    pub(crate) baggage: bool,
     /// In bytes; `None` compresses nothing.
     pub(crate) compress_above: Option<usize>,
     /// The most bytes of a compressed message once inflated.

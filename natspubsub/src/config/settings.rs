@@ -55,6 +55,7 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
     let publish_window = reader.number("publish_window", 1..=65_536);
     let wire_headers = reader.choice("wire_headers", &[WireHeaders::Compact, WireHeaders::Full], wire_headers_name);
     let mirror_payload = reader.switch("mirror_payload");
+    let baggage = reader.switch("baggage");
     let (compress_above, inflate_max) = compression(&mut reader);
     let stream = stream(&mut reader);
     let stores = stores::read(&mut reader);
@@ -82,6 +83,7 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
                 publish_window,
                 wire_headers,
                 mirror_payload,
+                baggage,
                 compress_above,
                 inflate_max,
                 stream,

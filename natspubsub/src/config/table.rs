@@ -1,7 +1,7 @@
 //! The table of settings, and the variables besides `NATSPUBSUB_*`.
 
 /// Every setting and its default. An empty default is computed, or stands for a value that is not set.
-const SETTINGS: [(&str, &str); 46] = [
+const SETTINGS: [(&str, &str); 47] = [
     ("preset", "none"),
     ("url", "nats://127.0.0.1:4222"),
     ("env", "development"),
@@ -31,6 +31,7 @@ const SETTINGS: [(&str, &str); 46] = [
     ("publish_window", "1024"),
     ("wire_headers", "compact"),
     ("mirror_payload", "false"),
+    ("baggage", "false"),
     ("compress_above", "off"),
     ("inflate_max", "8MiB"),
     ("stream_storage", "file"),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tracing::Span;
+
 use super::dead_letter::{self, Failed, Letter, Original};
 use super::in_hand::InHand;
 use super::inbox;
@@ -10,6 +12,7 @@ use super::settle::{DeadReason, Settlement};
 use super::subscriber::{Shared, Subscriber};
 use crate::failpoints::{Point, Sabotage, reached, sabotaged};
 use crate::message::Context;
+use crate::trace;
 use crate::transport::Answer;
 
 /// How often an acknowledgement with `confirm_ack` is sent.
@@ -113,6 +116,7 @@ async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, 
         Err(fault) => {
             let delay = subscriber.memory.note_unstored(hand, reason, error, now);
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+            trace::failed(&Span::current(), Some("dead_letter_not_stored"));
             tracing::error!(subject, event_id, %reason, fault, delay_ms, "the dead letter could not be stored; the message is kept and tried again");
             answer(subscriber, hand, Answer::Nak(delay)).await;
             subscriber.stats.unstored();
@@ -180,6 +184,7 @@ pub(super) async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answe
 fn let_go_unanswered(subscriber: &Subscriber, hand: &InHand, reason: &str) {
     let_go_of(subscriber, hand);
     subscriber.stats.unanswered();
+    trace::failed(&Span::current(), Some("unanswered"));
     tracing::warn!(token = hand.token(), reason, "no answer was sent; the message comes again if it still exists");
 }
 

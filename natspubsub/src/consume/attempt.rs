@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tracing::{Instrument, Span};
+
 use super::breaker::Verdict;
 use super::in_hand::InHand;
 use super::inbox;
@@ -11,6 +13,7 @@ use super::subscriber::Subscriber;
 use crate::failpoints::{Point, reached};
 use crate::handler::{Delivery, FailureClass, Next, Outcome, Target, guard};
 use crate::topology::Inbox;
+use crate::trace::{failed, process_span};
 
 /// A held message is run again no sooner than this, whatever pause an error asks for.
 const HOLD_MIN: Duration = Duration::from_millis(10);
@@ -52,9 +55,9 @@ pub(super) async fn attempted(
     let outcome = match subscriber.plan.settings.inbox {
         Some(Inbox::Lease) => {
             let context = delivery.context().clone();
-            inbox::claimed(subscriber, &context, call(subscriber, target, delivery)).await
+            inbox::claimed(subscriber, &context, call(subscriber, target, hand, delivery)).await
         }
-        Some(Inbox::Transaction) | None => call(subscriber, target, delivery).await,
+        Some(Inbox::Transaction) | None => call(subscriber, target, hand, delivery).await,
     };
     reached(Point::AfterHandlerBeforeAck).await;
     if permit.ended(verdict(&outcome), clock.monotonic()) {
@@ -92,8 +95,16 @@ fn verdict(outcome: &Outcome) -> Verdict {
 }
 
 /// Calls middleware and handler under the time limit; a panic is an outcome.
-async fn call(subscriber: &Subscriber, target: Target<'_>, delivery: Delivery) -> Outcome {
+async fn call(subscriber: &Subscriber, target: Target<'_>, hand: &InHand, delivery: Delivery) -> Outcome {
+    let span = match target {
+        // One call for many messages has one span, which links to all of them.
+        Target::Batch(_) => Span::none(),
+        Target::Each(_) | Target::Reply(..) => process_span(&subscriber.traced(hand, Some(delivery.context()))),
+    };
     let chain = async { Next::new(&subscriber.shared.layers, target).run(delivery).await };
     let limit = subscriber.plan.settings.timeout.filter(|_| subscriber.plan.settings.batch.is_none());
-    guard(&*subscriber.shared.clock, limit, chain).await.unwrap_or_else(Outcome::Failed)
+    let ran = guard(&*subscriber.shared.clock, limit, chain).instrument(span.clone()).await;
+    let outcome = ran.unwrap_or_else(Outcome::Failed);
+    failed(&span, outcome.error_type());
+    outcome
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use tracing::{Instrument, Span};
 
 use super::answer::{answer_too_early, settle};
 use super::attempt::{Attempted, attempted, unless_stopping};
@@ -16,6 +17,7 @@ use super::subscriber::Subscriber;
 use super::sweep::sweep;
 use crate::failpoints::{Point, Sabotage, reached, sabotaged};
 use crate::handler::{Delivery, Failure, Outcome, Target, panicked};
+use crate::trace::{receive_span, received, settle_span};
 use crate::transport::Answer;
 
 /// The pause before the attempts of a message are counted again.
@@ -39,14 +41,20 @@ pub(super) async fn run(subscriber: Arc<Subscriber>, hand: Arc<InHand>) -> Ended
         sweep(&subscriber, &hand).await;
         return Ended::Settled;
     };
+    let reading = receive_span(&subscriber.traced(&hand, None));
     let (context, delivery) = incoming::read(&subscriber, &hand);
+    received(&reading, context.event_id(), delivery.as_ref().err().and_then(|failure| failure.class().error_type()));
+    drop(reading);
     // Code of the user also runs outside the handler: in `Drop` after a timeout, in the text of an error.
     let caught = AssertUnwindSafe(settlement(&subscriber, target, &hand, delivery)).catch_unwind().await;
     let settlement = caught.unwrap_or_else(|panic| {
         decide(&facts(&subscriber, hand.received().deliveries), &Outcome::Failed(panicked(panic)))
     });
     let ended = if settlement == Settlement::Release { Ended::Released } else { Ended::Settled };
-    settle(&subscriber, &hand, &context, settlement).await;
+    let span = settlement.operation().map_or_else(Span::none, |operation| {
+        settle_span(&subscriber.traced(&hand, Some(&context)), operation, settlement.dead_reason())
+    });
+    settle(&subscriber, &hand, &context, settlement).instrument(span).await;
     ended
 }
 

@@ -19,9 +19,9 @@ pub(super) enum DeadReason {
     Crash,
 }
 
-impl fmt::Display for DeadReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl DeadReason {
+    fn name(self) -> &'static str {
+        match self {
             Self::Exhausted => "exhausted",
             Self::Permanent => "permanent",
             Self::Validation => "validation",
@@ -29,7 +29,13 @@ impl fmt::Display for DeadReason {
             Self::Timeout => "timeout",
             Self::Panic => "panic",
             Self::Crash => "crash",
-        })
+        }
+    }
+}
+
+impl fmt::Display for DeadReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -68,6 +74,21 @@ pub(super) enum Settlement {
 }
 
 impl Settlement {
+    /// What the server is told, as spans name it; `None` when it is told nothing.
+    pub(super) fn operation(&self) -> Option<&'static str> {
+        match self {
+            Self::Done | Self::Duplicate | Self::Discarded { .. } => Some("ack"),
+            Self::Retry { .. } | Self::Hold { .. } | Self::Wait { .. } | Self::Release => Some("nak"),
+            Self::Dead { .. } => Some("term"),
+            Self::Expired => None,
+        }
+    }
+
+    /// Why the message becomes a dead letter, as `x-dlq-reason` says it.
+    pub(super) fn dead_reason(&self) -> Option<&'static str> {
+        if let Self::Dead { reason, .. } = self { Some(reason.name()) } else { None }
+    }
+
     /// The end of a message whose stream is gone, so that it cannot come again.
     pub(super) fn without_return(self) -> Self {
         match self {

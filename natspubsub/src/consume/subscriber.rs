@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::breaker::Breaker;
 use super::failure_memory::FailureMemory;
-use super::in_hand::Holder;
+use super::in_hand::{Holder, InHand};
 use super::keeper::Keeper;
 use super::load::Load;
 use super::pace::Pace;
@@ -19,10 +19,12 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::SharedClock;
 use crate::error::Result;
 use crate::handler::{Batcher, CallFuture, Delivery, DynMiddleware, Services, Target};
+use crate::message::Context;
 use crate::stats::StatsBoard;
 use crate::store::SharedInbox;
 use crate::subject::Namespace;
 use crate::topology::{PlannedCall, Restorer, SubscriberPlan};
+use crate::trace::{Handling, Templates};
 use crate::transport::SharedTransport;
 
 /// What all subscribers of one application share.
@@ -32,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) transport: SharedTransport,
     /// The most bytes that a compressed message may have once inflated.
     pub(crate) inflate_max: usize,
+    /// Whether the baggage of a message is taken over.
+    pub(crate) baggage: bool,
     pub(crate) clock: SharedClock,
     pub(crate) services: Arc<Services>,
     /// What remembers which events were handled, unless that happens in a transaction.
@@ -81,7 +85,8 @@ impl Callee {
         match plan.call {
             PlannedCall::Each(call) => Self::Each(call),
             PlannedCall::Batch(call, settings) => {
-                Self::Batch(Batcher::new(call, settings, plan.settings.timeout, shared.clock.clone()))
+                let batcher = Batcher::new(call, settings, plan.settings.timeout, shared.clock.clone());
+                Self::Batch(batcher.of(&plan.durable, Templates::of(plan.filters())))
             }
             PlannedCall::Sweep => Self::Sweeper,
         }
@@ -109,6 +114,7 @@ pub(crate) struct Subscriber {
     pub(super) breaker: Breaker,
     pub(super) pace: Option<Pace>,
     pub(super) parking: Parking,
+    templates: Templates,
     call: Callee,
     healing: AtomicBool,
     /// Messages that wait while none arrives; 0 while everything is well.
@@ -126,6 +132,7 @@ impl Subscriber {
         let settings = &plan.settings;
         Self {
             call: Callee::of(plan, &shared),
+            templates: Templates::of(plan.filters()),
             breaker: Breaker::new(settings.circuit_breaker),
             pace: settings.rate_limit.map(Pace::new),
             parking: Parking::default(),
@@ -168,6 +175,22 @@ impl Subscriber {
 
     pub(crate) async fn delete_consumer(&self) -> Result<()> {
         self.shared.transport.delete_consumer(&self.stream, &self.consumer).await
+    }
+
+    /// What spans say about a message; without a context, as long as it is not read.
+    pub(super) fn traced<'a>(&'a self, hand: &'a InHand, context: Option<&'a Context>) -> Handling<'a> {
+        let received = hand.received();
+        Handling {
+            subject: &received.subject,
+            templates: &self.templates,
+            group: Some(&self.durable),
+            event_id: context.map_or("", Context::event_id),
+            headers: &received.headers,
+            size: received.body.len(),
+            deliveries: received.deliveries,
+            attempt: context.map_or(received.deliveries, Context::attempt),
+            baggage: self.shared.baggage,
+        }
     }
 
     /// What lies innermost in the middleware; nothing does for the sweeper.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, oneshot};
+use tracing::Instrument;
 
 use super::batch::{BatchFuture, repeat};
 use super::delivery::Delivery;
@@ -14,6 +15,7 @@ use super::failure::Failure;
 use super::guard::guard;
 use super::outcome::Outcome;
 use crate::clock::{SharedClock, timeout};
+use crate::trace::{Templates, batch_span, failed};
 
 /// How batches are formed and handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,9 @@ pub(crate) struct Batcher {
     /// How long one call may take.
     limit: Option<Duration>,
     clock: SharedClock,
+    /// The durable, and its patterns: for spans.
+    group: String,
+    templates: Templates,
     /// The batch that still takes members.
     open: Mutex<Option<Arc<OpenBatch>>>,
     places: Semaphore,
@@ -57,7 +62,21 @@ impl Batcher {
         clock: SharedClock,
     ) -> Self {
         let places = Semaphore::new(settings.at_once as usize);
-        Self { call, settings, limit, clock, open: Mutex::default(), places }
+        Self {
+            call,
+            settings,
+            limit,
+            clock,
+            group: String::new(),
+            templates: Templates::default(),
+            open: Mutex::default(),
+            places,
+        }
+    }
+
+    /// Names it, for spans.
+    pub(crate) fn of(self, durable: &str, templates: Templates) -> Self {
+        Self { group: durable.to_owned(), templates, ..self }
     }
 
     /// Joins a batch and ends with the outcome of this delivery.
@@ -100,7 +119,12 @@ impl Batcher {
         let Ok(_place) = self.places.acquire().await else { return };
         let (deliveries, outcomes): (Vec<_>, Vec<_>) =
             leader.close().into_iter().map(|member| (member.delivery, member.outcome)).unzip();
-        let ended = guard(&*self.clock, self.limit, (self.call)(deliveries)).await;
+        let contexts = deliveries.iter().map(Delivery::context);
+        let span = batch_span(&self.templates, &self.group, contexts.map(|of| (of.subject(), of.headers())));
+        // Called inside the span: what a handler takes as an argument is made there.
+        let called = span.in_scope(|| (self.call)(deliveries));
+        let ended = guard(&*self.clock, self.limit, called).instrument(span.clone()).await;
+        failed(&span, ended.as_ref().err().and_then(|failure| failure.class().error_type()));
         match ended {
             Ok(settled) => outcomes.into_iter().zip(settled).for_each(|(to, outcome)| drop(to.send(outcome))),
             Err(failure) => {

@@ -49,6 +49,22 @@ pub enum FailureClass {
     Discard,
 }
 
+impl FailureClass {
+    /// Its name in spans; `None` for what is no failure of the handler.
+    pub(crate) fn error_type(&self) -> Option<&'static str> {
+        match self {
+            Self::Transient { .. } | Self::TransientCurve { .. } => Some("transient"),
+            Self::Permanent => Some("permanent"),
+            Self::Validation => Some("validation"),
+            Self::Undecodable => Some("undecodable"),
+            Self::Timeout => Some("timeout"),
+            Self::Panic => Some("panic"),
+            Self::Infrastructure { .. } => Some("infrastructure"),
+            Self::Busy { .. } | Self::Discard => None,
+        }
+    }
+}
+
 /// The delays between attempts that one kind of error asks for; past the last one the delay doubles up to the
 /// subscriber's `max_backoff`.
 ///

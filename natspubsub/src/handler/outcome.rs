@@ -45,6 +45,17 @@ pub enum Outcome {
     Failed(Failure),
 }
 
+impl Outcome {
+    /// The kind of failure, for spans; `None` when the handler did what it wanted to.
+    pub(crate) fn error_type(&self) -> Option<&'static str> {
+        match self {
+            Self::Ack | Self::Retry { .. } | Self::Discard { .. } | Self::Duplicate => None,
+            Self::DeadLetter { .. } => Some("permanent"),
+            Self::Failed(failure) => failure.class().error_type(),
+        }
+    }
+}
+
 /// A value that a handler can return, alone or inside `Result`.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",

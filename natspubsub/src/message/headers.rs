@@ -10,6 +10,8 @@ pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
 pub(crate) const TRACEPARENT: &str = "traceparent";
 /// What systems add to it.
 pub(crate) const TRACESTATE: &str = "tracestate";
+/// W3C Baggage: what a trace takes along, with the setting `baggage`.
+pub(crate) const BAGGAGE: &str = "baggage";
 /// Store only if the last message of the stream has this number.
 pub(crate) const EXPECTED_LAST_SEQUENCE: &str = "Nats-Expected-Last-Sequence";
 /// How long the stream keeps this message (nats-server 2.11).

@@ -109,7 +109,10 @@ impl AtomicBatch {
         let duration = outlet.clock.monotonic().saturating_sub(began);
         let last = stored.inspect_err(|error| {
             outlet.doubt_features();
-            prepared.iter().for_each(|message| self.publisher.tell(message.subject(), Err(error), duration));
+            for message in &prepared {
+                message.span.failed(error.kind().name());
+                self.publisher.tell(message.subject(), Err(error), duration);
+            }
         })?;
         let results = results(topics, prepared, &last);
         for published in results.iter().filter_map(|result| result.result.as_ref().ok()) {

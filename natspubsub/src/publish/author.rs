@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use crate::clock::Clock;
 use crate::config::{Config, WireHeaders};
 use crate::error::{Error, ErrorKind};
-use crate::message::{Context, Headers, Metadata, WireRules, headers};
+use crate::message::{Context, Metadata, WireRules};
+use crate::trace::{Act, Cause, Ids, Scope};
 
 /// What every message of one writer has in common.
 #[derive(Clone, Copy)]
@@ -17,6 +18,10 @@ pub(super) struct Author<'a> {
     pub(super) max_payload: usize,
     /// The message whose handling writes.
     pub(super) cause: Option<&'a Context>,
+    /// Where it is handled.
+    pub(super) scope: &'a Scope,
+    /// What is done with its messages.
+    pub(super) act: Act,
 }
 
 impl Author<'_> {
@@ -30,13 +35,18 @@ impl Author<'_> {
     }
 
     /// What a message says about its cause: correlation is kept, causation is the handled event.
-    pub(super) fn metadata<'b>(&self, own: &'b Metadata) -> Cow<'b, Metadata> {
+    pub(super) fn metadata<'b>(&self, own: &'b Metadata, span: Option<Ids>) -> Cow<'b, Metadata> {
         let app_version = &self.config.app_version;
-        if self.cause.is_none() && app_version.is_none() {
+        if self.cause.is_none() && app_version.is_none() && span.is_none() {
             return Cow::Borrowed(own);
         }
         let mut metadata = own.clone();
         metadata.app_version = metadata.app_version.or_else(|| app_version.clone());
+        // A trace of the caller's own is not the one of the span.
+        if let Some(Ids { trace_id, span_id }) = span.filter(|_| metadata.trace_id.is_none()) {
+            metadata.trace_id = Some(trace_id);
+            metadata.span_id = metadata.span_id.or(Some(span_id));
+        }
         let Some(cause) = self.cause else { return Cow::Owned(metadata) };
         let text = |id: &str| Some(id.to_owned());
         metadata.trace_id = metadata.trace_id.or_else(|| cause.trace_id().and_then(text));
@@ -46,17 +56,9 @@ impl Author<'_> {
         Cow::Owned(metadata)
     }
 
-    /// Headers with the trace context of the handled message, unless the caller gave one.
-    pub(super) fn trace_headers(&self, mut own: Headers) -> Headers {
-        let Some(cause) = self.cause else { return own };
-        if own.get(headers::TRACEPARENT).is_none() {
-            for name in [headers::TRACEPARENT, headers::TRACESTATE] {
-                if let Some(value) = cause.headers().get(name) {
-                    own.push(name, value);
-                }
-            }
-        }
-        own
+    /// What the spans of its messages are caused by.
+    pub(super) fn origin(&self) -> Cause<'_> {
+        Cause { scope: self.scope, headers: self.cause.map(Context::headers), baggage: self.config.baggage }
     }
 
     /// The error for a message that the server would not take.

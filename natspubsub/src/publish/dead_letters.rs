@@ -9,6 +9,7 @@ use super::published::Published;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::Headers;
 use crate::message::headers::{MESSAGE_ID, dead_letter, replay};
+use crate::trace::{Act, SendSpan};
 use crate::transport::{Outbound, Received, Stored};
 
 /// The dead letters of the application, to run them again once their cause is mended.
@@ -58,7 +59,15 @@ impl DeadLetters {
             .ok_or_else(|| not_found(format!("{stream:?} has no message {sequence}; was it replayed before?")))?;
         let (event_id, outbound) = self.original(&stream, letter).await?;
         self.outlet.check_size(&outbound)?;
-        let Stored { stream: stored_in, sequence: stored_as, duplicate } = self.outlet.store(0, &outbound).await?;
+        let author = self.outlet.author();
+        let span = SendSpan::begin(Act::Replay, &outbound.subject, &*event_id, &author.origin());
+        // The message goes on in its own trace.
+        span.link(&outbound.headers);
+        span.sized(outbound.body.len());
+        let stored = self.outlet.store(0, &outbound).await;
+        let stored = stored.inspect_err(|error| span.failed(error.kind().name()))?;
+        drop(span);
+        let Stored { stream: stored_in, sequence: stored_as, duplicate } = stored;
         self.outlet.transport.delete_message(&stream, sequence).await?;
         tracing::info!(
             letter = sequence,

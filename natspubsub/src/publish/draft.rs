@@ -11,6 +11,7 @@ use super::author::Author;
 use crate::clock::event_id;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{Encode, Event, Headers, Metadata, Sheet, WriteFault, check_event_id, headers, write};
+use crate::trace::{Cause, SendSpan, carry};
 use crate::transport::Outbound;
 
 /// The version of a value that declares none.
@@ -54,6 +55,8 @@ pub(super) struct Prepared {
     /// Where it is stored in the end, if it waits elsewhere before.
     target: Option<String>,
     pub(super) outbound: Outbound,
+    /// Lasts as long as this.
+    pub(super) span: SendSpan,
 }
 
 impl Prepared {
@@ -124,14 +127,29 @@ impl Draft {
         let now = author.clock.now();
         // Without an envelope nobody would read it.
         let event_id = self.is_enveloped.then(|| event_id(author.clock, now)).unwrap_or_default();
-        let sheet = Sheet { is_core: true, ..self.sheet(author, &event_id, subject, now) };
-        let (headers, body) = write(sheet, value, &author.rules, author.max_payload)
-            .map_err(|fault| unwritten::<T>(author, subject, subject, fault))?;
-        Ok(Prepared { event_id, target: None, outbound: Outbound { subject: subject.to_owned(), headers, body } })
+        let origin = author.origin();
+        let span = SendSpan::begin(author.act, subject, Some(event_id.as_str()).filter(|id| !id.is_empty()), &origin);
+        let sheet = Sheet { is_core: true, ..self.sheet(author, &span, &origin, &event_id, subject, now) };
+        let written = write(sheet, value, &author.rules, author.max_payload)
+            .map_err(|fault| unwritten::<T>(author, subject, subject, fault));
+        let (headers, body) = written.inspect_err(|error| span.failed(error.kind().name()))?;
+        span.sized(body.len());
+        let outbound = Outbound { subject: subject.to_owned(), headers, body };
+        Ok(Prepared { event_id, target: None, outbound, span })
     }
 
     /// What the message says, but for its value; the event's id is its message id.
-    fn sheet<'a>(&'a self, author: &Author<'a>, event_id: &'a str, topic: &'a str, now: Timestamp) -> Sheet<'a> {
+    fn sheet<'a>(
+        &'a self,
+        author: &Author<'a>,
+        span: &SendSpan,
+        origin: &Cause<'_>,
+        event_id: &'a str,
+        topic: &'a str,
+        now: Timestamp,
+    ) -> Sheet<'a> {
+        let mut headers = self.headers.clone();
+        let ids = carry(span, origin, &mut headers);
         Sheet {
             event_id,
             message_id: event_id,
@@ -142,10 +160,10 @@ impl Draft {
             producer: author.config.app(),
             occurred_at: self.occurred_at.unwrap_or(now),
             published_at: now,
-            metadata: author.metadata(&self.metadata),
+            metadata: author.metadata(&self.metadata, ids),
             is_enveloped: self.is_enveloped,
             is_core: false,
-            headers: author.trace_headers(self.headers.clone()),
+            headers,
         }
     }
 
@@ -165,7 +183,9 @@ impl Draft {
         let now = author.clock.now();
         let event_id = self.event_id.clone().unwrap_or_else(|| event_id(author.clock, now));
         let message_id = if self.is_one_of_many { Some(format!("{event_id}:{topic}")) } else { None };
-        let mut sheet = self.sheet(author, &event_id, &topic, now);
+        let origin = author.origin();
+        let span = SendSpan::begin(author.act, &subject, event_id.as_str(), &origin);
+        let mut sheet = self.sheet(author, &span, &origin, &event_id, &topic, now);
         sheet.message_id = message_id.as_deref().unwrap_or(&event_id);
         let waits_on = self.delay.map(|_| config.namespace.schedule_subject(&topic, &schedule_id(&event_id)));
         waits_on.iter().try_for_each(|subject| natspubsub_grammar::check_subject(subject))?;
@@ -174,13 +194,15 @@ impl Draft {
             // The server takes the message id off what it publishes itself.
             sheet.headers.push_own(headers::bare::EVENT_ID, event_id.as_str());
         }
-        let (headers, body) = write(sheet, value, &author.rules, author.max_payload)
-            .map_err(|fault| unwritten::<T>(author, &subject, &topic, fault))?;
+        let written = write(sheet, value, &author.rules, author.max_payload)
+            .map_err(|fault| unwritten::<T>(author, &subject, &topic, fault));
+        let (headers, body) = written.inspect_err(|error| span.failed(error.kind().name()))?;
+        span.sized(body.len());
         let (subject, target) = match waits_on {
             Some(waits_on) => (waits_on, Some(subject)),
             None => (subject, None),
         };
-        Ok(Prepared { event_id, target, outbound: Outbound { subject, headers, body } })
+        Ok(Prepared { event_id, target, outbound: Outbound { subject, headers, body }, span })
     }
 
     fn check(&self) -> Result<()> {

@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::failpoints::{Sabotage, sabotaged};
 use crate::message::WireRules;
 use crate::topology::{Allowed, Feature, StreamOf};
+use crate::trace::{Act, Scope};
 use crate::transport::{Confirmation, Outbound, PublishFault, SharedTransport, Stored};
 
 /// The connection that messages leave by, and how.
@@ -25,6 +26,8 @@ pub(super) struct Outlet {
     pub(super) clock: SharedClock,
     pub(super) config: Config,
     rules: WireRules,
+    /// That of nobody's handler.
+    scope: Scope,
     pub(super) allowed: Allowed,
     /// Publishes on their way; closed when the application ends.
     pub(super) under_way: TaskTracker,
@@ -54,6 +57,7 @@ impl Outlet {
     pub(super) fn new(transport: SharedTransport, clock: SharedClock, config: Config) -> Self {
         Self {
             rules: Author::rules(&config),
+            scope: Scope::default(),
             window: Window::new(config.publish_window),
             allowed: Allowed::default(),
             under_way: TaskTracker::new(),
@@ -81,7 +85,7 @@ impl Outlet {
     /// Who writes the messages that leave here.
     pub(super) fn author(&self) -> Author<'_> {
         let (config, clock, max_payload) = (&self.config, &*self.clock, self.transport.max_payload());
-        Author { config, clock, rules: self.rules, max_payload, cause: None }
+        Author { config, clock, rules: self.rules, max_payload, cause: None, scope: &self.scope, act: Act::Publish }
     }
 
     /// Refuses further messages and waits until those on their way have their answer.

@@ -24,6 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Delivery, Failure, FromDelivery, FromServices, Requirement, Services};
 use crate::message::{Context, Encode, Event};
 use crate::topology::Feature;
+use crate::trace::Scope;
 use crate::transport::{SharedTransport, Stored};
 
 /// Publishes messages to the application's stream and waits until they are stored.
@@ -51,6 +52,8 @@ pub struct Publisher {
     lane: usize,
     /// The message whose handling publishes.
     cause: Option<Context>,
+    /// Where it is handled.
+    scope: Scope,
     listener: Option<PublishListener>,
 }
 
@@ -61,7 +64,13 @@ impl Publisher {
         config: Config,
         listener: Option<PublishListener>,
     ) -> Self {
-        Self { outlet: Arc::new(Outlet::new(transport, clock, config)), lane: 0, cause: None, listener }
+        Self {
+            outlet: Arc::new(Outlet::new(transport, clock, config)),
+            lane: 0,
+            cause: None,
+            scope: Scope::default(),
+            listener,
+        }
     }
 
     /// How many messages are accepted and not finished, buffered ones included.
@@ -80,7 +89,7 @@ impl Publisher {
 
     /// Another publisher on the same outlet; with several connections they take turns.
     fn sibling(&self) -> Self {
-        Self { lane: self.outlet.next_lane(), ..self.clone() }
+        Self { lane: self.outlet.next_lane(), scope: Scope::current(), ..self.clone() }
     }
 
     /// Connects a publisher of its own, without an application, and creates the application's streams if they are
@@ -360,7 +369,7 @@ impl Publisher {
 
     /// Who writes the messages that are published here.
     pub(super) fn author(&self) -> Author<'_> {
-        Author { cause: self.cause.as_ref(), ..self.outlet.author() }
+        Author { cause: self.cause.as_ref(), scope: &self.scope, ..self.outlet.author() }
     }
 
     pub(super) fn outlet(&self) -> &Arc<Outlet> {
@@ -400,7 +409,8 @@ impl Publisher {
 
     /// Hands a message to whoever listens now.
     pub(super) async fn hand_over_core(&self, message: Prepared) -> Result<()> {
-        self.outlet.transport.publish_core(self.lane, message.outbound).await
+        let sent = self.outlet.transport.publish_core(self.lane, message.outbound).await;
+        sent.inspect_err(|error| message.span.failed(error.kind().name()))
     }
 
     /// What became of a message, once the listener knows it.
@@ -410,6 +420,9 @@ impl Publisher {
         stored: Result<Stored>,
         began: Option<Duration>,
     ) -> Result<Published> {
+        if let Err(error) = &stored {
+            prepared.span.failed(error.kind().name());
+        }
         let (event_id, subject) = prepared.into_names();
         let latency = began.map(|began| self.outlet.clock.monotonic().saturating_sub(began)).unwrap_or_default();
         match stored {

@@ -15,23 +15,27 @@ use super::publisher::Publisher;
 use crate::clock::SharedClock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{Encode, headers};
+use crate::trace::{Act, SendSpan, carry};
 use crate::transport::{CoreMessage, CoreSubscription, Outbound};
 
 /// The message that a request is.
-fn written<T: Encode + ?Sized>(publisher: &Publisher, subject: &str, value: &T) -> Result<Outbound> {
+fn written<T: Encode + ?Sized>(publisher: &Publisher, subject: &str, value: &T) -> Result<(Outbound, SendSpan)> {
     natspubsub_grammar::check_subject(subject)?;
     let mut body = Vec::new();
     value.encode(&mut body).map_err(|error| {
         let text = format!("the request on {subject} could not be written");
         Error::new(ErrorKind::Encode, text).with_source(error)
     })?;
-    let mut written = publisher.author().trace_headers(headers::Headers::default());
+    let (author, mut written) = (publisher.author(), headers::Headers::default());
+    let span = SendSpan::begin(Act::Request, subject, None, &author.origin());
+    carry(&span, &author.origin(), &mut written);
+    span.sized(body.len());
     if let Some(content_type) = T::CONTENT_TYPE {
         written.push(headers::CONTENT_TYPE, content_type);
     }
     let outbound = Outbound { subject: subject.to_owned(), headers: written, body: body.into() };
     publisher.outlet().check_size(&outbound)?;
-    Ok(outbound)
+    Ok((outbound, span))
 }
 
 /// The value of a reply, or the error that it tells.
@@ -55,10 +59,11 @@ pub(super) async fn request<T: Encode + ?Sized, R: DeserializeOwned>(
     subject: &str,
     value: &T,
 ) -> Result<R> {
-    let outbound = written(publisher, subject, value)?;
+    let (outbound, span) = written(publisher, subject, value)?;
     let outlet = publisher.outlet();
-    let reply = outlet.transport.request(outbound, outlet.config.publish_timeout).await?;
-    read(subject, &reply)
+    let reply = outlet.transport.request(outbound, outlet.config.publish_timeout).await;
+    let read = reply.and_then(|reply| read(subject, &reply));
+    read.inspect_err(|error| span.failed(error.kind().name()))
 }
 
 /// A request that many may answer, made by [`Publisher::request_many`]. Without a limit of its own it listens for
@@ -123,9 +128,10 @@ impl<'a, T: Encode + ?Sized> RequestMany<'a, T> {
     /// [`ErrorKind::InvalidSubject`], [`ErrorKind::Encode`], [`ErrorKind::PayloadTooLarge`]; [`ErrorKind::Server`] while
     /// there is no connection.
     pub async fn send<R: DeserializeOwned>(self) -> Result<Replies<R>> {
-        let outbound = written(self.publisher, &self.subject, self.value)?;
+        let (outbound, span) = written(self.publisher, &self.subject, self.value)?;
         let outlet = self.publisher.outlet();
-        let from = outlet.transport.request_many(outbound).await?;
+        let from = outlet.transport.request_many(outbound).await;
+        let from = from.inspect_err(|error| span.failed(error.kind().name()))?;
         Ok(Replies {
             from: Some(from),
             end: outlet.clock.sleep(self.within),

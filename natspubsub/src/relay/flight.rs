@@ -10,6 +10,7 @@ use crate::failpoints::{Sabotage, sabotaged};
 use crate::message::headers;
 use crate::store::{ClaimedMessage, Lead, OutboxMessage};
 use crate::topology::{Allowed, Feature, StreamOf};
+use crate::trace::SendSpan;
 use crate::transport::{CONSUMING_LANE, Outbound, PublishFault, SharedTransport, Stored};
 
 /// What came back for a message.
@@ -79,16 +80,26 @@ impl Airfield {
             return Landed::Answered(Err(PublishFault::NotConnected(Duration::ZERO)));
         }
         let limit = self.config.publish_timeout;
+        let span = relay_span(outbound);
         // Looked at and handed over in one step: what has to wait must not leave behind the fence.
         let answer = match self.transport.hand_over(CONSUMING_LANE, outbound, limit) {
             Some(confirmation) => confirmation.await,
             None => self.transport.publish(CONSUMING_LANE, outbound, limit.min(left)).await,
         };
+        if let Err(fault) = &answer {
+            span.failed(fault.error_type());
+        }
         if answer.is_err() && !features.is_empty() {
             self.allowed.forget();
         }
         Landed::Answered(answer)
     }
+}
+
+/// A child of the span that wrote the message.
+fn relay_span(outbound: &Outbound) -> SendSpan {
+    let Outbound { subject, headers, body } = outbound;
+    SendSpan::relay(subject, headers.get(headers::MESSAGE_ID).unwrap_or_default(), headers, body.len())
 }
 
 fn refused(error: Error) -> Landed {

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::backlog::Backlog;
 use super::tally::Tally;
 use crate::clock::SharedClock;
-use crate::handler::{DynMiddleware, Services};
+use crate::handler::{Delivery, DynMiddleware, Services};
 use crate::stats::StatsBoard;
 use crate::topology::CorePlan;
+use crate::trace::{Handling, Templates};
 use crate::transport::SharedTransport;
 
 /// What all listeners of one application share.
@@ -21,6 +22,8 @@ pub(crate) struct Ground {
     pub(crate) stats: Arc<StatsBoard>,
     /// The most bytes that a compressed message may have once inflated.
     pub(crate) inflate_max: usize,
+    /// Whether the baggage of a message is taken over.
+    pub(crate) baggage: bool,
 }
 
 /// One who listens at work.
@@ -34,6 +37,7 @@ pub(crate) struct Listener {
     pub(super) no_stream: Arc<str>,
     pub(super) backlog: Backlog,
     pub(super) tally: Tally,
+    templates: Templates,
     /// Messages that are handled.
     running: std::sync::atomic::AtomicUsize,
     ended: AtomicBool,
@@ -48,6 +52,7 @@ impl Listener {
             no_stream: "".into(),
             backlog: Backlog::new(plan.pending),
             tally: Tally::default(),
+            templates: Templates::of(plan.subjects()),
             running: Default::default(),
             ended: AtomicBool::new(false),
             plan: plan.clone(),
@@ -63,6 +68,22 @@ impl Listener {
     #[cfg(feature = "testing")]
     pub(crate) fn in_hand(&self) -> usize {
         self.backlog.len() + self.running.load(Ordering::Relaxed)
+    }
+
+    /// What spans say about a message.
+    pub(super) fn traced<'a>(&'a self, delivery: &'a Delivery, size: usize) -> Handling<'a> {
+        let context = delivery.context();
+        Handling {
+            subject: context.subject(),
+            templates: &self.templates,
+            group: self.plan.queue.as_deref(),
+            event_id: context.event_id(),
+            headers: context.headers(),
+            size,
+            deliveries: context.deliveries(),
+            attempt: context.attempt(),
+            baggage: self.ground.baggage,
+        }
     }
 
     /// The name of its function.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::incoming;
 use super::listener::Listener;
@@ -13,6 +14,7 @@ use super::reply::{ENDING, Refusal, refusal, refuse, reply};
 use crate::handler::{Delivery, Failure, Next, Outcome, ReplySlot, Target, guard, panicked, redact};
 use crate::message::Context;
 use crate::topology::CoreCall;
+use crate::trace::{failed, process_span};
 use crate::transport::CoreMessage;
 
 /// How a run ended.
@@ -22,16 +24,26 @@ enum Ended {
     Cut,
 }
 
+impl Ended {
+    fn error_type(&self) -> Option<&'static str> {
+        match self {
+            Self::Ran(outcome) => outcome.error_type(),
+            Self::Cut => Some("shutting_down"),
+        }
+    }
+}
+
 /// Handles one message, and answers it if it is a request.
 pub(super) async fn run(listener: &Listener, message: CoreMessage, cut: &CancellationToken) {
     let CoreMessage { message, reply, .. } = message;
     let (answers, clock) = (listener.plan.answers(), &listener.ground.clock);
     let began = if answers { clock.monotonic() } else { Duration::ZERO };
-    let (delivery, slot) = (incoming::read(listener, message), ReplySlot::default());
+    let (size, slot) = (message.body.len(), ReplySlot::default());
+    let delivery = incoming::read(listener, message);
     // Nothing is left to say who failed when the delivery is gone.
     let context = delivery.as_ref().map_or_else(|(context, _)| context.clone(), |delivery| delivery.context().clone());
     // Code of the user also runs outside the handler: in `Drop` after a timeout, in the text of an error.
-    let caught = AssertUnwindSafe(ended(listener, delivery, &slot, cut)).catch_unwind().await;
+    let caught = AssertUnwindSafe(ended(listener, delivery, size, &slot, cut)).catch_unwind().await;
     let ended = caught.unwrap_or_else(|panic| Ended::Ran(Outcome::Failed(panicked(panic))));
     count(listener, context.subject(), &ended);
     if answers {
@@ -48,6 +60,7 @@ pub(super) async fn run(listener: &Listener, message: CoreMessage, cut: &Cancell
 async fn ended(
     listener: &Listener,
     delivery: Result<Delivery, (Context, Failure)>,
+    size: usize,
     slot: &ReplySlot,
     cut: &CancellationToken,
 ) -> Ended {
@@ -64,14 +77,17 @@ async fn ended(
         CoreCall::Reply(call) => Target::Reply(call, slot),
     };
     let ground = &listener.ground;
+    let span = process_span(&listener.traced(&delivery, size));
     let chain = Next::new(&ground.layers, target).run(delivery);
-    tokio::select! {
+    let ended = tokio::select! {
         biased;
-        ran = guard(&*ground.clock, listener.plan.timeout, chain) => {
+        ran = guard(&*ground.clock, listener.plan.timeout, chain).instrument(span.clone()) => {
             Ended::Ran(ran.unwrap_or_else(Outcome::Failed))
         }
         () = cut.cancelled() => Ended::Cut,
-    }
+    };
+    failed(&span, ended.error_type());
+    ended
 }
 
 /// Counts how it ended. What failed is gone: nobody stored it.

@@ -75,6 +75,16 @@ pub(crate) enum PublishFault {
 const NO_ROOM: [&str; 4] = ["(10002)", "(10028)", "(10047)", "(10077)"];
 
 impl PublishFault {
+    /// Its name in spans: that of the error which it becomes.
+    pub(crate) fn error_type(&self) -> &'static str {
+        match self {
+            Self::NoStream | Self::Rejected(_) | Self::Busy(_) => "rejected",
+            Self::Denied(_) => "permission_denied",
+            Self::NotConnected(_) => "connect",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+
     /// Whether the message was refused because there is no room for any.
     pub(crate) fn is_about_room(&self) -> bool {
         matches!(self, Self::Rejected(text) if NO_ROOM.iter().any(|code| text.ends_with(code)))

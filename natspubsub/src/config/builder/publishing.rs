@@ -64,6 +64,18 @@ impl ConfigBuilder {
         self.set("mirror_payload", mirror.to_string())
     }
 
+    /// Whether the W3C Baggage of a trace travels with messages, up to 8 KiB: it is read and written with the feature `otel`,
+    /// and otherwise passes on from the handled message. Default: false; baggage may hold what is nobody else's business.
+    ///
+    /// ```
+    /// let config = natspubsub::Config::builder().url("memory:").app("a").baggage(true).build()?;
+    /// # Ok::<(), natspubsub::Error>(())
+    /// ```
+    #[must_use]
+    pub fn baggage(self, travels: bool) -> Self {
+        self.set("baggage", travels.to_string())
+    }
+
     /// Messages of more bytes than this are compressed with gzip; `None` is never. Default: `None`.
     ///
     /// ```

@@ -7,6 +7,7 @@ use crate::message::{Encode, headers};
 use crate::publish::draft::{Destination, Draft, Prepared};
 use crate::publish::message::MessageBuilder;
 use crate::store::{OutboxMessage, SqlStore};
+use crate::trace::SendSpan;
 
 /// What takes a message that is built for an outbox; see [`Outbox::message`].
 ///
@@ -75,8 +76,8 @@ impl<T: Encode + ?Sized, S: SqlStore> MessageBuilder<'_, T, OutboxEntry<S>> {
     /// As [`Outbox::publish`]; and [`ErrorKind::InvalidSubject`] and [`ErrorKind::InvalidHeader`] for a topic, a header or
     /// an event id that breaks the rules.
     pub async fn publish(self, tx: &mut (impl InTransaction<S::Database> + ?Sized)) -> Result<Queued> {
-        let message = self.written(self.draft.clone())?;
-        let mut queued = self.by.outbox.write(tx, vec![message]).await?;
+        let (message, span) = self.written(self.draft.clone())?;
+        let mut queued = self.by.outbox.write_traced(tx, vec![message], &[span]).await?;
         queued.pop().ok_or_else(|| Error::new(ErrorKind::Database, "the store has written nothing"))
     }
 
@@ -104,21 +105,21 @@ impl<T: Encode + ?Sized, S: SqlStore> MessageBuilder<'_, T, OutboxEntry<S>> {
             let destination = Destination::Topic(topic.into());
             self.written(Draft { destination, event_id: Some(id.clone()), is_one_of_many: true, ..self.draft.clone() })
         });
-        let messages = messages.collect::<Result<Vec<_>>>()?;
-        self.by.outbox.write(tx, messages).await
+        let (messages, spans): (Vec<_>, Vec<_>) = messages.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        self.by.outbox.write_traced(tx, messages, &spans).await
     }
 
     /// The message as the relay will send it. The outbox keeps its delay, so that the server need not.
-    fn written(&self, mut draft: Draft) -> Result<OutboxMessage> {
+    fn written(&self, mut draft: Draft) -> Result<(OutboxMessage, SendSpan)> {
         if draft.expected_last_sequence.is_some() {
             let text =
                 "expected_last_sequence has no meaning in an outbox: the message is published later, behind others";
             return Err(Error::new(ErrorKind::InvalidHeader, text));
         }
         let delay = draft.delay.take().unwrap_or_default();
-        let Prepared { event_id, outbound, .. } = draft.prepare(&self.by.outbox.author(), self.value)?;
+        let Prepared { event_id, outbound, span, .. } = draft.prepare(&self.by.outbox.author(), self.value)?;
         let message_id = outbound.headers.get(headers::MESSAGE_ID).unwrap_or(&event_id).to_owned();
-        Ok(OutboxMessage {
+        let message = OutboxMessage {
             event_id,
             message_id,
             subject: outbound.subject,
@@ -126,11 +127,23 @@ impl<T: Encode + ?Sized, S: SqlStore> MessageBuilder<'_, T, OutboxEntry<S>> {
             headers: outbound.headers,
             body: outbound.body,
             delay,
-        })
+        };
+        Ok((message, span))
     }
 }
 
 impl<S: SqlStore> Outbox<S> {
+    /// As [`Outbox::write`], while the spans of the messages last.
+    async fn write_traced(
+        &self,
+        tx: &mut (impl InTransaction<S::Database> + ?Sized),
+        messages: Vec<OutboxMessage>,
+        spans: &[SendSpan],
+    ) -> Result<Vec<Queued>> {
+        let written = self.write(tx, messages).await;
+        written.inspect_err(|error| spans.iter().for_each(|span| span.failed(error.kind().name())))
+    }
+
     /// Writes messages in the caller's transaction, and tells the relays of this process that some may come.
     async fn write(
         &self,

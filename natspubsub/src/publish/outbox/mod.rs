@@ -23,6 +23,7 @@ use crate::error::Result;
 use crate::handler::{Delivery, Failure, FromDelivery, Requirement, Services};
 use crate::message::{Context, Encode, Event};
 use crate::store::SqlStore;
+use crate::trace::{Act, Scope};
 
 /// What a server takes unless it is configured otherwise.
 const MAX_PAYLOAD: usize = 1024 * 1024;
@@ -65,6 +66,8 @@ pub struct Outbox<S> {
     desk: Desk,
     /// The message whose handling writes.
     cause: Option<Context>,
+    /// Where it is handled.
+    scope: Scope,
 }
 
 /// Where the messages of an outbox are written.
@@ -107,7 +110,12 @@ impl<S: SqlStore> Outbox<S> {
     /// ```
     pub fn new(config: &Config, store: S) -> Self {
         let (config, clock) = (Arc::new(config.clone()), SystemClock::shared());
-        Self { store, desk: Desk::Own { config, clock, max_payload: MAX_PAYLOAD }, cause: None }
+        Self {
+            store,
+            desk: Desk::Own { config, clock, max_payload: MAX_PAYLOAD },
+            cause: None,
+            scope: Scope::default(),
+        }
     }
 
     /// The same outbox with the most bytes that a message may have. Default: what the application's server takes, and 1 MiB
@@ -133,6 +141,7 @@ impl<S: SqlStore> Outbox<S> {
     /// The same outbox, for what the handling of a message writes.
     fn caused_by(mut self, cause: &Context) -> Self {
         self.cause = Some(cause.clone());
+        self.scope = Scope::current();
         self
     }
 
@@ -223,12 +232,13 @@ impl<S: SqlStore> Outbox<S> {
     }
 
     fn author(&self) -> Author<'_> {
-        let cause = self.cause.as_ref();
+        let (cause, scope, act) = (self.cause.as_ref(), &self.scope, Act::Create);
         match &self.desk {
             Desk::Own { config, clock, max_payload } => {
-                Author { config, clock: &**clock, rules: Author::rules(config), max_payload: *max_payload, cause }
+                let (rules, max_payload) = (Author::rules(config), *max_payload);
+                Author { config, clock: &**clock, rules, max_payload, cause, scope, act }
             }
-            Desk::App(outlet) => Author { cause, ..outlet.author() },
+            Desk::App(outlet) => Author { cause, scope, act, ..outlet.author() },
         }
     }
 
@@ -238,7 +248,7 @@ impl<S: SqlStore> Outbox<S> {
         let missing = || Failure::transient(format!("the application has no {name}; add App::builder().store(..)"));
         let store = services.get::<S>().cloned().ok_or_else(missing)?;
         let publisher = services.get::<Publisher>().ok_or_else(missing)?;
-        Ok(Self { store, desk: Desk::App(publisher.outlet().clone()), cause: None })
+        Ok(Self { store, desk: Desk::App(publisher.outlet().clone()), cause: None, scope: Scope::default() })
     }
 }
 

@@ -1,0 +1,24 @@
+//! Goal: core NATS is in the trace too. Method: a request, whose responder tells others.
+
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+
+use crate::Services;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_its_responder_and_its_listener_are_one_trace() {
+    let services = Services::start().await;
+    let (id, _) = services.begin("core").await;
+    let trace = services.collector.trace(&id, &[("process price.seen", 1), ("process price.of", 1)]).await;
+    trace.assert_line(&["request", "request price.of", "process price.of", "publish price.seen", "process price.seen"]);
+    assert_eq!(trace.one("request price.of").kind, SpanKind::Producer);
+    assert_eq!(trace.one("process price.seen").attribute("messaging.consumer.group.name"), "watchers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_nobody_answers_is_an_error() {
+    let services = Services::start().await;
+    let (id, _) = services.begin("nobody").await;
+    let trace = services.collector.trace(&id, &[("request price.nobody", 1), ("request", 1)]).await;
+    let asked = trace.one("request price.nobody");
+    assert_eq!((asked.is_error, asked.attribute("error.type")), (true, "no_responders"));
+}
