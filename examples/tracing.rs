@@ -116,7 +116,7 @@ async fn main() -> Result<(), Fault> {
             _ = interrupt.recv() => {}
         }
     };
-    axum::serve(listener, router.with_state(running.publisher())).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, router.with_state(running.publisher().clone())).with_graceful_shutdown(stop).await?;
     println!("{}", running.shutdown().await);
     // What is not sent yet goes out; the last spans end with the drain.
     provider.shutdown()?;

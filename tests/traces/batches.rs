@@ -11,7 +11,10 @@ async fn a_batch_links_to_the_context_of_each_message() {
     let services = Services::start().await;
     let (id, _) = services.begin("batch").await;
     let acks = ("ack test.traced.parcel.packed", 2);
-    let trace = services.collector.trace(&id, &[(PUBLISHED, 2), ("receive test.traced.parcel.packed", 2), acks]).await;
+    let trace = services
+        .collector
+        .trace(&id, &[("request", 1), (PUBLISHED, 2), ("receive test.traced.parcel.packed", 2), acks])
+        .await;
     let published: BTreeSet<_> = trace.every(PUBLISHED).iter().map(|span| span.id.clone()).collect();
     let request = &trace.one("request").id;
     assert!(trace.every(PUBLISHED).iter().all(|span| span.parent == *request));

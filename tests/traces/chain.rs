@@ -10,8 +10,10 @@ const ORDER: &str = "test.traced.order.created";
 const PAYMENT: &str = "test.traced.payment.taken";
 
 /// The line of spans that every way of publishing gives, and those beside it.
-const COMPLETE: [(&str, usize); 7] = [
+const COMPLETE: [(&str, usize); 9] = [
     ("request", 1),
+    ("publish test.traced.order.created", 1),
+    ("receive test.traced.order.created", 1),
     ("process test.traced.order.created", 1),
     ("publish test.traced.payment.taken", 1),
     ("process test.traced.payment.taken", 1),
@@ -93,7 +95,7 @@ async fn what_a_task_of_a_handler_publishes_belongs_to_the_handler() {
 async fn a_message_of_the_outbox_keeps_the_context_of_its_writing() {
     let services = Services::start().await;
     let (id, _) = services.begin("outbox").await;
-    let relayed = [&COMPLETE[..], &[("publish test.traced.order.created", 1)]].concat();
+    let relayed = [&COMPLETE[..], &[("create test.traced.order.created", 1)]].concat();
     let trace = services.collector.trace(&id, &relayed).await;
     trace.assert_line(&["request", "create test.traced.order.created", "process test.traced.order.created"]);
     trace.assert_line(&["create test.traced.order.created", "publish test.traced.order.created"]);

@@ -10,7 +10,10 @@ const PROCESSED: &str = "process test.traced.order.created";
 async fn each_attempt_has_a_span_of_its_own() {
     let mut services = Services::start().await;
     let (id, _) = services.begin("retried").await;
-    let trace = services.collector.trace(&id, &[(PROCESSED, 2), ("process test.traced.payment.taken", 1)]).await;
+    let trace = services
+        .collector
+        .trace(&id, &[(PROCESSED, 2), (PUBLISHED, 1), ("publish test.traced.payment.taken", 1)])
+        .await;
     let published = trace.one(PUBLISHED);
     let mut attempts = trace.every(PROCESSED);
     attempts.sort_by_key(|span| span.attribute("messaging.nats.message.delivery_count").to_owned());
@@ -31,17 +34,18 @@ async fn a_dead_letter_and_its_replay_stay_in_the_trace_of_the_message() {
     let mut services = Services::start().await;
     let (id, _) = services.begin("rejected").await;
     let letter = "process test.dlq.traced.*.order.*";
-    let trace =
-        services.collector.trace(&id, &[(PROCESSED, 1), (letter, 1), ("term test.traced.order.created", 1)]).await;
+    let settled = "term test.traced.order.created";
+    let names = [(PUBLISHED, 1), (PROCESSED, 1), (letter, 1), (settled, 1)];
+    let trace = services.collector.trace(&id, &names).await;
     let published = trace.one(PUBLISHED).id.clone();
     assert_eq!(trace.one(PROCESSED).attribute("error.type"), "permanent");
     assert_eq!(trace.one(letter).parent, published, "the reader of dead letters");
-    let settled = trace.one("term test.traced.order.created");
+    let settled = trace.one(settled);
     assert_eq!(settled.attribute("messaging.nats.dead_letter.reason"), "permanent");
     let (operator, _) = services.begin("replay").await;
     let trace = services.collector.trace(&id, &[(PROCESSED, 2), ("process test.traced.payment.taken", 1)]).await;
     assert!(trace.every(PROCESSED).iter().all(|span| span.parent == published), "the replay goes on in the trace");
-    let replay = services.collector.trace(&operator, &[("replay test.traced.order.created", 1)]).await;
+    let replay = services.collector.trace(&operator, &[("replay test.traced.order.created", 1), ("request", 1)]).await;
     let replayed = replay.one("replay test.traced.order.created");
     assert_eq!((replayed.links.as_slice(), &replayed.parent), (&[published][..], &replay.one("request").id));
     services.stop().await;

@@ -5,7 +5,7 @@ mod batches;
 mod chain;
 mod collector;
 mod context;
-mod core;
+mod core_nats;
 mod example;
 mod failures;
 mod services;

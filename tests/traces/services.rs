@@ -32,7 +32,8 @@ impl Services {
 
     /// All of them with these variables too.
     pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
-        let login = format!("authorization {{ user: me, password: \"{PASSWORD}\" }}");
+        let users = format!("{{ user: me, password: \"{PASSWORD}\" }}, {{ user: admin, password: admin }}");
+        let login = format!("authorization {{ users: [{users}] }}");
         let (server, collector) = (NatsServer::start_with(&login).await, Collector::start().await);
         let folder = tempfile::tempdir().unwrap();
         let processes = Vec::new();
@@ -73,13 +74,13 @@ impl Services {
         self.folder.path().join(format!("{role}.log"))
     }
 
-    /// The consumers exist, and somebody listens to core NATS.
+    /// Until they have printed their start report: consumers exist, and core NATS is listened to.
     async fn wait_until_all_listen(&self) {
         let ready = |role: &'static str| {
             let log = self.log(role);
             move || {
                 let text = std::fs::read_to_string(&log).unwrap_or_default();
-                async move { text.contains("running").then_some(()) }
+                async move { text.contains("middleware:").then_some(()) }
             }
         };
         for role in ["billing", "shipping"] {
@@ -93,7 +94,7 @@ impl Services {
     }
 
     pub(crate) async fn inspector(&self) -> Inspector {
-        Inspector::connect(&self.url()).await
+        Inspector::connect_as_admin(&self.server).await
     }
 
     /// Begins something with an own `traceparent`; the id of the trace and of the caller's span.

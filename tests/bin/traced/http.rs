@@ -77,12 +77,14 @@ async fn traced(request: Request, next: Next) -> Response {
 /// Serves until SIGTERM.
 pub(crate) async fn serve(running: &RunningApp, pool: sqlx::SqlitePool, store: SqliteStore) -> Result<(), Fault> {
     let outbox = Outbox::new(&natspubsub::Config::load()?, store);
-    let shop = Arc::new(Shop { publisher: running.publisher(), pool, outbox });
+    let shop = Arc::new(Shop { publisher: running.publisher().clone(), pool, outbox });
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?.to_string();
     std::fs::write(std::env::var("TRACED_ADDRESS")?, &address)?;
     let router = Router::new().route("/{how}", post(begin)).layer(from_fn(traced)).with_state(shop);
     let mut terminate = signal(SignalKind::terminate())?;
-    let stop = async move { drop(terminate.recv().await) };
+    let stop = async move {
+        terminate.recv().await;
+    };
     Ok(axum::serve(listener, router).with_graceful_shutdown(stop).await?)
 }

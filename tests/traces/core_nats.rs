@@ -8,8 +8,9 @@ use crate::Services;
 async fn a_request_its_responder_and_its_listener_are_one_trace() {
     let services = Services::start().await;
     let (id, _) = services.begin("core").await;
-    let trace = services.collector.trace(&id, &[("process price.seen", 1), ("process price.of", 1)]).await;
-    trace.assert_line(&["request", "request price.of", "process price.of", "publish price.seen", "process price.seen"]);
+    let line = ["request", "request price.of", "process price.of", "publish price.seen", "process price.seen"];
+    let trace = services.collector.trace(&id, &line.map(|name| (name, 1))).await;
+    trace.assert_line(&line);
     assert_eq!(trace.one("request price.of").kind, SpanKind::Producer);
     assert_eq!(trace.one("process price.seen").attribute("messaging.consumer.group.name"), "watchers");
 }
