@@ -7,3 +7,8 @@ pub use server::Server;
 
 /// What went wrong, in words.
 pub type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// docs/tracing.md, so that what stands there compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/tracing.md")]
+pub struct TracingPage;
