@@ -7,16 +7,16 @@ use crate::message::Headers;
 
 /// Where a handler runs.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Scope;
+pub(crate) struct Scope(());
 
 impl Scope {
     pub(crate) fn current() -> Self {
-        Self
+        Self(())
     }
 }
 
 pub(super) fn adopt(_: &Span, cause: &Cause<'_>) {
-    let Scope = cause.scope;
+    let Scope(()) = cause.scope;
 }
 
 pub(super) fn inject(_: Option<&Span>, _: &Cause<'_>, _: &mut Headers) -> Option<Ids> {
