@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 11] = [
     &["registry"],
     &["transport"],
     &["topology"],
-    &["middleware", "store"],
+    &["health", "middleware", "store"],
     &["consume", "publish", "relay", "serve"],
 ];
 

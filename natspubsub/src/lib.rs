@@ -30,6 +30,7 @@ mod consume;
 mod error;
 mod failpoints;
 mod handler;
+mod health;
 mod link;
 mod message;
 mod middleware;
@@ -57,9 +58,11 @@ pub use app::{App, AppBuilder, Health, Relay, RunningApp, RunningRelay, Shutdown
 pub use config::{Config, ConfigBuilder, DurableNames, InboxRetention, Manage, Preset, Storage, TlsMode, WireHeaders};
 pub use error::{Error, ErrorKind, Result, TlsFault};
 pub use handler::{
-    Batch, BatchMessage, DeadLetter, Delivery, Failure, FailureClass, FromDelivery, FromServices, HandlerError,
-    HealthStatus, IntoOutcome, Middleware, Next, Outcome, Payload, Policy, Requirement, RetryCurve, Services, State,
+    Batch, BatchMessage, CheckKind, DeadLetter, Delivery, Failure, FailureClass, FromDelivery, FromServices,
+    HandlerError, HealthStatus, IntoOutcome, Middleware, Next, Outcome, Payload, Policy, Requirement, RetryCurve,
+    Services, State,
 };
+pub use health::{CheckReport, HealthCheck, HealthReport, IntoHealthCheck, KindReport};
 #[cfg(feature = "prost")]
 pub use message::Proto;
 pub use message::{Context, Encode, Event, Headers, Metadata, Raw};

@@ -1,5 +1,7 @@
 //! Flows through real parts: each file is one promise.
 
+mod admin;
+mod admin_limits;
 mod atomic;
 mod bad_input;
 mod batches;

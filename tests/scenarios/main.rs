@@ -1,5 +1,5 @@
 //! The scenarios that a delivery engine must survive. The letter says what is at stake: A delivery, B the broker, C the
-//! worker, D retries and dead letters, G the shutdown, H breakers, S security. Each test proves that its fault happened.
+//! worker, D retries and dead letters, G the shutdown, H health and breakers, S security. Each test proves that its fault happened.
 //! Long ones are `#[ignore]`d and run with `scripts/test.sh --long`.
 
 mod a1_round_trip_envelope;
@@ -36,6 +36,9 @@ mod d9_dead_letters_never_feed_themselves;
 mod g1_sigterm_with_jobs_in_hand;
 mod g3_handlers_longer_than_the_grace;
 mod g6_shutdown_while_publishing;
+mod h1_stalled_consumer;
+mod h1_truth_table;
+mod h2_database_is_a_blackhole;
 mod h2_dependency_is_a_blackhole;
 mod memory_stays_flat;
 mod s1_headers_and_payloads;

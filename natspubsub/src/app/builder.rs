@@ -4,14 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::admin;
 use super::stores::AppStore;
 use super::surroundings::Surroundings;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Middleware, Services};
+use crate::health::{CheckFaults, HealthCheck};
 use crate::middleware::Logging;
 use crate::publish::{PublishListener, Published};
-use crate::registry::{DeclaredStream, Layer, Origin, Registry, Subscribe, check, linked};
+use crate::registry::{DeclaredStream, HealthCheckDescriptor, Layer, Origin, Registry, Subscribe, check, linked};
 use crate::store::{InboxStore, OutboxStore};
 use crate::topology::{Plan, plan};
 
@@ -50,6 +52,8 @@ pub struct App {
     pub(super) stores: Vec<AppStore>,
     pub(super) plan: Plan,
     pub(super) listener: Option<PublishListener>,
+    /// Health checks of the user's own.
+    pub(super) checks: Vec<HealthCheck>,
 }
 
 impl App {
@@ -93,6 +97,7 @@ pub struct AppBuilder {
     publish_only: bool,
     without_state_check: bool,
     listener: Option<PublishListener>,
+    pub(super) checks: Vec<HealthCheck>,
 }
 
 impl AppBuilder {
@@ -185,7 +190,7 @@ impl AppBuilder {
         self
     }
 
-    /// Adds the linked subscribers and streams to the named ones.
+    /// Adds the linked subscribers, streams and health checks to the named ones.
     ///
     /// ```
     /// let builder = natspubsub::App::builder().linked();
@@ -272,19 +277,24 @@ impl AppBuilder {
     pub fn build(self) -> Result<App> {
         let config = self.config.map_or_else(Config::load, Ok)?;
         let surroundings = Surroundings::production();
-        let mut registry = registry(self.named, self.linked, self.publish_only);
+        let named_checks: Vec<_> = self.checks.iter().filter_map(HealthCheck::descriptor).collect();
+        let mut registry = registry(self.named, &named_checks, self.linked, self.publish_only);
         let middleware = Arc::new(Logging::new(surroundings.clock.clone()));
         registry.middleware.push(Layer { order: LOGGING_ORDER, name: LOGGING, middleware });
         let registry = registry.sorted();
+        let checks = registry.health_checks.iter().copied().map(HealthCheck::from).chain(self.checks);
+        let checks = checks.collect::<Vec<_>>().deduplicated();
         let services = Some(&self.services).filter(|_| !self.without_state_check);
         let mut faults = check(&registry, services, self.publish_only);
         if services.is_some() && self.stores.is_empty() {
             faults.extend(without_store(&registry));
         }
+        faults.extend(checks.faults(services));
+        faults.extend(admin::missing_feature(&config));
         match plan(&registry, &config) {
             Ok(plan) if faults.is_empty() => {
                 let (services, stores, listener) = (self.services, self.stores, self.listener);
-                return Ok(App { config, surroundings, registry, services, stores, plan, listener });
+                return Ok(App { config, surroundings, registry, services, stores, plan, listener, checks });
             }
             Ok(_) => {}
             Err(more) => faults.extend(more),
@@ -305,7 +315,12 @@ fn without_store(registry: &Registry) -> Vec<String> {
 }
 
 /// The named declarations, the linked ones, or both. Linked middleware always counts: it wraps every handler.
-fn registry(named: Registry, with_linked: bool, publish_only: bool) -> Registry {
+fn registry(
+    named: Registry,
+    named_checks: &[&'static HealthCheckDescriptor],
+    with_linked: bool,
+    publish_only: bool,
+) -> Registry {
     let explicit = !named.subscribers.is_empty() || !named.streams.is_empty();
     let mut registry = linked();
     if publish_only {
@@ -315,8 +330,10 @@ fn registry(named: Registry, with_linked: bool, publish_only: bool) -> Registry 
     if explicit && !with_linked {
         registry.left_out += left_out(&registry.subscribers, &named.subscribers);
         registry.left_out_streams = left_out(&registry.streams, &named.streams);
+        registry.left_out_checks = left_out(&registry.health_checks, named_checks);
         registry.subscribers.clear();
         registry.streams.clear();
+        registry.health_checks.clear();
     }
     registry.subscribers.extend(named.subscribers);
     registry.streams.extend(named.streams);

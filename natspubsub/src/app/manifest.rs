@@ -6,6 +6,7 @@ use natspubsub_grammar::format_duration;
 use serde_json::{Value, json};
 
 use super::builder::App;
+use crate::health::HealthCheck;
 use crate::topology::{CorePlan, SubscriberPlan};
 
 /// Whether a manifest says where each declaration stands, and which version wrote it; a pinned one does not, because
@@ -31,6 +32,9 @@ pub(crate) fn manifest(app: &App, places: Places) -> Value {
     });
     if !app.plan.core.is_empty() {
         described["core"] = app.plan.core.iter().map(|planned| core(planned, places)).collect();
+    }
+    if !app.checks.is_empty() {
+        described["health_checks"] = app.checks.iter().map(|own| check(own, places)).collect();
     }
     if places == Places::Shown {
         described["natspubsub"] = json!(env!("CARGO_PKG_VERSION"));
@@ -84,6 +88,15 @@ fn subscriber(planned: &SubscriberPlan, places: Places) -> Value {
     if places == Places::Shown {
         described["file"] = json!(planned.origin.file);
         described["line"] = json!(planned.origin.line);
+    }
+    described
+}
+
+fn check(own: &HealthCheck, places: Places) -> Value {
+    let HealthCheck { name, kind, timeout, place, .. } = own;
+    let mut described = json!({ "name": name, "kind": kind.name(), "timeout": format_duration(*timeout) });
+    if places == Places::Shown {
+        described["place"] = json!(place);
     }
     described
 }

@@ -1,7 +1,10 @@
 //! The application: declared, checked, started, run, drained.
 
+mod admin;
 mod builder;
+mod check_health;
 mod crew;
+mod health;
 mod inbox;
 mod io_thread;
 mod manifest;

@@ -69,6 +69,11 @@ impl Relays {
         pending
     }
 
+    /// What each of them tells.
+    pub(super) fn boards(&self) -> &[Arc<Board>] {
+        &self.boards
+    }
+
     /// What all of them did, and what their outboxes hold.
     pub(super) fn stats(&self) -> RelayStats {
         self.boards.iter().map(|board| board.stats()).fold(RelayStats::default(), RelayStats::and)

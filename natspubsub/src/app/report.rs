@@ -35,6 +35,11 @@ pub(super) fn start(app: &App, server: &str) -> String {
             text.push_str(&format!("  {}\n", stream_line(stream, origin)));
         }
     }
+    if !app.checks.is_empty() {
+        let checks: Vec<String> =
+            app.checks.iter().map(|check| format!("{} ({})", check.name, check.kind.name())).collect();
+        text.push_str(&format!("  health checks: {}\n", checks.join(", ")));
+    }
     let layers: Vec<&str> = app.registry.middleware.iter().map(|layer| layer.name).collect();
     text.push_str(&format!("  middleware: {}\n", layers.join(", ")));
     if app.registry.left_out > 0 {
@@ -47,6 +52,12 @@ pub(super) fn start(app: &App, server: &str) -> String {
         let left_out = app.registry.left_out_streams;
         text.push_str(&format!(
             "  {left_out} linked stream(s) left out, because subscribers or streams were named, which App::builder().linked() undoes\n"
+        ));
+    }
+    if app.registry.left_out_checks > 0 {
+        let left_out = app.registry.left_out_checks;
+        text.push_str(&format!(
+            "  {left_out} linked health check(s) left out, because subscribers or streams were named, which App::builder().linked() undoes\n"
         ));
     }
     text

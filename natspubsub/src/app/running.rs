@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::admin::Admin;
 use super::crew::Crew;
+use super::health::HealthDesk;
 use super::io_thread::IoThread;
 use super::relays::Relays;
 use crate::clock::timeout;
@@ -44,6 +46,9 @@ pub struct RunningApp {
     pub(super) stop: CancellationToken,
     /// `None` after its end.
     pub(super) io: Option<IoThread>,
+    pub(super) desk: Arc<HealthDesk>,
+    /// Ends last.
+    pub(super) admin: Admin,
 }
 
 /// Whether an application works, and what is wrong if not.
@@ -127,7 +132,7 @@ impl RunningApp {
         &self.report
     }
 
-    /// Whether the application works, as far as it is known without asking the server.
+    /// Whether the application works, as far as it is known without asking the server; [`RunningApp::check_health`] asks.
     ///
     /// ```
     /// # fn example(running: &natspubsub::RunningApp) {
@@ -197,6 +202,7 @@ impl RunningApp {
 impl Drop for RunningApp {
     fn drop(&mut self) {
         self.publisher.refuse();
+        self.desk.close();
         self.stop.cancel();
         self.crew.cut();
         // Aborted rather than waited for.

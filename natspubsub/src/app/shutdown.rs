@@ -86,6 +86,7 @@ impl RunningApp {
     pub async fn shutdown(mut self) -> ShutdownReport {
         let before = self.shared.stats.read();
         let connection = self.shared.transport.connections_made();
+        self.desk.drain();
         self.stop.cancel();
         reached(Point::ShutdownAfterStopPull).await;
         let limit = self.config.shutdown_timeout;
@@ -112,6 +113,8 @@ impl RunningApp {
         if let Some(io) = self.io.take() {
             io.end(&*self.shared.clock).await;
         }
+        self.desk.close();
+        self.admin.end(&*self.shared.clock).await;
         self.shutdown_report(&before, flushed, workers.len())
     }
 

@@ -7,8 +7,10 @@ use futures::future::join_all;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
+use super::admin::Admin;
 use super::builder::{App, start_error};
 use super::crew::{Crew, Opened};
+use super::health::{HealthDesk, Parts};
 use super::inbox;
 use super::io_thread::IoThread;
 use super::newcomers::welcome;
@@ -16,6 +18,7 @@ use super::relays::Relays;
 use super::report;
 use super::running::RunningApp;
 use super::stores::AppStore;
+use crate::clock::SharedClock;
 use crate::config::{Manage, plan_asked};
 use crate::consume::{Keeper, Shared, watch};
 use crate::error::{Error, Result};
@@ -68,11 +71,9 @@ impl App {
             true => IoThread::borrowed(),
             false => IoThread::start("natspubsub-io")?,
         };
-        let connection = {
-            let (config, clock) = (self.config.clone(), clock.clone());
-            async move { connect(&config, &clock, note).await }
-        };
-        let transport = self.surroundings.wrapped(io.run(connection).await?);
+        let desk = HealthDesk::new(&self, io.handle());
+        let admin = Admin::open(&self, &desk, note).await?;
+        let transport = self.connect(&io, note).await?;
         let terms = Terms::of(&self.config);
         let patience = Patience::new(&terms, &*clock);
         if self.config.manage != Manage::Off {
@@ -91,7 +92,7 @@ impl App {
         if !denied.is_empty() {
             return Err(start_error(&denied));
         }
-        let report = report::start(&self, &transport.describe());
+        let report = report::start(&self, &transport.describe()) + &admin.report();
         let publisher = Publisher::new(transport.clone(), clock.clone(), self.config.clone(), self.listener.clone());
         let shared = shared(&self, transport, &publisher);
         let crew = Arc::new(Crew::new(shared.clone(), io.handle()));
@@ -110,16 +111,17 @@ impl App {
         let identity = Identity::new(&self.config, &shared.id, clock.now());
         crew.engage_listeners(listening, identity).await;
         let relays = self.relays(&shared, retention);
+        let parts = Parts::new(&self.config, &self.plan, &self.stores, &shared, &crew, &relays);
         start_keeper(&io, &crew, &shared);
         // On one thread nobody could see that a handler blocks it.
         if !self.surroundings.on_one_thread {
-            let watched = crew.clone();
-            io.spawn(watch(move || watched.subscribers(), clock));
+            start_watch(&io, &crew, clock);
         }
         start_drain(&io, &shared, managed.drains);
         if !self.plan.everywhere.is_empty() {
             io.spawn(welcome(crew.clone(), self.plan.everywhere, shared.clone(), terms));
         }
+        desk.open(parts);
         Ok(RunningApp {
             publisher,
             config: self.config,
@@ -129,7 +131,16 @@ impl App {
             crew,
             relays,
             io: Some(io),
+            desk,
+            admin,
         })
+    }
+
+    /// Connects, on the connection's thread.
+    async fn connect(&self, io: &IoThread, note: fn(&str)) -> Result<SharedTransport> {
+        let (config, clock) = (self.config.clone(), self.surroundings.clock.clone());
+        let connected = io.run(async move { connect(&config, &clock, note).await }).await?;
+        Ok(self.surroundings.wrapped(connected))
     }
 
     /// Subscribes for those that listen to core NATS, or says which of them may not.
@@ -231,6 +242,11 @@ fn start_drain(io: &IoThread, shared: &Shared, drains: Vec<Drain>) {
             }
         });
     }
+}
+
+fn start_watch(io: &IoThread, crew: &Arc<Crew>, clock: SharedClock) {
+    let watched = crew.clone();
+    io.spawn(watch(move || watched.subscribers(), clock));
 }
 
 fn start_keeper(io: &IoThread, crew: &Arc<Crew>, shared: &Shared) {

@@ -71,6 +71,7 @@ mod staged {
                 stores: self.stores.iter().map(|store| store.held(surroundings.real_io)).collect(),
                 plan: self.plan.clone(),
                 listener: self.listener.clone(),
+                checks: self.checks.clone(),
             }
         }
 

@@ -17,6 +17,7 @@ mod table;
 mod tls;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(crate) use auth::Auth;
@@ -142,6 +143,10 @@ pub struct Config {
     pub(crate) adopt: bool,
     /// Whether a consumer is replaced when the server does not change it in place.
     pub(crate) migrate: bool,
+    /// Where the admin server listens, if there is one.
+    pub(crate) admin: Option<SocketAddr>,
+    /// More messages than this that wait at one consumer degrade health.
+    pub(crate) health_backlog: u32,
     /// The values of `${name}` in patterns.
     pub(crate) bindings: Vec<(String, String)>,
     pub(crate) origins: Vec<Explained>,

@@ -1,5 +1,7 @@
 //! The step from texts to checked values.
 
+use std::net::SocketAddr;
+
 use super::reader::Reader;
 use super::size::{Size, Threshold};
 use super::sources::Found;
@@ -61,6 +63,8 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
     let stores = stores::read(&mut reader);
     let manage = reader.choice("manage", &manage::ALL, manage_name);
     let (adopt, migrate) = (reader.switch("adopt"), reader.switch("migrate"));
+    let admin = admin(&mut reader);
+    let health_backlog = reader.number("health_backlog", 1..=u32::MAX);
     let bindings = reader.bindings();
     match (url, namespace) {
         (Some(url), Some(namespace)) => {
@@ -91,6 +95,8 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
                 manage,
                 adopt,
                 migrate,
+                admin,
+                health_backlog,
                 bindings,
                 origins: reader.origins,
             };
@@ -163,6 +169,15 @@ fn compression(reader: &mut Reader<'_>) -> (Option<usize>, usize) {
         reader.refuse("compress_above", "it is not below inflate_max, so nothing compressed could be read", &places);
     }
     (above, most.map_or(0, |size| size.0))
+}
+
+/// Where the admin server listens, if there is one.
+fn admin(reader: &mut Reader<'_>) -> Option<SocketAddr> {
+    let check = |text: &str| match text.parse::<SocketAddr>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("{text:?} is not an IP address with a port, such as \"127.0.0.1:9090\"")),
+    };
+    reader.optional("admin", check)?.value.parse().ok()
 }
 
 fn stream(reader: &mut Reader<'_>) -> StreamSettings {

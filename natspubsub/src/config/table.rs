@@ -1,7 +1,7 @@
 //! The table of settings, and the variables besides `NATSPUBSUB_*`.
 
 /// Every setting and its default. An empty default is computed, or stands for a value that is not set.
-const SETTINGS: [(&str, &str); 47] = [
+const SETTINGS: [(&str, &str); 49] = [
     ("preset", "none"),
     ("url", "nats://127.0.0.1:4222"),
     ("env", "development"),
@@ -49,6 +49,8 @@ const SETTINGS: [(&str, &str); 47] = [
     ("manage", "apply"),
     ("adopt", "false"),
     ("migrate", "false"),
+    ("admin", ""),
+    ("health_backlog", "100000"),
 ];
 
 /// The variables that other programs use too, and the settings that they stand for.

@@ -1,6 +1,6 @@
 //! How many deliveries of one subscriber are in hand, shared between the intake that fills and the worker that empties.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
@@ -13,6 +13,8 @@ pub(super) struct Load {
     /// Credit that is worth a pull request of its own.
     worth: u32,
     in_hand: AtomicU32,
+    /// Deliveries that were ever taken into hand.
+    taken: AtomicU64,
     freed: Notify,
 }
 
@@ -25,11 +27,20 @@ impl Load {
         };
         // One request for many messages, but never so late that a handler's place stays empty.
         let worth = (prefetch / 2).min(capacity / 4).max(1);
-        Self { capacity, worth, in_hand: AtomicU32::new(0), freed: Notify::new() }
+        Self { capacity, worth, in_hand: AtomicU32::new(0), taken: AtomicU64::new(0), freed: Notify::new() }
     }
 
     pub(super) fn add(&self) {
         self.in_hand.fetch_add(1, Ordering::AcqRel);
+        self.taken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn in_hand(&self) -> u32 {
+        self.in_hand.load(Ordering::Acquire)
+    }
+
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
     }
 
     pub(super) fn remove(&self) {

@@ -36,15 +36,16 @@ pub(crate) async fn guard<T>(
 
 /// The failure that a panic is.
 pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Failure {
-    let text = panic_text(&*panic);
-    // Dropping a panic's value may panic itself.
-    let _ = std::panic::catch_unwind(AssertUnwindSafe(move || drop(panic)));
-    Failure::new(FailureClass::Panic, format!("the handler panicked: {text}"))
+    Failure::new(FailureClass::Panic, format!("the handler panicked: {}", panic_text(panic)))
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> String {
+/// What a panic says.
+pub(crate) fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned());
+    // Dropping a panic's value may panic itself.
+    let _ = std::panic::catch_unwind(AssertUnwindSafe(move || drop(panic)));
+    text
 }
 
 #[cfg(test)]

@@ -1,19 +1,25 @@
 //! Health checks of the user: what they take, what they return.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+
+use serde::Serialize;
 
 use super::delivery::Services;
 use super::extract::{Requirement, State};
 use super::failure::Failure;
 use crate::error::BoxError;
 
-/// Whether something works.
+/// Whether something works; the worse is the greater.
 ///
 /// ```
-/// assert_ne!(natspubsub::HealthStatus::Healthy, natspubsub::HealthStatus::Unhealthy);
+/// use natspubsub::HealthStatus;
+/// assert!(HealthStatus::Healthy < HealthStatus::Degraded && HealthStatus::Degraded < HealthStatus::Unhealthy);
+/// assert_eq!(HealthStatus::Degraded.to_string(), "degraded");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum HealthStatus {
     /// Everything works.
@@ -22,6 +28,53 @@ pub enum HealthStatus {
     Degraded,
     /// Messages are not handled.
     Unhealthy,
+}
+
+impl fmt::Display for HealthStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Unhealthy => "unhealthy",
+        })
+    }
+}
+
+/// Which question a health check answers.
+///
+/// ```
+/// assert_eq!(natspubsub::CheckKind::default(), natspubsub::CheckKind::Readiness);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CheckKind {
+    /// Whether the process works, whatever it depends on; if not, it has to be started again.
+    Liveness,
+    /// Whether messages are handled now.
+    #[default]
+    Readiness,
+    /// Whether the start is over; once it is, that does not change any more.
+    Startup,
+}
+
+impl CheckKind {
+    /// As `#[health_check]` writes it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Liveness => "liveness",
+            Self::Readiness => "readiness",
+            Self::Startup => "startup",
+        }
+    }
+
+    /// The kind that an attribute names; the macro takes no other words.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "liveness" => Self::Liveness,
+            "startup" => Self::Startup,
+            _ => Self::Readiness,
+        }
+    }
 }
 
 /// What a check found, or why it failed.

@@ -38,14 +38,11 @@ pub(crate) fn check(registry: &Registry, services: Option<&Services>, publish_on
     for subscriber in &registry.subscribers {
         faults.extend(missing_states(&subscriber.origin, (subscriber.requirements)(), services));
     }
-    for check in &registry.health_checks {
-        faults.extend(missing_states(&check.origin, (check.requirements)(), services));
-    }
     faults
 }
 
 /// States that arguments need and the application does not have.
-fn missing_states(origin: &Origin, requirements: Vec<Requirement>, services: &Services) -> Vec<String> {
+pub(crate) fn missing_states(origin: &Origin, requirements: Vec<Requirement>, services: &Services) -> Vec<String> {
     let missing = requirements.into_iter().filter(|requirement| !services.contains(requirement.id));
     let fault = |requirement: Requirement| {
         let (place, function, name) = (origin.place(), origin.name, requirement.type_name);

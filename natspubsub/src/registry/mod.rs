@@ -7,7 +7,7 @@ mod unsupported;
 
 use std::sync::Arc;
 
-pub(crate) use check::check;
+pub(crate) use check::{check, missing_states};
 pub use descriptor::{
     BreakerOption, Call, Deliver, HealthCheckDescriptor, HealthCheckOptions, LinkDescriptor, MadeMiddleware,
     MiddlewareDescriptor, Origin, RateOption, Source, StreamDescriptor, StreamOptions, SubscriberDescriptor,
@@ -38,7 +38,8 @@ pub trait DeclaredStream {
     fn descriptor(&self) -> &'static StreamDescriptor;
 }
 
-/// A health check as a value; the attribute `#[health_check]` declares a type of the function's name.
+/// A health check as a value, for [`AppBuilder::health_check`](crate::AppBuilder::health_check): the attribute
+/// `#[health_check]` declares a type of the function's name, so that `database {}` names the check.
 pub trait DeclaredHealthCheck {
     /// What the attribute declared.
     fn descriptor(&self) -> &'static HealthCheckDescriptor;
@@ -60,6 +61,8 @@ pub(crate) struct Registry {
     pub(crate) left_out: usize,
     /// Linked streams that are left out because something was named explicitly.
     pub(crate) left_out_streams: usize,
+    /// Linked health checks that are left out because something was named explicitly.
+    pub(crate) left_out_checks: usize,
 }
 
 /// A middleware with its place in the order.
@@ -82,6 +85,7 @@ impl Registry {
         self.streams.sort_by_key(|stream| by_place(&stream.origin));
         self.streams.dedup_by(|left, right| std::ptr::eq(*left, *right));
         self.health_checks.sort_by_key(|check| by_place(&check.origin));
+        self.health_checks.dedup_by(|left, right| std::ptr::eq(*left, *right));
         self.middleware.sort_by_key(|layer| (layer.order, layer.name));
         self
     }

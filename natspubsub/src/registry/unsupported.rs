@@ -9,7 +9,6 @@ pub(super) fn unsupported(registry: &Registry) -> Vec<String> {
     for subscriber in &registry.subscribers {
         faults.extend(of_subscriber(subscriber).map(|what| fault(&subscriber.origin, &what)));
     }
-    faults.extend(registry.health_checks.iter().map(|check| fault(&check.origin, "#[health_check]")));
     faults
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::inbox::{Claim, InboxKey, InboxStore};
+use super::inbox::{Claim, InboxDepth, InboxKey, InboxStore};
 use super::outbox::{ClaimedMessage, Lead, OutboxDepth, OutboxStore, SettledMessage};
 use crate::error::Result;
 
@@ -45,4 +45,5 @@ erased! { DynInboxStore of InboxStore {
     give_handling_back(key: &'a InboxKey, fence: i64, error: &'a str) -> bool;
     fail_handling(key: &'a InboxKey, error: &'a str) -> ();
     delete_processed(older_than: Duration, limit: u32) -> u64;
+    inbox_depth() -> InboxDepth;
 } }

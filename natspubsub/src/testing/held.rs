@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use super::journal::hold_time;
 use crate::error::Result;
 use crate::store::{
-    Claim, ClaimedMessage, DynInboxStore, DynOutboxStore, InboxKey, Lead, OutboxDepth, SettledMessage, SharedInbox,
-    SharedOutbox,
+    Claim, ClaimedMessage, DynInboxStore, DynOutboxStore, InboxDepth, InboxKey, Lead, OutboxDepth, SettledMessage,
+    SharedInbox, SharedOutbox,
 };
 
 /// A store, and how long one of its calls may hold time.
@@ -63,4 +63,5 @@ held! { DynInboxStore for SharedInbox {
     give_handling_back(key: &'a InboxKey, fence: i64, error: &'a str) -> bool;
     fail_handling(key: &'a InboxKey, error: &'a str) -> ();
     delete_processed(older_than: Duration, limit: u32) -> u64;
+    inbox_depth() -> InboxDepth;
 } }

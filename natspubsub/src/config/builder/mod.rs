@@ -1,5 +1,6 @@
 //! Values set in code.
 
+mod admin;
 mod connection;
 mod login;
 mod publishing;
