@@ -126,7 +126,7 @@ impl Draft {
         natspubsub_grammar::check_subject(subject)?;
         let now = author.clock.now();
         // Without an envelope nobody would read it.
-        let event_id = self.is_enveloped.then(|| event_id(author.clock, now)).unwrap_or_default();
+        let event_id = if self.is_enveloped { event_id(author.clock, now) } else { String::new() };
         let origin = author.origin();
         let span = SendSpan::begin(author.act, subject, Some(event_id.as_str()).filter(|id| !id.is_empty()), &origin);
         let sheet = Sheet { is_core: true, ..self.sheet(author, &span, &origin, &event_id, subject, now) };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::incoming;
 use super::listener::Listener;
@@ -14,7 +14,7 @@ use super::reply::{ENDING, Refusal, refusal, refuse, reply};
 use crate::handler::{Delivery, Failure, Next, Outcome, ReplySlot, Target, guard, panicked, redact};
 use crate::message::Context;
 use crate::topology::CoreCall;
-use crate::trace::{failed, process_span};
+use crate::trace::{failed, is_wanted, process_span};
 use crate::transport::CoreMessage;
 
 /// How a run ended.
@@ -77,7 +77,7 @@ async fn ended(
         CoreCall::Reply(call) => Target::Reply(call, slot),
     };
     let ground = &listener.ground;
-    let span = process_span(&listener.traced(&delivery, size));
+    let span = if is_wanted() { process_span(&listener.traced(&delivery, size)) } else { Span::none() };
     let chain = Next::new(&ground.layers, target).run(delivery);
     let ended = tokio::select! {
         biased;

@@ -25,6 +25,11 @@ const TARGET: &str = "natspubsub::trace";
 /// Dropped above this: the limit of W3C Baggage.
 const BAGGAGE_BYTES_MAX: usize = 8 * 1024;
 
+/// Whether anybody is interested in spans; what costs something to say about one is not asked for otherwise.
+pub(crate) fn is_wanted() -> bool {
+    tracing::span_enabled!(target: TARGET, tracing::Level::DEBUG)
+}
+
 /// The fields that say that an operation failed.
 fn mark_failed(span: &tracing::Span, error_type: &str) {
     span.record("otel.status_code", "ERROR");

@@ -224,7 +224,7 @@ mod tests {
         let members = |text: &str| extract(&headers(&[(BAGGAGE, text)]), true).map(|context| context.baggage().len());
         assert_eq!(members("user=a%20b;secret, tenant = c ,broken,=,%ff=1"), Some(2));
         assert_eq!(members(&format!("a={}", "x".repeat(BAGGAGE_BYTES_MAX))), None, "too long");
-        assert_eq!(members(&vec!["broken"; 10].join(",")), None);
+        assert_eq!(members(&["broken"; 10].join(",")), None);
         assert!(extract(&headers(&[(BAGGAGE, "user=a")]), false).is_none(), "not asked for");
         let with = context(TraceFlags::SAMPLED, "").with_baggage(vec![opentelemetry::KeyValue::new("user", "a b")]);
         let _active = with.attach();
