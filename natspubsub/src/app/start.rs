@@ -93,7 +93,7 @@ impl App {
             return Err(start_error(&denied));
         }
         let report = report::start(&self, &transport.describe()) + &admin.report();
-        let publisher = Publisher::new(transport.clone(), clock.clone(), self.config.clone(), self.listener.clone());
+        let publisher = self.publisher(&transport);
         let shared = shared(&self, transport, &publisher);
         let crew = Arc::new(Crew::new(shared.clone(), io.handle()));
         // All are opened before the first begins: a start that fails, or that a signal ends, has run nothing.
@@ -141,6 +141,12 @@ impl App {
         let (config, clock) = (self.config.clone(), self.surroundings.clock.clone());
         let connected = io.run(async move { connect(&config, &clock, note).await }).await?;
         Ok(self.surroundings.wrapped(connected))
+    }
+
+    /// What publishes for the application.
+    fn publisher(&self, transport: &SharedTransport) -> Publisher {
+        let (transport, clock) = (transport.clone(), self.surroundings.clock.clone());
+        Publisher::new(transport, clock, self.config.clone(), self.listener.clone(), self.around.clone())
     }
 
     /// Subscribes for those that listen to core NATS, or says which of them may not.
@@ -204,6 +210,7 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
     let mut services = app.services.clone();
     services.insert(publisher.clone());
     let clock = &app.surroundings.clock;
+    services.go_by(clock.clone());
     let layers = app.surroundings.outermost.iter().chain(&app.registry.middleware);
     let shortest =
         app.plan.subscribers.iter().chain(&app.plan.everywhere).map(|subscriber| subscriber.settings.ack_wait).min();

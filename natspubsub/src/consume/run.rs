@@ -16,7 +16,7 @@ use super::settle::{DeadReason, Facts, Settlement, crashed, decide};
 use super::subscriber::Subscriber;
 use super::sweep::sweep;
 use crate::failpoints::{Point, Sabotage, reached, sabotaged};
-use crate::handler::{Delivery, Failure, Outcome, Target, panicked};
+use crate::handler::{Chain, Delivery, Failure, Outcome, panicked};
 use crate::trace::{receive_span, received, settle_span};
 use crate::transport::Answer;
 
@@ -37,7 +37,7 @@ pub(super) async fn run(subscriber: Arc<Subscriber>, hand: Arc<InHand>) -> Ended
     if sabotaged(Sabotage::AckBeforeHandler) {
         answer_too_early(&subscriber, &hand, Answer::Ack).await;
     }
-    let Some(target) = subscriber.target() else {
+    let Some(chain) = subscriber.chain() else {
         sweep(&subscriber, &hand).await;
         return Ended::Settled;
     };
@@ -46,7 +46,7 @@ pub(super) async fn run(subscriber: Arc<Subscriber>, hand: Arc<InHand>) -> Ended
     received(&reading, context.event_id(), delivery.as_ref().err().and_then(|failure| failure.class().error_type()));
     drop(reading);
     // Code of the user also runs outside the handler: in `Drop` after a timeout, in the text of an error.
-    let caught = AssertUnwindSafe(settlement(&subscriber, target, &hand, delivery)).catch_unwind().await;
+    let caught = AssertUnwindSafe(settlement(&subscriber, chain, &hand, delivery)).catch_unwind().await;
     let settlement = caught.unwrap_or_else(|panic| {
         decide(&facts(&subscriber, hand.received().deliveries), &Outcome::Failed(panicked(panic)))
     });
@@ -60,7 +60,7 @@ pub(super) async fn run(subscriber: Arc<Subscriber>, hand: Arc<InHand>) -> Ended
 
 async fn settlement(
     subscriber: &Subscriber,
-    target: Target<'_>,
+    chain: &Arc<Chain>,
     hand: &InHand,
     delivery: Result<Delivery, Failure>,
 ) -> Settlement {
@@ -82,7 +82,7 @@ async fn settlement(
         Err(failure) => return decide(&facts(subscriber, attempt), &Outcome::Failed(failure)),
     };
     loop {
-        let outcome = match attempted(subscriber, target, hand, delivery.clone()).await {
+        let outcome = match attempted(subscriber, chain, hand, delivery.clone()).await {
             Attempted::Ran(outcome) => outcome,
             Attempted::Stopping => return Settlement::Release,
             Attempted::Expired => return Settlement::Expired,

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use super::breaker::Breaker;
 use super::failure_memory::FailureMemory;
 use super::in_hand::{Holder, InHand};
 use super::keeper::Keeper;
 use super::load::Load;
-use super::pace::Pace;
 use super::parking::Parking;
 use super::polls::Polls;
 use super::releases;
@@ -18,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
 use crate::error::Result;
-use crate::handler::{Batcher, CallFuture, Delivery, DynMiddleware, Services, Target};
+use crate::handler::{Batcher, Chain, DynMiddleware, Services, Target};
 use crate::message::Context;
+use crate::middleware::{Breaker, Pace};
 use crate::stats::StatsBoard;
 use crate::store::SharedInbox;
 use crate::subject::Namespace;
@@ -72,25 +72,18 @@ impl Shared {
     }
 }
 
-/// What the messages of a subscriber are handed to.
-enum Callee {
-    Each(fn(Delivery) -> CallFuture),
-    Batch(Batcher),
-    /// Nobody: they are advisories.
-    Sweeper,
-}
-
-impl Callee {
-    fn of(plan: &SubscriberPlan, shared: &Shared) -> Self {
-        match plan.call {
-            PlannedCall::Each(call) => Self::Each(call),
-            PlannedCall::Batch(call, settings) => {
-                let batcher = Batcher::new(call, settings, plan.settings.timeout, shared.clock.clone());
-                Self::Batch(batcher.of(&plan.durable, Templates::of(plan.filters())))
-            }
-            PlannedCall::Sweep => Self::Sweeper,
+/// What the messages of a subscriber are handed to: the middleware of all, its own, and its handler. Nobody where they are
+/// advisories.
+fn chain(plan: &SubscriberPlan, shared: &Shared) -> Option<Arc<Chain>> {
+    let target = match plan.call {
+        PlannedCall::Each(call) => Target::Each(call),
+        PlannedCall::Batch(call, settings) => {
+            let batcher = Batcher::new(call, settings, plan.settings.timeout, shared.clock.clone());
+            Target::Batch(batcher.of(&plan.durable, Templates::of(plan.filters())))
         }
-    }
+        PlannedCall::Sweep => return None,
+    };
+    Some(Chain::new(shared.layers.iter().cloned().chain(plan.layers.middleware()), target))
 }
 
 /// One subscriber at work.
@@ -115,7 +108,7 @@ pub(crate) struct Subscriber {
     pub(super) pace: Option<Pace>,
     pub(super) parking: Parking,
     templates: Templates,
-    call: Callee,
+    chain: Option<Arc<Chain>>,
     healing: AtomicBool,
     /// Messages that wait while none arrives; 0 while everything is well.
     stalled: AtomicU64,
@@ -131,10 +124,10 @@ impl Subscriber {
     pub(crate) fn new(index: usize, plan: &SubscriberPlan, shared: Shared) -> Self {
         let settings = &plan.settings;
         Self {
-            call: Callee::of(plan, &shared),
+            chain: chain(plan, &shared),
             templates: Templates::of(plan.filters()),
-            breaker: Breaker::new(settings.circuit_breaker),
-            pace: settings.rate_limit.map(Pace::new),
+            breaker: Breaker::new(settings.circuit_breaker.map(Into::into)),
+            pace: settings.rate_limit.map(|rate| Pace::new(rate.count, Duration::from_nanos(rate.per_ns))),
             parking: Parking::default(),
             stats: match plan.call {
                 PlannedCall::Sweep => Arc::default(),
@@ -193,13 +186,9 @@ impl Subscriber {
         }
     }
 
-    /// What lies innermost in the middleware; nothing does for the sweeper.
-    pub(super) fn target(&self) -> Option<Target<'_>> {
-        match &self.call {
-            Callee::Each(call) => Some(Target::Each(*call)),
-            Callee::Batch(batcher) => Some(Target::Batch(batcher)),
-            Callee::Sweeper => None,
-        }
+    /// Its middleware and its handler; the sweeper has none.
+    pub(super) fn chain(&self) -> Option<&Arc<Chain>> {
+        self.chain.as_ref()
     }
 
     pub(super) fn set_healing(&self, healing: bool) {

@@ -15,6 +15,7 @@ mod metadata;
 mod proto;
 #[cfg(test)]
 mod round_trip;
+mod violations;
 mod wire;
 
 pub use codec::Raw;
@@ -31,4 +32,7 @@ pub use headers::Headers;
 pub use metadata::Metadata;
 #[cfg(feature = "prost")]
 pub use proto::Proto;
-pub(crate) use wire::{Sheet, WireRules, WriteFault, write};
+pub use violations::{Rules, Violations};
+#[cfg(test)]
+pub(crate) use wire::write;
+pub(crate) use wire::{Sheet, WireRules, WriteFault, write_encoded};

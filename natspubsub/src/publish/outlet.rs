@@ -9,6 +9,7 @@ use tokio::task::coop::{consume_budget, unconstrained};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::around::Around;
 use super::author::Author;
 use super::window::Window;
 use crate::clock::{SharedClock, timeout};
@@ -28,6 +29,8 @@ pub(super) struct Outlet {
     rules: WireRules,
     /// That of nobody's handler.
     scope: Scope,
+    /// What every message passes before it leaves.
+    pub(super) around: Around,
     pub(super) allowed: Allowed,
     /// Publishes on their way; closed when the application ends.
     pub(super) under_way: TaskTracker,
@@ -54,7 +57,7 @@ pub(super) struct HandedOver<'a> {
 }
 
 impl Outlet {
-    pub(super) fn new(transport: SharedTransport, clock: SharedClock, config: Config) -> Self {
+    pub(super) fn new(transport: SharedTransport, clock: SharedClock, config: Config, around: Around) -> Self {
         Self {
             rules: Author::rules(&config),
             scope: Scope::default(),
@@ -62,6 +65,7 @@ impl Outlet {
             allowed: Allowed::default(),
             under_way: TaskTracker::new(),
             next_lane: AtomicUsize::new(0),
+            around,
             transport,
             clock,
             config,
@@ -85,7 +89,8 @@ impl Outlet {
     /// Who writes the messages that leave here.
     pub(super) fn author(&self) -> Author<'_> {
         let (config, clock, max_payload) = (&self.config, &*self.clock, self.transport.max_payload());
-        Author { config, clock, rules: self.rules, max_payload, cause: None, scope: &self.scope, act: Act::Publish }
+        let (rules, schemas, scope) = (self.rules, &*self.around.schemas, &self.scope);
+        Author { config, clock, rules, max_payload, schemas, cause: None, scope, act: Act::Publish }
     }
 
     /// Refuses further messages and waits until those on their way have their answer.

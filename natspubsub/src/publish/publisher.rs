@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use super::around::Around;
 use super::author::Author;
 use super::batch::PublishBatch;
 use super::buffered::BufferedPublisher;
@@ -63,9 +64,10 @@ impl Publisher {
         clock: SharedClock,
         config: Config,
         listener: Option<PublishListener>,
+        around: Around,
     ) -> Self {
         Self {
-            outlet: Arc::new(Outlet::new(transport, clock, config)),
+            outlet: Arc::new(Outlet::new(transport, clock, config, around)),
             lane: 0,
             cause: None,
             scope: Scope::default(),
@@ -84,7 +86,7 @@ impl Publisher {
     pub(crate) fn of(&self, app: &str) -> Result<Self> {
         let mut config = self.outlet.config.clone();
         config.namespace = crate::subject::Namespace::new(config.env(), app)?;
-        Ok(Self::new(self.outlet.transport.clone(), self.outlet.clock.clone(), config, None))
+        Ok(Self::new(self.outlet.transport.clone(), self.outlet.clock.clone(), config, None, Around::default()))
     }
 
     /// Another publisher on the same outlet; with several connections they take turns.
@@ -120,7 +122,7 @@ impl Publisher {
         let mut plan = crate::topology::plan(&empty, &config).map_err(fault)?;
         let terms = crate::topology::Terms::of(&config);
         crate::topology::manage(&mut plan, &terms, transport.as_ref(), &*clock).await.map_err(fault)?;
-        Ok(Self::new(transport, clock, config, None))
+        Ok(Self::new(transport, clock, config, None, Around::default()))
     }
 
     /// Publishes a value under a topic and waits until it is stored.

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::backlog::Backlog;
 use super::tally::Tally;
 use crate::clock::SharedClock;
-use crate::handler::{Delivery, DynMiddleware, Services};
+use crate::handler::{Chain, Delivery, DynMiddleware, Services, Target};
 use crate::stats::StatsBoard;
-use crate::topology::CorePlan;
+use crate::topology::{CoreCall, CorePlan};
 use crate::trace::{Handling, Templates};
 use crate::transport::SharedTransport;
 
@@ -30,6 +30,8 @@ pub(crate) struct Ground {
 pub(crate) struct Listener {
     pub(super) ground: Ground,
     pub(super) plan: CorePlan,
+    /// The middleware of all, its own, and its handler.
+    pub(super) chain: Arc<Chain>,
     pub(super) name: Arc<str>,
     /// Who it is in contexts and logs: the queue group, else the function.
     pub(super) group: Arc<str>,
@@ -45,7 +47,12 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn new(plan: &CorePlan, ground: Ground) -> Self {
+        let target = match plan.call {
+            CoreCall::Each(call) => Target::Each(call),
+            CoreCall::Reply(call) => Target::Reply(call),
+        };
         Self {
+            chain: Chain::new(ground.layers.iter().cloned().chain(plan.layers.middleware()), target),
             ground,
             name: plan.origin.name.into(),
             group: plan.queue.as_deref().unwrap_or(plan.origin.name).into(),

@@ -11,9 +11,8 @@ use tracing::{Instrument, Span};
 use super::incoming;
 use super::listener::Listener;
 use super::reply::{ENDING, Refusal, refusal, refuse, reply};
-use crate::handler::{Delivery, Failure, Next, Outcome, ReplySlot, Target, guard, panicked, redact};
+use crate::handler::{Delivery, Failure, Outcome, ReplySlot, panicked, redact};
 use crate::message::Context;
-use crate::topology::CoreCall;
 use crate::trace::{failed, is_wanted, process_span};
 use crate::transport::CoreMessage;
 
@@ -72,17 +71,12 @@ async fn ended(
     if cut.is_cancelled() {
         return Ended::Cut;
     }
-    let target = match listener.plan.call {
-        CoreCall::Each(call) => Target::Each(call),
-        CoreCall::Reply(call) => Target::Reply(call, slot),
-    };
-    let ground = &listener.ground;
     let span = if is_wanted() { process_span(&listener.traced(&delivery, size)) } else { Span::none() };
-    let chain = Next::new(&ground.layers, target).run(delivery);
+    let clock = &*listener.ground.clock;
     let ended = tokio::select! {
         biased;
-        ran = guard(&*ground.clock, listener.plan.timeout, chain).instrument(span.clone()) => {
-            Ended::Ran(ran.unwrap_or_else(Outcome::Failed))
+        ran = listener.chain.run(clock, listener.plan.timeout, delivery, Some(slot)).instrument(span.clone()) => {
+            Ended::Ran(ran)
         }
         () = cut.cancelled() => Ended::Cut,
     };

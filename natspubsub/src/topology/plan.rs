@@ -14,7 +14,7 @@ use super::settings::SubscriberSettings;
 use super::sweeper::{advisories, sweeper};
 use crate::config::{Config, DurableNames, Storage, StreamSettings};
 use crate::handler::{BatchFuture, BatchSettings, CallFuture, Delivery};
-use crate::registry::{Call, Origin, Registry, Source, SubscriberDescriptor};
+use crate::registry::{Call, Origin, OwnLayers, Registry, Source, SubscriberDescriptor};
 use crate::subject::Namespace;
 use crate::transport::{AssetConfig, config_text};
 
@@ -115,6 +115,8 @@ pub(crate) struct SubscriberPlan {
     pub(crate) source: Source,
     /// The topic that the returned value is published under.
     pub(crate) publishes: Option<&'static str>,
+    /// Inside the middleware of all.
+    pub(crate) layers: OwnLayers,
     pub(crate) call: PlannedCall,
 }
 
@@ -236,6 +238,7 @@ fn subscriber(
         settings,
         source: descriptor.source,
         publishes: descriptor.options.publishes,
+        layers: OwnLayers::made(descriptor.options.middleware),
         call,
     }))
 }
