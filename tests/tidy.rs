@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 11] = [
     &["error", "failpoints"],
     &["subject"],
-    &["config", "clock", "stats"],
+    &["config", "clock", "metrics", "stats"],
     &["message"],
     &["trace"],
     &["handler"],

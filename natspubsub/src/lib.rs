@@ -33,6 +33,7 @@ mod handler;
 mod health;
 mod link;
 mod message;
+pub mod metrics;
 pub mod middleware;
 mod publish;
 mod registry;

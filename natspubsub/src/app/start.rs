@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::admin::Admin;
 use super::builder::{App, start_error};
 use super::crew::{Crew, Opened};
+use super::gauges::Gauges;
 use super::health::{HealthDesk, Parts};
 use super::inbox;
 use super::io_thread::IoThread;
@@ -18,9 +19,8 @@ use super::relays::Relays;
 use super::report;
 use super::running::RunningApp;
 use super::stores::AppStore;
-use crate::clock::SharedClock;
 use crate::config::{Manage, plan_asked};
-use crate::consume::{Keeper, Shared, watch};
+use crate::consume::{Keeper, Shared, about, watch};
 use crate::error::{Error, Result};
 use crate::publish::Publisher;
 use crate::serve::{Ears, Identity};
@@ -113,9 +113,9 @@ impl App {
         let relays = self.relays(&shared, retention);
         let parts = Parts::new(&self.config, &self.plan, &self.stores, &shared, &crew, &relays);
         start_keeper(&io, &crew, &shared);
-        // On one thread nobody could see that a handler blocks it.
+        let gauges = Gauges::new(shared.transport.clone(), clock.clone(), Some(crew.clone()), relays.boards().to_vec());
         if !self.surroundings.on_one_thread {
-            start_watch(&io, &crew, clock);
+            start_watching(&io, &crew, &gauges, &shared);
         }
         start_drain(&io, &shared, managed.drains);
         if !self.plan.everywhere.is_empty() {
@@ -130,6 +130,7 @@ impl App {
             report,
             crew,
             relays,
+            gauges,
             io: Some(io),
             desk,
             admin,
@@ -143,10 +144,12 @@ impl App {
         Ok(self.surroundings.wrapped(connected))
     }
 
-    /// What publishes for the application.
+    /// What publishes for the application, once the recorder knows what is counted.
     fn publisher(&self, transport: &SharedTransport) -> Publisher {
+        crate::metrics::describe();
         let (transport, clock) = (transport.clone(), self.surroundings.clock.clone());
-        Publisher::new(transport, clock, self.config.clone(), self.listener.clone(), self.around.clone())
+        let (config, listener) = (self.config.clone(), self.listener.clone());
+        Publisher::new(transport, clock, config, listener, self.around.clone(), self.plan.raw_patterns())
     }
 
     /// Subscribes for those that listen to core NATS, or says which of them may not.
@@ -228,6 +231,7 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
         id: format!("{:016x}", clock.random()).into(),
         quarantine: Arc::new(RwLock::new(())),
         durables: app.plan.consumers().map(|consumer| consumer.durable.clone()).collect(),
+        subjects: app.plan.consumers().map(|consumer| about(consumer).subject().to_owned()).collect(),
         restorer: Arc::new(Restorer {
             app: app.config.app().to_owned(),
             may_create: app.config.manage == Manage::Apply,
@@ -251,9 +255,11 @@ fn start_drain(io: &IoThread, shared: &Shared, drains: Vec<Drain>) {
     }
 }
 
-fn start_watch(io: &IoThread, crew: &Arc<Crew>, clock: SharedClock) {
+/// Not on one thread: nobody could see there that a handler blocks it, and each look would be a step of its time.
+fn start_watching(io: &IoThread, crew: &Arc<Crew>, gauges: &Gauges, shared: &Shared) {
     let watched = crew.clone();
-    io.spawn(watch(move || watched.subscribers(), clock));
+    io.spawn(gauges.clone().run(shared.stopping.clone()));
+    io.spawn(watch(move || watched.subscribers(), shared.clock.clone()));
 }
 
 fn start_keeper(io: &IoThread, crew: &Arc<Crew>, shared: &Shared) {

@@ -11,6 +11,7 @@ use super::releases;
 use super::subscriber::Subscriber;
 use crate::failpoints::{Point, reached};
 use crate::handler::{Chain, Delivery, Outcome};
+use crate::metrics::RunOutcome;
 use crate::middleware::Verdict;
 use crate::topology::Inbox;
 use crate::trace::{failed, process_span};
@@ -42,13 +43,17 @@ pub(super) async fn attempted(
     };
     let attempt = delivery.context().attempt();
     let Some(admitted) = admit(subscriber, hand, attempt).await else { return Attempted::Stopping };
+    let mut began = clock.monotonic();
     // With a key it runs all the same: its redelivery would be overtaken by those behind it.
-    if subscriber.plan.settings.ordered_by.is_none() && hand.is_expired(clock.monotonic()) {
+    if subscriber.plan.settings.ordered_by.is_none() && hand.is_expired(began) {
         return Attempted::Expired;
     }
     if !matches!(admitted, Admitted::Freely) {
         releases::mark_begun(subscriber, hand).await;
+        began = clock.monotonic();
     }
+    hand.begin(began);
+    let running = subscriber.metrics.running();
     let outcome = match subscriber.plan.settings.inbox {
         Some(Inbox::Lease) => {
             let context = delivery.context().clone();
@@ -56,8 +61,11 @@ pub(super) async fn attempted(
         }
         Some(Inbox::Transaction) | None => call(subscriber, chain, hand, delivery).await,
     };
+    drop(running);
+    let ended = clock.monotonic();
+    subscriber.metrics.ran(RunOutcome::from(&outcome), ended.saturating_sub(began));
     reached(Point::AfterHandlerBeforeAck).await;
-    if permit.ended(Verdict::of(&outcome), clock.monotonic()) {
+    if permit.ended(Verdict::of(&outcome), ended) {
         let reason = format!("{outcome:?}");
         tracing::warn!(consumer = %subscriber.durable, reason, "the circuit is open: pulling stops, what is in hand is held");
     }

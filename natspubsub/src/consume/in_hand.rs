@@ -1,8 +1,10 @@
 //! A delivery that this process has received and not yet answered.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::metrics::{DeliveryMetrics, Ending, Flight};
 use crate::transport::Received;
 
 /// The server's clock for `ack_wait` started before the delivery arrived here; this share of it is given away.
@@ -13,6 +15,7 @@ const MARGIN: u32 = 10;
 pub(super) struct Holder {
     pub(super) index: usize,
     pub(super) ack_wait: Duration,
+    pub(super) metrics: Arc<DeliveryMetrics>,
 }
 
 /// A received delivery with the time until which it is certainly ours.
@@ -21,6 +24,8 @@ pub(crate) struct InHand {
     id: u64,
     holder: Holder,
     received: Received,
+    /// Counts it in and out.
+    flight: Flight,
     /// When the server was last told about it, in nanoseconds of the monotonic clock.
     signalled_ns: AtomicU64,
     /// Set once an answer is on its way: a signal after a delayed NAK would undo its delay.
@@ -35,9 +40,12 @@ pub(crate) struct InHand {
 
 impl InHand {
     pub(super) fn new(id: u64, holder: Holder, received: Received, now: Duration) -> Self {
+        let size = received.headers.wire_size() + received.body.len();
+        let flight = Flight::new(holder.metrics.clone(), size, received.deliveries > 1, now);
         Self {
             id,
             holder,
+            flight,
             received,
             signalled_ns: AtomicU64::new(nanos(now)),
             answering: AtomicBool::new(false),
@@ -66,6 +74,16 @@ impl InHand {
 
     pub(super) fn sequence(&self) -> u64 {
         self.received.sequence
+    }
+
+    /// Its handler begins.
+    pub(super) fn begin(&self, now: Duration) {
+        self.flight.begin(now);
+    }
+
+    /// It ends for this process; the first end counts.
+    pub(super) fn end(&self, ending: Ending) {
+        self.flight.end(ending);
     }
 
     fn signalled(&self) -> Duration {
@@ -150,7 +168,9 @@ mod tests {
             token: String::new(),
             fault: None,
         };
-        InHand::new(1, Holder { index: 0, ack_wait: Duration::from_secs(10) }, received, Duration::ZERO)
+        let metrics = Arc::new(DeliveryMetrics::silent());
+        let holder = Holder { index: 0, ack_wait: Duration::from_secs(10), metrics };
+        InHand::new(1, holder, received, Duration::ZERO)
     }
 
     #[test]

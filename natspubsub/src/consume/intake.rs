@@ -194,6 +194,9 @@ impl Intake {
         self.lookout.note_arrival();
         let subscriber = &self.subscriber;
         subscriber.stats.received();
+        if received.deliveries == 1 {
+            subscriber.consumer_metrics.arrived(received.stored_at);
+        }
         subscriber.load.add();
         let hand = subscriber.shared.keeper.hold(subscriber.holder(), received);
         if let Err(unsent) = self.worker.send(hand) {

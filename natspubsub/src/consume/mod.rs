@@ -28,5 +28,5 @@ pub(crate) use intake::Intake;
 pub(crate) use keeper::Keeper;
 pub(crate) use polls::watch;
 pub(crate) use sight::Sight;
-pub(crate) use subscriber::{Shared, Subscriber};
+pub(crate) use subscriber::{Shared, Subscriber, about};
 pub(crate) use worker::Worker;

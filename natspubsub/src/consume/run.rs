@@ -17,6 +17,7 @@ use super::subscriber::Subscriber;
 use super::sweep::sweep;
 use crate::failpoints::{Point, Sabotage, reached, sabotaged};
 use crate::handler::{Chain, Delivery, Failure, Outcome, panicked};
+use crate::metrics::RunOutcome;
 use crate::trace::{receive_span, received, settle_span};
 use crate::transport::Answer;
 
@@ -68,6 +69,7 @@ async fn settlement(
         return Settlement::Dead { reason: unstored.reason, error: unstored.error };
     }
     if let Some(fault) = &hand.received().fault {
+        subscriber.metrics.failed(RunOutcome::Undecodable);
         return Settlement::Dead { reason: DeadReason::Undecodable, error: fault.clone() };
     }
     if incoming::is_for_another(subscriber, hand) {
@@ -79,7 +81,10 @@ async fn settlement(
     }
     let mut delivery = match delivery {
         Ok(delivery) => delivery.at_attempt(attempt),
-        Err(failure) => return decide(&facts(subscriber, attempt), &Outcome::Failed(failure)),
+        Err(failure) => {
+            subscriber.metrics.failed(RunOutcome::Undecodable);
+            return decide(&facts(subscriber, attempt), &Outcome::Failed(failure));
+        }
     };
     loop {
         let outcome = match attempted(subscriber, chain, hand, delivery.clone()).await {
@@ -105,6 +110,7 @@ async fn settlement(
                     return Settlement::Release;
                 }
                 subscriber.stats.retried();
+                subscriber.metrics.retried();
                 attempt += 1;
                 delivery = delivery.at_attempt(attempt);
             }

@@ -20,16 +20,12 @@ pub(super) enum DeadReason {
 }
 
 impl DeadReason {
+    /// As they are written, in the order of the variants.
+    pub(super) const NAMES: [&str; 7] =
+        ["exhausted", "permanent", "validation", "undecodable", "timeout", "panic", "crash"];
+
     fn name(self) -> &'static str {
-        match self {
-            Self::Exhausted => "exhausted",
-            Self::Permanent => "permanent",
-            Self::Validation => "validation",
-            Self::Undecodable => "undecodable",
-            Self::Timeout => "timeout",
-            Self::Panic => "panic",
-            Self::Crash => "crash",
-        }
+        Self::NAMES[self as usize]
     }
 }
 

@@ -11,6 +11,7 @@ use super::load::Load;
 use super::parking::Parking;
 use super::polls::Polls;
 use super::releases;
+use super::settle::DeadReason;
 use jiff::Timestamp;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,9 @@ use crate::clock::SharedClock;
 use crate::error::Result;
 use crate::handler::{Batcher, Chain, DynMiddleware, Services, Target};
 use crate::message::Context;
+use crate::metrics::{About, ConsumerMetrics, DeliveryMetrics, Ending};
 use crate::middleware::{Breaker, Pace};
+use crate::registry::Source;
 use crate::stats::StatsBoard;
 use crate::store::SharedInbox;
 use crate::subject::Namespace;
@@ -49,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) quarantine: Arc<RwLock<()>>,
     /// The durables of the application.
     pub(crate) durables: Arc<[String]>,
+    /// What each of them reads, as a label.
+    pub(crate) subjects: Arc<[String]>,
     /// Makes a stream or consumer again that vanishes.
     pub(crate) restorer: Arc<Restorer>,
     /// Set when the drain begins: what only waits is given back.
@@ -94,6 +99,8 @@ pub(crate) struct Subscriber {
     pub(super) plan: SubscriberPlan,
     /// What it counts; the sweeper counts apart.
     pub(super) stats: Arc<StatsBoard>,
+    pub(super) metrics: Arc<DeliveryMetrics>,
+    pub(super) consumer_metrics: ConsumerMetrics,
     pub(super) name: Arc<str>,
     /// Who it is, in dead letters and logs.
     pub(super) durable: Arc<str>,
@@ -133,6 +140,8 @@ impl Subscriber {
                 PlannedCall::Sweep => Arc::default(),
                 PlannedCall::Each(_) | PlannedCall::Batch(..) => shared.stats.clone(),
             },
+            metrics: Arc::new(delivery_metrics(plan)),
+            consumer_metrics: consumer_metrics(plan, &shared),
             records: plan.record_name(&shared.namespace),
             shared,
             index,
@@ -153,7 +162,7 @@ impl Subscriber {
     }
 
     pub(super) fn holder(&self) -> Holder {
-        Holder { index: self.index, ack_wait: self.plan.settings.ack_wait }
+        Holder { index: self.index, ack_wait: self.plan.settings.ack_wait, metrics: self.metrics.clone() }
     }
 
     /// The stream and the consumer that it pulls from.
@@ -246,8 +255,16 @@ impl Subscriber {
     pub(crate) fn let_go(&self) {
         for hand in self.shared.keeper.of(self.index) {
             self.shared.keeper.forget(&hand);
+            hand.end(Ending::Unanswered);
             self.stats.unanswered();
         }
+    }
+
+    /// Brings its gauges to what is known without asking the server.
+    pub(crate) fn refresh_metrics(&self) {
+        let clock = &self.shared.clock;
+        let stalled = self.stalled.load(Ordering::Relaxed);
+        self.consumer_metrics.refresh(stalled, self.breaker.circuit(), clock.now());
     }
 
     /// Why it pauses on purpose, in one sentence.
@@ -255,6 +272,11 @@ impl Subscriber {
         let pause = self.breaker.pulls_again_in(self.shared.clock.monotonic())?;
         let (durable, seconds) = (&self.durable, pause.as_secs_f32());
         Some(format!("the circuit of {durable} is open: its messages are held, the next trial is in {seconds:.1} s"))
+    }
+
+    /// Whether it handles messages of the user, and its loops run.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.chain.is_some() && !self.ended.load(Ordering::Relaxed) && !self.has_left()
     }
 
     /// What keeps it from receiving messages, in one sentence.
@@ -282,5 +304,33 @@ impl Subscriber {
         }
         let healing = self.healing.load(Ordering::Relaxed);
         healing.then(|| format!("the consumer {} is lost and is being made again", self.durable))
+    }
+}
+
+/// What a subscriber reads, as labels.
+pub(crate) fn about(plan: &SubscriberPlan) -> About {
+    match plan.source {
+        Source::DeadLetter => About::of_dead_letters(&plan.topics),
+        Source::Topic | Source::Subject | Source::Request => About::of(&plan.topics),
+    }
+}
+
+fn delivery_metrics(plan: &SubscriberPlan) -> DeliveryMetrics {
+    match plan.call {
+        PlannedCall::Sweep => DeliveryMetrics::silent(),
+        PlannedCall::Each(_) | PlannedCall::Batch(..) => {
+            DeliveryMetrics::new(&about(plan), plan.origin.name, &DeadReason::NAMES)
+        }
+    }
+}
+
+fn consumer_metrics(plan: &SubscriberPlan, shared: &Shared) -> ConsumerMetrics {
+    // The name of an ephemeral consumer is that of one process: its label would be a new one with each start.
+    let consumer = if plan.settings.ephemeral { plan.origin.name } else { plan.consumer_name() };
+    match plan.call {
+        PlannedCall::Sweep => ConsumerMetrics::silent(),
+        PlannedCall::Each(_) | PlannedCall::Batch(..) => {
+            ConsumerMetrics::new(&plan.stream, consumer, shared.clock.now())
+        }
     }
 }

@@ -18,6 +18,7 @@ mod payload;
 mod redact;
 pub(crate) mod returned;
 pub(crate) mod rules;
+mod run_outcome;
 mod target;
 mod transaction;
 pub(crate) mod value;

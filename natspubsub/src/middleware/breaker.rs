@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::clock::{Clock, timeout};
 use crate::handler::{FailureClass, Outcome};
+use crate::metrics::Circuit;
 use crate::registry::BreakerOption;
 
 /// Successes that close a breaker which an infrastructure failure opened.
@@ -163,6 +164,15 @@ impl Breaker {
             State::Closed { .. } => None,
             State::Open { until } => Some(until.saturating_sub(now)),
             State::HalfOpen { .. } => Some(Duration::ZERO),
+        }
+    }
+
+    /// The state as a number for metrics.
+    pub(crate) fn circuit(&self) -> Circuit {
+        match *self.state() {
+            State::Closed { .. } => Circuit::Closed,
+            State::Open { .. } => Circuit::Open,
+            State::HalfOpen { .. } => Circuit::HalfOpen,
         }
     }
 

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::draft::Prepared;
 use super::entry::{Entry, tell_topics_apart};
 use super::layered_together::store_together_through;
+use super::measured::failure;
 use super::message::MessageBuilder;
 use super::published::Published;
 use super::publisher::Publisher;
@@ -126,13 +127,16 @@ pub(super) async fn store_together(
     features: Vec<Feature>,
 ) -> Result<Vec<PublishResult>> {
     let outlet = publisher.outlet();
-    let (topics, prepared): (Vec<String>, Vec<Prepared>) = written.into_iter().unzip();
+    let (topics, mut prepared): (Vec<String>, Vec<Prepared>) = written.into_iter().unzip();
     let began = outlet.clock.monotonic();
     publisher.ensure(features.into_iter().chain([Feature::AtomicBatches])).await?;
     let id = Uuid::from_u64_pair(outlet.clock.random(), outlet.clock.random()).simple().to_string();
     let messages: Vec<Outbound> = prepared.iter().map(|prepared| prepared.outbound.clone()).collect();
+    prepared.iter_mut().for_each(|message| publisher.measure(message));
     let stored = outlet.store_atomic(publisher.lane(), &id, messages).await;
     let duration = outlet.clock.monotonic().saturating_sub(began);
+    let ended = stored.as_ref().err().map(failure);
+    prepared.iter().for_each(|message| message.measured.end(ended, duration));
     let last = stored.inspect_err(|error| {
         outlet.doubt_features();
         for message in &prepared {

@@ -14,6 +14,7 @@ use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::message::{
     Encode, Event, Headers, Metadata, Sheet, Violations, WriteFault, check_event_id, headers, write_encoded,
 };
+use crate::metrics::Measured;
 use crate::trace::{Cause, SendSpan, carry};
 use crate::transport::Outbound;
 
@@ -93,6 +94,8 @@ pub(super) struct Prepared {
     pub(super) outbound: Outbound,
     /// Lasts as long as this.
     pub(super) span: SendSpan,
+    /// Set when it is published.
+    pub(super) measured: Measured,
 }
 
 impl Prepared {
@@ -181,7 +184,7 @@ impl Draft {
         let (headers, body) = written.inspect_err(|error| span.failed(error.kind().name()))?;
         span.sized(body.len());
         let outbound = Outbound { subject: subject.to_owned(), headers, body };
-        Ok(Prepared { event_id, target: None, outbound, span })
+        Ok(Prepared { event_id, target: None, outbound, span, measured: Measured::default() })
     }
 
     /// What the message says, but for its value; the event's id is its message id.
@@ -253,7 +256,13 @@ impl Draft {
             Some(waits_on) => (waits_on, Some(subject)),
             None => (subject, None),
         };
-        Ok(Prepared { event_id, target, outbound: Outbound { subject, headers, body }, span })
+        Ok(Prepared {
+            event_id,
+            target,
+            outbound: Outbound { subject, headers, body },
+            span,
+            measured: Measured::default(),
+        })
     }
 
     /// Refuses a value that breaks the rules of its type or the schema of its topic.

@@ -12,6 +12,7 @@ mod entry;
 mod layered;
 mod layered_together;
 mod layers;
+mod measured;
 mod message;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod outbox;

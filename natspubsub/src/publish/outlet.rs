@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use natspubsub_grammar::Pattern;
 use tokio::sync::SemaphorePermit;
 use tokio::task::coop::{consume_budget, unconstrained};
 use tokio_util::task::TaskTracker;
@@ -17,6 +18,7 @@ use crate::config::{Config, PUBLISH_PAUSE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoints::{Sabotage, sabotaged};
 use crate::message::WireRules;
+use crate::metrics::PublishMetrics;
 use crate::topology::{Allowed, Feature, StreamOf};
 use crate::trace::{Act, Scope};
 use crate::transport::{Confirmation, Outbound, PublishFault, SharedTransport, Stored};
@@ -35,6 +37,7 @@ pub(super) struct Outlet {
     /// Publishes on their way; closed when the application ends.
     pub(super) under_way: TaskTracker,
     window: Window,
+    pub(super) metrics: PublishMetrics,
     next_lane: AtomicUsize,
 }
 
@@ -57,10 +60,18 @@ pub(super) struct HandedOver<'a> {
 }
 
 impl Outlet {
-    pub(super) fn new(transport: SharedTransport, clock: SharedClock, config: Config, around: Around) -> Self {
+    /// `patterns` are those of raw subjects that the application declares.
+    pub(super) fn new(
+        transport: SharedTransport,
+        clock: SharedClock,
+        config: Config,
+        around: Around,
+        patterns: Vec<Pattern>,
+    ) -> Self {
         Self {
             rules: Author::rules(&config),
             scope: Scope::default(),
+            metrics: PublishMetrics::new(config.namespace.subject(""), patterns),
             window: Window::new(config.publish_window),
             allowed: Allowed::default(),
             under_way: TaskTracker::new(),
@@ -236,6 +247,7 @@ impl Outlet {
                 };
             }
             tracing::warn!(subject, attempt, reason, "no confirmation; publishing again with the same id");
+            self.metrics.retried();
             self.clock.sleep(PUBLISH_PAUSE).await;
             attempt += 1;
             fault = match self.transport.publish(lane, outbound, self.config.publish_timeout).await {

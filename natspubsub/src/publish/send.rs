@@ -98,6 +98,7 @@ impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T, &'a Publisher> {
     }
 
     pub(super) fn prepare(&self) -> Result<Prepared> {
-        self.draft.prepare(&self.by.author(), self.value)
+        let prepared = self.draft.prepare(&self.by.author(), self.value);
+        prepared.inspect_err(|error| self.by.outlet().measure_refused(&self.draft, error))
     }
 }

@@ -7,6 +7,7 @@ use super::backlog::Backlog;
 use super::tally::Tally;
 use crate::clock::SharedClock;
 use crate::handler::{Chain, Delivery, DynMiddleware, Services, Target};
+use crate::metrics::{About, DeliveryMetrics};
 use crate::stats::StatsBoard;
 use crate::topology::{CoreCall, CorePlan};
 use crate::trace::{Handling, Templates};
@@ -37,6 +38,7 @@ pub(crate) struct Listener {
     pub(super) group: Arc<str>,
     /// The name of the stream that stores its messages: none.
     pub(super) no_stream: Arc<str>,
+    pub(super) metrics: Arc<DeliveryMetrics>,
     pub(super) backlog: Backlog,
     pub(super) tally: Tally,
     templates: Templates,
@@ -57,6 +59,7 @@ impl Listener {
             name: plan.origin.name.into(),
             group: plan.queue.as_deref().unwrap_or(plan.origin.name).into(),
             no_stream: "".into(),
+            metrics: Arc::new(delivery_metrics(plan)),
             backlog: Backlog::new(plan.pending),
             tally: Tally::default(),
             templates: Templates::of(plan.subjects()),
@@ -103,6 +106,11 @@ impl Listener {
         self.ended.store(true, Ordering::Relaxed);
     }
 
+    /// Whether its loops run.
+    pub(crate) fn is_at_work(&self) -> bool {
+        !self.ended.load(Ordering::Relaxed)
+    }
+
     /// What keeps it from receiving messages, in one sentence.
     pub(crate) fn problem(&self) -> Option<String> {
         let name = &self.name;
@@ -112,4 +120,10 @@ impl Listener {
         let denied = self.plan.subjects().find(|subject| self.ground.transport.denies_listening(subject))?;
         Some(format!("{name} hears nothing: the account may not subscribe to {denied}"))
     }
+}
+
+/// There are no dead letters: nobody stored the messages.
+fn delivery_metrics(plan: &CorePlan) -> DeliveryMetrics {
+    let patterns: Vec<String> = plan.subjects().collect();
+    DeliveryMetrics::new(&About::of(&patterns), plan.origin.name, &[])
 }

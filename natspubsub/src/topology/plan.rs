@@ -45,6 +45,17 @@ impl Plan {
         self.subscribers.iter().chain(&self.sweeper)
     }
 
+    /// Patterns of raw subjects that the application declares: of those it reads, and of streams of its own.
+    pub(crate) fn raw_patterns(&self) -> Vec<Pattern> {
+        let raw = self.subscribers.iter().filter(|subscriber| subscriber.source == Source::Subject);
+        let read = raw.flat_map(|subscriber| subscriber.topics.iter().filter_map(|text| Pattern::subject(text).ok()));
+        let heard = self.core.iter().flat_map(|listener| listener.patterns.iter().cloned());
+        let streams = self.streams.iter().filter(|stream| self.declaration(stream).is_some());
+        let stored = streams.flat_map(|stream| stream.get("subjects").and_then(Value::as_array).into_iter().flatten());
+        let stored = stored.filter_map(|subject| Pattern::system(subject.as_str()?).ok());
+        read.chain(heard).chain(stored).collect()
+    }
+
     /// Where a stream is declared; those that every application has are not.
     pub(crate) fn declaration(&self, stream: &AssetConfig) -> Option<&Origin> {
         let name = config_text(stream, "name");

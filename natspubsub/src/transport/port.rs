@@ -178,6 +178,10 @@ pub(crate) struct Progress {
     pub(crate) answered: u64,
     /// Messages that were never delivered and could be now: none while `max_ack_pending` is reached.
     pub(crate) backlog: u64,
+    /// Messages that were never delivered.
+    pub(crate) pending: u64,
+    /// Messages that were delivered and are not answered.
+    pub(crate) unanswered: u64,
 }
 
 /// Something that the account may be denied, tried without an effect.

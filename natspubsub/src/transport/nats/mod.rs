@@ -265,7 +265,10 @@ impl Transport for NatsTransport {
 
     async fn progress(&self, stream: &str, durable: &str) -> Result<Option<Progress>> {
         let pending = api::pending(self.main(), stream, durable).await?;
-        Ok(pending.map(|Pending { answered, backlog, .. }| Progress { answered, backlog }))
+        Ok(pending.map(|told| {
+            let Pending { answered, backlog, pending, unanswered, .. } = told;
+            Progress { answered, backlog, pending, unanswered }
+        }))
     }
 
     async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>> {
