@@ -135,6 +135,9 @@ else
     cargo test --workspace --lib --bins --tests
 fi
 look_for_secrets
+
+step "instructions of a consumed message"
+bash scripts/counts.sh
 if ! $long; then exit; fi
 
 # A million messages are a gigabyte of lines.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,9 @@ use crate::topology::{
     CorePlan, Drain, Patience, Restorer, Terms, adopt_advisories, denied, drain_all, locate, manage, planned,
 };
 use crate::transport::{SharedTransport, Transport, connect};
+
+/// Consumers that are opened at the same time.
+const OPENED_AT_ONCE: usize = 32;
 
 /// What the keeper goes by when there are no subscribers.
 const KEEPER_ACK_WAIT: Duration = Duration::from_secs(30);
@@ -97,15 +101,12 @@ impl App {
         let shared = shared(&self, transport, &publisher);
         let crew = Arc::new(Crew::new(shared.clone(), io.handle()));
         // All are opened before the first begins: a start that fails, or that a signal ends, has run nothing.
-        let mut opened = Vec::new();
-        for plan in self.plan.consumers() {
-            opened.push((plan, Opened::patiently(plan, shared.transport.as_ref(), &patience).await?));
-        }
+        let opened = self.open(shared.transport.as_ref(), &patience).await?;
         let listening = self.listen(shared.transport.as_ref()).await?;
         if !opened.is_empty() {
             shared.enter().await;
         }
-        for (plan, opened) in opened {
+        for (plan, opened) in self.plan.consumers().zip(opened) {
             crew.engage(plan, opened);
         }
         let identity = Identity::new(&self.config, &shared.id, clock.now());
@@ -150,6 +151,13 @@ impl App {
         let (transport, clock) = (transport.clone(), self.surroundings.clock.clone());
         let (config, listener) = (self.config.clone(), self.listener.clone());
         Publisher::new(transport, clock, config, listener, self.around.clone(), self.plan.raw_patterns())
+    }
+
+    /// The consumers of the plan, in its order.
+    async fn open(&self, transport: &dyn Transport, patience: &Patience<'_>) -> Result<Vec<Opened>> {
+        let opening: Vec<BoxFuture<'_, Result<Opened>>> =
+            self.plan.consumers().map(|plan| Opened::patiently(plan, transport, patience).boxed()).collect();
+        futures::stream::iter(opening).buffered(OPENED_AT_ONCE).try_collect().await
     }
 
     /// Subscribes for those that listen to core NATS, or says which of them may not.

@@ -163,14 +163,18 @@ pub(super) async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answe
     hand.stop_signals();
     reached(Point::BeforeAnswer).await;
     let finished = matches!(answer, Answer::Ack | Answer::Term(_));
-    let is_ours = hand.is_ours(shared.clock.monotonic()) && shared.transport.is_connected();
-    let ours = is_ours || sabotaged(Sabotage::NakAfterDeadline);
+    let is_ours = || {
+        let is_ours = hand.is_ours(shared.clock.monotonic()) && shared.transport.is_connected();
+        is_ours || sabotaged(Sabotage::NakAfterDeadline)
+    };
     let sent = if hand.is_void() {
         let reason = "its stream was made again, and the message is gone with the old one";
         Err((AckFailure::StreamGone, reason.to_owned()))
     } else if answer == Answer::Ack && subscriber.plan.settings.confirm_ack {
         confirm(shared, hand.token()).await.map_err(|reason| (AckFailure::Unconfirmed, reason))
-    } else if answer == Answer::Ack || ours {
+    } else if answer == Answer::Ack && shared.transport.acknowledge(hand.token()) {
+        Ok(())
+    } else if answer == Answer::Ack || is_ours() {
         shared.transport.answer(hand.token(), answer).await.map_err(|error| (AckFailure::NotSent, error.to_string()))
     } else {
         Err((AckFailure::Expired, "the server has delivered the message again by now".to_owned()))

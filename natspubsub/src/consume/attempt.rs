@@ -38,8 +38,12 @@ pub(super) async fn attempted(
     {
         return Attempted::Stopping;
     }
-    let Some(permit) = unless_stopping(subscriber, subscriber.breaker.admit(clock)).await else {
-        return Attempted::Stopping;
+    let permit = match subscriber.breaker.admit_at_once() {
+        Some(permit) => permit,
+        None => match unless_stopping(subscriber, subscriber.breaker.admit(clock)).await {
+            Some(permit) => permit,
+            None => return Attempted::Stopping,
+        },
     };
     let attempt = delivery.context().attempt();
     let Some(admitted) = admit(subscriber, hand, attempt).await else { return Attempted::Stopping };
@@ -65,7 +69,7 @@ pub(super) async fn attempted(
     let ended = clock.monotonic();
     subscriber.metrics.ran(RunOutcome::from(&outcome), ended.saturating_sub(began));
     reached(Point::AfterHandlerBeforeAck).await;
-    if permit.ended(Verdict::of(&outcome), ended) {
+    if permit.ended(Verdict::of(&outcome), || ended) {
         let reason = format!("{outcome:?}");
         tracing::warn!(consumer = %subscriber.durable, reason, "the circuit is open: pulling stops, what is in hand is held");
     }

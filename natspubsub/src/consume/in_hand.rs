@@ -1,9 +1,11 @@
 //! A delivery that this process has received and not yet answered.
 
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::message::{Facts, Headers, Source};
 use crate::metrics::{DeliveryMetrics, Ending, Flight};
 use crate::transport::Received;
 
@@ -19,7 +21,6 @@ pub(super) struct Holder {
 }
 
 /// A received delivery with the time until which it is certainly ours.
-#[derive(Debug)]
 pub(crate) struct InHand {
     id: u64,
     holder: Holder,
@@ -36,6 +37,8 @@ pub(crate) struct InHand {
     lapsed: AtomicBool,
     /// Set once its last attempt is marked as begun.
     marked: AtomicBool,
+    /// What its context tells besides, once it was read.
+    facts: OnceLock<Facts>,
 }
 
 impl InHand {
@@ -52,7 +55,13 @@ impl InHand {
             void: AtomicBool::new(false),
             lapsed: AtomicBool::new(false),
             marked: AtomicBool::new(false),
+            facts: OnceLock::new(),
         }
+    }
+
+    /// Notes what was read; the first time counts.
+    pub(super) fn note_facts(&self, facts: impl FnOnce() -> Facts) {
+        self.facts.get_or_init(facts);
     }
 
     pub(super) fn id(&self) -> u64 {
@@ -145,6 +154,27 @@ impl InHand {
 
     pub(super) fn note_signal(&self, at: Duration) {
         self.signalled_ns.store(nanos(at), Ordering::Relaxed);
+    }
+}
+
+impl Source for InHand {
+    fn subject(&self) -> &str {
+        &self.received.subject
+    }
+
+    fn headers(&self) -> &Headers {
+        &self.received.headers
+    }
+
+    fn facts(&self) -> &Facts {
+        self.facts.get().expect("a context is made of what was read")
+    }
+}
+
+/// Never the body.
+impl fmt::Debug for InHand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InHand").field("id", &self.id).field("token", &self.token()).finish_non_exhaustive()
     }
 }
 

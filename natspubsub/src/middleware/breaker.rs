@@ -181,12 +181,15 @@ impl Breaker {
         &self.changed
     }
 
+    /// The permission for a run while the breaker is closed, as it is almost always: the way of a message waits for
+    /// nothing, and asks for no time.
+    pub(crate) fn admit_at_once(&self) -> Option<Permit<'_>> {
+        let is_closed = matches!(*self.state(), State::Closed { .. });
+        is_closed.then_some(Permit { breaker: self, is_trial: false, used: false })
+    }
+
     /// Waits until a run is permitted.
     pub(crate) async fn admit(&self, clock: &dyn Clock) -> Permit<'_> {
-        // Closed almost always: the way of a message listens to nothing.
-        if let Ok(permit) = self.try_admit(clock.monotonic()) {
-            return permit;
-        }
         loop {
             let bell = self.changed.notified();
             let mut bell = std::pin::pin!(bell);
@@ -279,9 +282,12 @@ impl Breaker {
 
 impl Permit<'_> {
     /// Notes how the run ended; `true` when the breaker opened by it.
-    pub(crate) fn ended(mut self, verdict: Verdict, now: Duration) -> bool {
+    pub(crate) fn ended(mut self, verdict: Verdict, now: impl FnOnce() -> Duration) -> bool {
         self.used = true;
-        self.breaker.note(self.is_trial, verdict, now)
+        if !self.is_trial && verdict == Verdict::Success && *self.breaker.state() == (State::Closed { failures: 0 }) {
+            return false;
+        }
+        self.breaker.note(self.is_trial, verdict, now())
     }
 }
 
@@ -311,7 +317,10 @@ mod tests {
     }
 
     fn run(breaker: &Breaker, verdict: Verdict, now: u64) -> bool {
-        breaker.try_admit(at(now)).map(|permit| permit.ended(verdict, at(now))).unwrap_or_else(|_| panic!("not let in"))
+        breaker
+            .try_admit(at(now))
+            .map(|permit| permit.ended(verdict, || at(now)))
+            .unwrap_or_else(|_| panic!("not let in"))
     }
 
     #[test]
@@ -324,7 +333,7 @@ mod tests {
         assert_eq!(breaker.try_admit(at(4)).err(), Some(Some(at(6))), "open for 10 s");
         let trial = breaker.try_admit(at(10)).unwrap_or_else(|_| panic!("half-open"));
         assert_eq!(breaker.try_admit(at(10)).err(), Some(None), "one trial at a time");
-        assert!(!trial.ended(Verdict::Success, at(10)));
+        assert!(!trial.ended(Verdict::Success, || at(10)));
         assert_eq!(breaker.pulls_again_in(at(10)), Some(Duration::ZERO), "two successes are wanted");
         run(&breaker, Verdict::Success, 11);
         assert_eq!(breaker.pulls_again_in(at(11)), None);
@@ -367,7 +376,7 @@ mod tests {
         }
         let late = breaker.try_admit(at(0)).unwrap_or_else(|_| panic!());
         assert!(run(&breaker, Verdict::Down { pause: at(3) }, 0));
-        assert!(!late.ended(Verdict::Success, at(1)), "a run from before says nothing");
+        assert!(!late.ended(Verdict::Success, || at(1)), "a run from before says nothing");
         assert_eq!(breaker.try_admit(at(1)).err(), Some(Some(at(2))));
         run(&breaker, Verdict::Success, 3);
         assert_eq!(breaker.pulls_again_in(at(11)), None);

@@ -126,7 +126,7 @@ impl Middleware for CircuitBreaker {
         };
         let outcome = next.run(delivery).await;
         let verdict = Verdict::of(&outcome);
-        match (permit.ended(verdict, clock.monotonic()), verdict, &outcome) {
+        match (permit.ended(verdict, || clock.monotonic()), verdict, &outcome) {
             (true, Verdict::Failure, Outcome::Failed(failure)) => {
                 down(self.rule.open, &format!("the circuit breaker opened: {}", failure.describe()))
             }

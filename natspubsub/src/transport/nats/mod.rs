@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::FutureExt;
 use jiff::Timestamp;
 
 use self::api::Pending;
@@ -288,6 +289,12 @@ impl Transport for NatsTransport {
             Answer::Term(reason) => format!("+TERM {reason}").into(),
         };
         send("the answer to a delivery", self.main().client.publish(token.to_owned(), body)).await
+    }
+
+    fn acknowledge(&self, token: &str) -> bool {
+        // A future that waits for room and is dropped has sent nothing.
+        let sending = self.main().client.publish(token.to_owned(), ACK);
+        matches!(sending.now_or_never(), Some(Ok(())))
     }
 
     async fn confirm(&self, token: &str) -> Result<()> {
