@@ -7,12 +7,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::Outcome;
-
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// A server that runs.
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
     address: SocketAddr,
     _folder: TempDir,
@@ -20,7 +17,7 @@ pub struct Server {
 
 impl Server {
     /// `NATS_SERVER`, else what `scripts/test.sh` has put into `target/tools`, else the one on the PATH.
-    pub fn start() -> Outcome<Self> {
+    pub(crate) fn start() -> Result<Self, Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let process = Command::new(program())
@@ -40,8 +37,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it listens.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("nats://{}", self.address)
     }
 }
@@ -67,11 +63,4 @@ fn program() -> PathBuf {
         .collect();
     found.sort();
     found.pop().unwrap_or_else(|| "nats-server".into())
-}
-
-/// What this process holds in memory.
-pub fn resident_kib() -> Outcome<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::time::Duration;
 
 use super::builder::start_error;
-use super::gauges::Gauges;
 use super::io_thread::IoThread;
 use super::relays::Relays;
 use super::running::Health;
@@ -16,7 +15,7 @@ use crate::handler::HealthStatus;
 use crate::relay::RelayStats;
 use crate::store::OutboxStore;
 use crate::transport::{SharedTransport, connect};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 /// How long the connection may take to end.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -115,11 +114,7 @@ impl<S: OutboxStore> Relay<S> {
         let mut relays = Relays::default();
         relays.start(std::sync::Arc::new(store), &transport, &clock, &config);
         tracing::info!(server = transport.describe(), "the relay runs");
-        crate::metrics::describe();
-        let (gauges, stop) =
-            (Gauges::new(transport.clone(), clock.clone(), None, relays.boards().to_vec()), CancellationToken::new());
-        io.spawn(gauges.clone().run(stop.clone()));
-        Ok(RunningRelay { relays, transport, clock, io, gauges, stop: stop.drop_guard() })
+        Ok(RunningRelay { relays, transport, clock, io })
     }
 }
 
@@ -142,9 +137,6 @@ pub struct RunningRelay {
     transport: SharedTransport,
     clock: SharedClock,
     io: IoThread,
-    gauges: Gauges,
-    /// Ends what looks at the gauges.
-    stop: DropGuard,
 }
 
 impl RunningRelay {
@@ -186,9 +178,7 @@ impl RunningRelay {
     pub async fn shutdown(mut self) -> RelayStats {
         self.relays.end(&*self.clock).await;
         self.transport.close(CLOSE_LIMIT).await;
-        drop(self.stop);
         self.io.end(&*self.clock).await;
-        self.gauges.end();
         self.relays.stats()
     }
 }

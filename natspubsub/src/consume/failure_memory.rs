@@ -104,12 +104,9 @@ fn key(hand: &InHand) -> Key {
 mod tests {
     use bytes::Bytes;
 
-    use std::sync::Arc;
-
     use super::*;
     use crate::consume::in_hand::Holder;
     use crate::message::Headers;
-    use crate::metrics::DeliveryMetrics;
 
     fn hand(sequence: u64) -> InHand {
         let received = crate::transport::Received {
@@ -122,8 +119,7 @@ mod tests {
             token: String::new(),
             fault: None,
         };
-        let metrics = Arc::new(DeliveryMetrics::silent());
-        let holder = Holder { index: 0, ack_wait: Duration::from_secs(30), metrics };
+        let holder = Holder { index: 0, ack_wait: Duration::from_secs(30) };
         InHand::new(0, holder, received, Duration::ZERO)
     }
 

@@ -8,13 +8,10 @@ use jiff::fmt::temporal::DateTimePrinter;
 use serde::Serialize;
 
 use super::codec::is_json;
-use super::encode::BYTES;
-#[cfg(test)]
-use super::encode::Encode;
+use super::encode::{BYTES, Encode};
 use super::gzip::{self, GZIP, INFLATE_MAX};
 use super::headers::{self, Headers, bare, header_safe};
 use super::metadata::{METADATA_BYTES_MAX, Metadata};
-use crate::error::BoxError;
 
 /// The first size of the buffer that an envelope is written to.
 const ENVELOPE_CAPACITY: usize = 512;
@@ -74,33 +71,17 @@ impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for WriteFault {
     }
 }
 
-/// Writes the message of a value.
-#[cfg(test)]
+/// Writes a message. `limit` counts everything that is sent: headers and body.
 pub(crate) fn write<T: Encode + ?Sized>(
-    sheet: Sheet<'_>,
+    mut sheet: Sheet<'_>,
     value: &T,
     rules: &WireRules,
     limit: usize,
 ) -> Result<(Headers, Bytes), WriteFault> {
-    write_encoded(sheet, T::CONTENT_TYPE, |into| value.encode(into), value.encoded(), rules, limit)
-}
-
-/// Writes a message. `limit` counts everything that is sent: headers and body; `whole` is the value where it is encoded already.
-pub(crate) fn write_encoded(
-    mut sheet: Sheet<'_>,
-    media_type: Option<&str>,
-    encode: impl Fn(&mut Vec<u8>) -> Result<(), BoxError>,
-    whole: Option<Bytes>,
-    rules: &WireRules,
-    limit: usize,
-) -> Result<(Headers, Bytes), WriteFault> {
-    let media_type = media_type.filter(|media_type| !is_json(media_type));
+    let media_type = T::CONTENT_TYPE.filter(|media_type| !is_json(media_type));
     check_claims(&sheet.headers, media_type)?;
     if media_type.is_some() || !sheet.is_enveloped {
-        let plain = match whole {
-            Some(whole) => whole,
-            None => encoded(encode)?,
-        };
+        let plain = encoded(value)?;
         let headers = write_headers(&mut sheet, media_type, rules.full_headers);
         return match seal(&headers, &plain, rules)? {
             (size, _) if size > limit => Err(WriteFault::TooLarge { size }),
@@ -108,7 +89,7 @@ pub(crate) fn write_encoded(
         };
     }
     let mut plain = Vec::new();
-    write_head(&mut plain, &sheet, encode, rules.mirror_payload)?;
+    write_head(&mut plain, &sheet, value, rules.mirror_payload)?;
     let head = plain.len();
     write_tail(&mut plain, &sheet.metadata)?;
     let headers = write_headers(&mut sheet, media_type, rules.full_headers);
@@ -126,9 +107,12 @@ pub(crate) fn write_encoded(
 }
 
 /// The body that is all of a message.
-fn encoded(encode: impl Fn(&mut Vec<u8>) -> Result<(), BoxError>) -> Result<Bytes, WriteFault> {
+fn encoded<T: Encode + ?Sized>(value: &T) -> Result<Bytes, WriteFault> {
+    if let Some(encoded) = value.encoded() {
+        return Ok(encoded);
+    }
     let mut body = Vec::new();
-    encode(&mut body)?;
+    value.encode(&mut body)?;
     Ok(body.into())
 }
 
@@ -163,10 +147,10 @@ fn check_claims(user: &Headers, media_type: Option<&str>) -> Result<(), WriteFau
 }
 
 /// The envelope up to where its metadata begin. The body is encoded once, in its place.
-fn write_head(
+fn write_head<T: Encode + ?Sized>(
     into: &mut Vec<u8>,
     sheet: &Sheet<'_>,
-    encode: impl Fn(&mut Vec<u8>) -> Result<(), BoxError>,
+    value: &T,
     mirror: bool,
 ) -> Result<(), WriteFault> {
     into.reserve(ENVELOPE_CAPACITY);
@@ -181,7 +165,7 @@ fn write_head(
     TIME.print_timestamp(&sheet.occurred_at, &mut *into)?;
     into.extend_from_slice(b"\",\"message\":");
     let start = into.len();
-    encode(into)?;
+    value.encode(into)?;
     let end = into.len();
     if end <= start {
         return Err("its `Encode` wrote no bytes, and an envelope needs one JSON value".into());

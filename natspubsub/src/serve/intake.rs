@@ -11,7 +11,6 @@ use super::ears::Ears;
 use super::listener::Listener;
 use super::reply::{BUSY, refuse};
 use crate::clock::timeout;
-use crate::metrics::{Ending, Flight};
 use crate::transport::CoreMessage;
 
 /// How long what is on its way may take to arrive after the listener has left.
@@ -21,7 +20,7 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 pub(crate) async fn intake(
     listener: Arc<Listener>,
     mut ears: Ears,
-    to_worker: UnboundedSender<(CoreMessage, Flight)>,
+    to_worker: UnboundedSender<CoreMessage>,
     stop: CancellationToken,
 ) {
     // Made once: asking whether it is time to stop takes a lock.
@@ -47,18 +46,15 @@ pub(crate) async fn intake(
     }
 }
 
-async fn take(listener: &Listener, message: CoreMessage, to_worker: &UnboundedSender<(CoreMessage, Flight)>) {
+async fn take(listener: &Listener, message: CoreMessage, to_worker: &UnboundedSender<CoreMessage>) {
     listener.ground.stats.received();
-    let (size, now) = (message.message.size(), listener.ground.clock.monotonic());
-    let flight = Flight::new(listener.metrics.clone(), size, false, now);
-    if listener.backlog.enter(size) {
+    if listener.backlog.enter(message.message.size()) {
         // Without a worker nobody is left to take it; the application has ended.
-        let _ = to_worker.send((message, flight));
+        let _ = to_worker.send(message);
         return;
     }
-    flight.end(Ending::Dropped);
     listener.ground.stats.dropped();
-    if let Some(dropped) = listener.backlog.drop_one(now) {
+    if let Some(dropped) = listener.backlog.drop_one(listener.ground.clock.monotonic()) {
         tell(listener, dropped);
     }
     if listener.plan.answers() {

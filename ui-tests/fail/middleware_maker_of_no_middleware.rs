@@ -1,8 +1,0 @@
-use natspubsub::prelude::*;
-
-#[middleware(global = false)]
-fn limit() -> u32 {
-    7
-}
-
-fn main() {}
