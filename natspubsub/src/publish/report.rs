@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 pub struct PublishResult {
     /// The topic or raw subject, as it was given.
     pub topic: String,
-    /// The event's id.
+    /// The event's id; empty for a message of core NATS without an envelope, which has none.
     pub event_id: String,
     /// Where the message is stored, or why it is not.
     pub result: Result<Published>,
