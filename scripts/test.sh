@@ -48,6 +48,21 @@ install_postgres() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends postgresql
 }
 
+# From the distribution, without the service that comes with it.
+install_promtool() {
+    local folder="$PWD/target/tools/prometheus"
+    if command -v promtool >/dev/null 2>&1 || [ -x "$folder/usr/bin/promtool" ]; then return; fi
+    if ! command -v apt-get >/dev/null 2>&1; then
+        printf 'promtool is missing: install Prometheus, so that it is on the PATH\n'
+        exit 1
+    fi
+    mkdir -p "$folder"
+    local as_root=()
+    if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
+    "${as_root[@]}" apt-get update --quiet --quiet
+    (cd "$folder" && apt-get download --quiet prometheus && dpkg-deb --extract prometheus_*.deb .)
+}
+
 # What the tests log at TRACE goes to this folder: one file for each process, their workers included.
 logs="$PWD/target/test-logs"
 record_logs() {
@@ -82,6 +97,7 @@ if [ -z "${NATS_SERVER:-}" ] && ! command -v nats-server >/dev/null 2>&1; then i
 if [ -z "${NATSPUBSUB_TEST_DATABASE_URL:-}" ]; then install_postgres; fi
 if $long; then
     for version in "$NATS_VERSION" "${OLDER_NATS_VERSIONS[@]}"; do install_nats_server "$version"; done
+    install_promtool
 fi
 
 step "format"
@@ -91,6 +107,7 @@ step "clippy"
 cargo clippy --quiet --workspace --all-targets -- -D warnings
 # As users build it: without the faults that the tests switch on.
 cargo clippy --quiet --package natspubsub -- -D warnings
+cargo clippy --quiet --package natspubsub --features admin -- -D warnings
 
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items
@@ -118,6 +135,9 @@ else
     cargo test --workspace --lib --bins --tests
 fi
 look_for_secrets
+
+step "instructions of a consumed message"
+bash scripts/counts.sh
 if ! $long; then exit; fi
 
 # A million messages are a gigabyte of lines.
@@ -140,6 +160,9 @@ for _ in $(seq 100); do
 done
 NATSPUBSUB_TEST_URL="nats://tester:hunter2@$address" \
     cargo nextest run --workspace --all-targets -E 'binary(testing) or package(natspubsub-examples) or package(ride-sharing)'
+
+step "promtool checks metrics and alerts"
+cargo nextest run --package natspubsub-tests --run-ignored only -E 'binary(metrics)'
 
 step "long scenarios"
 cargo nextest run --workspace --run-ignored only -E 'binary(conformance) or binary(flow) or binary(/scenarios$/)'

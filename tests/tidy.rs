@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 11] = [
     &["error", "failpoints"],
     &["subject"],
-    &["config", "clock", "stats"],
+    &["config", "clock", "metrics", "stats"],
     &["message"],
     &["trace"],
     &["handler"],
@@ -136,7 +136,7 @@ fn the_settlement_is_the_only_place_that_answers_a_delivery() {
         .flat_map(|source| {
             source
                 .code()
-                .filter(|(_, line)| line.contains("transport.answer("))
+                .filter(|(_, line)| line.contains("transport.answer(") || line.contains("transport.acknowledge("))
                 .map(|_| source.path.clone())
                 .collect::<Vec<_>>()
         })

@@ -9,7 +9,7 @@ use natspubsub::prelude::*;
 use natspubsub::{Publisher, RunningApp};
 
 use crate::Outcome;
-use crate::measure::{Pair, Pairs, cost};
+use crate::measure::{Cost, Found, cost, pairs};
 use crate::server::Server;
 
 const SUBJECT: &str = "bench.core.ours";
@@ -62,7 +62,7 @@ async fn start(server: &Server) -> Outcome<RunningApp> {
 }
 
 /// Publishes and receives with both, in turn.
-pub(crate) async fn run(pairs: usize, messages: usize) -> Outcome {
+pub async fn case(rounds: usize, messages: usize) -> Outcome<Found> {
     let server = Server::start()?;
     let running = start(&server).await?;
     // A connection of its own for each direction, on both sides.
@@ -76,19 +76,18 @@ pub(crate) async fn run(pairs: usize, messages: usize) -> Outcome {
         }
     });
     let body = Bytes::from(vec![b'x'; 256]);
-    println!("{pairs} pairs of {messages} messages of core NATS; ratios: natspubsub to raw async-nats");
-    let mut found = Pairs::default();
-    for _ in 0..pairs {
+    let by_hand = async || -> Outcome<Cost> {
         ARRIVED.store(0, Ordering::Relaxed);
-        let (done, raw) = cost(raw(&to, &body, messages)).await;
-        done?;
+        let (done, cost) = cost(raw(&to, &body, messages)).await;
+        done.map(|()| cost)
+    };
+    let framed = async || -> Outcome<Cost> {
         ARRIVED.store(0, Ordering::Relaxed);
-        let (done, ours) = cost(ours(&publisher, &Raw(body.clone()), messages)).await;
-        done?;
-        found.add(Pair { raw, ours });
-    }
-    println!("{}", found.report("core publish, subscribe", messages));
-    println!("{}", found.speeds(messages));
+        let (done, cost) = cost(ours(&publisher, &Raw(body.clone()), messages)).await;
+        done.map(|()| cost)
+    };
+    let name = "core publish to subscribe, raw payload".to_owned();
+    let found = Found { name, messages, pairs: pairs(rounds, by_hand, framed).await? };
     running.shutdown().await;
-    Ok(())
+    Ok(found)
 }

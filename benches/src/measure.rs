@@ -1,25 +1,64 @@
 //! Pairs of measurements and what they say.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 
+use crate::Outcome;
+use crate::tally::allocations;
+
 /// What one run took.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cost {
-    pub(crate) time: Duration,
+pub struct Cost {
+    /// From its beginning to its end.
+    pub time: Duration,
     /// Of this process, all threads.
-    pub(crate) cpu: Duration,
+    pub cpu: Duration,
     /// Of the servers that it started.
-    pub(crate) servers: Duration,
+    pub servers: Duration,
+    /// Of this process, where they are counted.
+    pub allocations: u64,
+}
+
+/// The counters of a moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Snapshot {
+    at: Instant,
+    cpu: Duration,
+    servers: Duration,
+    allocations: u64,
+}
+
+impl Snapshot {
+    /// The counters of now; what reading them costs lies before it.
+    pub fn begin() -> Self {
+        let servers = servers_time();
+        Self { servers, cpu: cpu_time(), allocations: allocations(), at: Instant::now() }
+    }
+
+    /// The counters of now; what reading them costs lies behind it.
+    pub fn end() -> Self {
+        let (at, allocations, cpu) = (Instant::now(), allocations(), cpu_time());
+        Self { at, cpu, allocations, servers: servers_time() }
+    }
+
+    /// What was used from one moment to another.
+    pub fn since(&self, begin: &Self) -> Cost {
+        Cost {
+            time: self.at - begin.at,
+            cpu: self.cpu.saturating_sub(begin.cpu),
+            servers: self.servers.saturating_sub(begin.servers),
+            allocations: self.allocations - begin.allocations,
+        }
+    }
 }
 
 /// Runs something and measures it.
-pub(crate) async fn cost<T>(work: impl Future<Output = T>) -> (T, Cost) {
-    let (cpu, servers, began) = (cpu_time(), servers_time(), Instant::now());
+pub async fn cost<T>(work: impl Future<Output = T>) -> (T, Cost) {
+    let begin = Snapshot::begin();
     let value = work.await;
-    let servers = servers_time().saturating_sub(servers);
-    (value, Cost { time: began.elapsed(), cpu: cpu_time() - cpu, servers })
+    (value, Snapshot::end().since(&begin))
 }
 
 /// CPU time of everything that descends from this process, with what has ended there; zero where there is no `/proc`.
@@ -55,39 +94,98 @@ fn cpu_time() -> Duration {
     duration(usage.user_time()) + duration(usage.system_time())
 }
 
-/// What the same work took with both.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Pair {
-    pub(crate) raw: Cost,
-    pub(crate) ours: Cost,
+/// The same work with both, in turn: the first pair warms up and does not count, and what the first of two leaves behind in
+/// the server does not always slow the same one down.
+///
+/// # Errors
+/// What a side ends with.
+pub async fn pairs(
+    rounds: usize,
+    raw: impl AsyncFn() -> Outcome<Cost>,
+    ours: impl AsyncFn() -> Outcome<Cost>,
+) -> Outcome<Pairs> {
+    let mut found = Pairs::default();
+    for round in 0..=rounds {
+        let (raw, ours) = if round % 2 == 0 {
+            let raw = raw().await?;
+            (raw, ours().await?)
+        } else {
+            let ours = ours().await?;
+            (raw().await?, ours)
+        };
+        if round > 0 {
+            found.add(raw, ours);
+        }
+    }
+    Ok(found)
 }
 
 /// The two sides of a case, run by run.
 #[derive(Debug, Default)]
-pub(crate) struct Pairs {
+pub struct Pairs {
     raw: Vec<Cost>,
     ours: Vec<Cost>,
 }
 
+/// Minimum, median and maximum.
+#[derive(Debug, Clone, Copy)]
+pub struct Spread {
+    /// The least.
+    pub least: f64,
+    /// The middle one.
+    pub median: f64,
+    /// The most.
+    pub most: f64,
+}
+
+impl Spread {
+    /// Of at least one value.
+    ///
+    /// # Panics
+    /// Without a value.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        Self { least: values[0], median: values[values.len() / 2], most: values[values.len() - 1] }
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} ({:.2} to {:.2})", self.median, self.least, self.most)
+    }
+}
+
 impl Pairs {
-    pub(crate) fn add(&mut self, pair: Pair) {
-        self.raw.push(pair.raw);
-        self.ours.push(pair.ours);
+    /// Adds what the same work took with both.
+    pub fn add(&mut self, raw: Cost, ours: Cost) {
+        self.raw.push(raw);
+        self.ours.push(ours);
+    }
+
+    fn ratios(&self, of: fn(&Cost, &Cost) -> f64) -> Spread {
+        Spread::of(self.raw.iter().zip(&self.ours).map(|(raw, ours)| of(raw, ours)))
+    }
+
+    /// Our throughput to the raw one, pair by pair.
+    pub fn throughput(&self) -> Spread {
+        self.ratios(|raw, ours| raw.time.as_secs_f64() / ours.time.as_secs_f64())
+    }
+
+    /// Our CPU time to the raw one, pair by pair.
+    pub fn client_cpu(&self) -> Spread {
+        self.ratios(|raw, ours| ours.cpu.as_secs_f64() / raw.cpu.as_secs_f64())
     }
 
     /// One line: throughput against raw, and CPU time against raw, pair by pair.
-    pub(crate) fn report(&self, name: &str, messages: usize) -> String {
-        let ratios =
-            |of: fn(&Cost, &Cost) -> f64| spread(self.raw.iter().zip(&self.ours).map(|(raw, ours)| of(raw, ours)));
-        let throughput = ratios(|raw, ours| raw.time.as_secs_f64() / ours.time.as_secs_f64());
-        let cpu = ratios(|raw, ours| ours.cpu.as_secs_f64() / raw.cpu.as_secs_f64());
+    pub fn report(&self, name: &str, messages: usize) -> String {
         let each = |costs: &[Cost], of: fn(&Cost) -> Duration| {
-            spread(costs.iter().map(|cost| of(cost).as_secs_f64() * 1e6 / messages as f64)).1
+            Spread::of(costs.iter().map(|cost| of(cost).as_secs_f64() * 1e6 / messages as f64)).median
         };
         format!(
-            "{name:<34} throughput {} | client cpu {} | us a message: client {:.1} against {:.1}, servers {:.1} against {:.1}",
-            shown(throughput),
-            shown(cpu),
+            "{name:<46} throughput {} | client cpu {} | us a message: client {:.1} against {:.1}, servers {:.1} against {:.1}",
+            self.throughput(),
+            self.client_cpu(),
             each(&self.ours, |cost| cost.cpu),
             each(&self.raw, |cost| cost.cpu),
             each(&self.ours, |cost| cost.servers),
@@ -96,19 +194,28 @@ impl Pairs {
     }
 
     /// One line: the median of messages in a second, for orientation.
-    pub(crate) fn speeds(&self, messages: usize) -> String {
-        let speed = |costs: &[Cost]| spread(costs.iter().map(|cost| messages as f64 / cost.time.as_secs_f64())).1;
+    pub fn speeds(&self, messages: usize) -> String {
+        let speed =
+            |costs: &[Cost]| Spread::of(costs.iter().map(|cost| messages as f64 / cost.time.as_secs_f64())).median;
         format!("{:.0} messages a second against {:.0}", speed(&self.ours), speed(&self.raw))
     }
 }
 
-/// Minimum, median and maximum.
-fn spread(values: impl Iterator<Item = f64>) -> (f64, f64, f64) {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    (values[0], values[values.len() / 2], values[values.len() - 1])
+/// A case and what it took.
+#[derive(Debug)]
+pub struct Found {
+    /// What was done.
+    pub name: String,
+    /// How many messages each run had.
+    pub messages: usize,
+    /// The runs.
+    pub pairs: Pairs,
 }
 
-fn shown((least, median, most): (f64, f64, f64)) -> String {
-    format!("{median:.2} ({least:.2} to {most:.2})")
+impl Found {
+    /// Prints both lines.
+    pub fn print(&self) {
+        println!("{}", self.pairs.report(&self.name, self.messages));
+        println!("{:<46} {}", "", self.pairs.speeds(self.messages));
+    }
 }

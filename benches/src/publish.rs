@@ -7,15 +7,21 @@ use async_nats::jetstream;
 use futures::{StreamExt, TryStreamExt};
 use natspubsub::{App, Config, Publisher, RunningApp, Storage};
 use serde::Serialize;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::Outcome;
-use crate::measure::{Pair, Pairs, cost};
-use crate::server::Server;
+use crate::measure::{Cost, Found, cost, pairs};
+use crate::server::{Server, resident_kib};
 
 const TOPIC: &str = "reading.taken";
 const WINDOW: usize = 1_024;
 const TASKS: usize = 256;
+const FEW_TASKS: usize = 16;
+
+/// As many bytes are under way at once at most, and stored in one run.
+const WINDOW_BYTES_MAX: usize = 32 * 1024 * 1024;
+const PAYLOADS_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// What the raw side writes: the same envelope.
 #[derive(Serialize)]
@@ -28,13 +34,6 @@ struct Envelope<'a> {
     message: &'a str,
 }
 
-/// The side that runs first.
-#[derive(Clone, Copy)]
-enum First {
-    Raw,
-    Ours,
-}
-
 struct Sides {
     context: jetstream::Context,
     subject: String,
@@ -42,12 +41,13 @@ struct Sides {
     _running: RunningApp,
     publisher: Publisher,
     body: String,
+    /// As many are under way at once.
+    window: usize,
 }
 
 impl Sides {
-    async fn new(server: &Server) -> Outcome<Self> {
-        let config =
-            Config::builder().url(server.url()).env("bench").app("ours").stream_storage(Storage::Memory).build()?;
+    async fn new(server: &Server, storage: Storage, bytes: usize) -> Outcome<Self> {
+        let config = Config::builder().url(server.url()).env("bench").app("ours").stream_storage(storage).build()?;
         let running = App::builder().config(config).publish_only().build()?.start().await?;
         let publisher = running.publisher().clone();
         let client = async_nats::connect(server.url()).await?;
@@ -55,11 +55,21 @@ impl Sides {
         let stream = jetstream::stream::Config {
             name: "bench-raw-stream".into(),
             subjects: vec!["bench.raw.>".into()],
-            storage: jetstream::stream::StorageType::Memory,
+            storage: match storage {
+                Storage::Memory => jetstream::stream::StorageType::Memory,
+                _ => jetstream::stream::StorageType::File,
+            },
             ..Default::default()
         };
         context.create_stream(stream).await?;
-        Ok(Self { context, subject: format!("bench.raw.{TOPIC}"), publisher, _running: running, body: "x".repeat(256) })
+        Ok(Self {
+            context,
+            subject: format!("bench.raw.{TOPIC}"),
+            publisher,
+            _running: running,
+            window: WINDOW.min(WINDOW_BYTES_MAX / bytes),
+            body: "x".repeat(bytes),
+        })
     }
 
     /// Both streams begin each run empty.
@@ -71,56 +81,52 @@ impl Sides {
     }
 
     /// What both sides take; each begins with empty streams.
-    async fn pair(
+    async fn case(
         &self,
-        first: First,
-        raw: impl AsyncFnOnce() -> Outcome,
-        ours: impl AsyncFnOnce() -> Outcome,
-    ) -> Outcome<Pair> {
-        let raw = async {
+        name: &str,
+        rounds: usize,
+        messages: usize,
+        raw: impl AsyncFn(usize) -> Outcome,
+        ours: impl AsyncFn(usize) -> Outcome,
+    ) -> Outcome<Found> {
+        let by_hand = async || -> Outcome<Cost> {
             self.empty().await?;
-            let (done, raw) = cost(raw()).await;
-            done.map(|()| raw)
+            let (done, cost) = cost(raw(messages)).await;
+            done.map(|()| cost)
         };
-        let ours = async {
+        let framed = async || -> Outcome<Cost> {
             self.empty().await?;
-            let (done, ours) = cost(ours()).await;
-            done.map(|()| ours)
+            let (done, cost) = cost(ours(messages)).await;
+            done.map(|()| cost)
         };
-        Ok(match first {
-            First::Raw => {
-                let raw = raw.await?;
-                Pair { raw, ours: ours.await? }
-            }
-            First::Ours => {
-                let ours = ours.await?;
-                Pair { raw: raw.await?, ours }
-            }
-        })
+        Ok(Found { name: name.to_owned(), messages, pairs: pairs(rounds, by_hand, framed).await? })
     }
 
-    fn raw_message(&self) -> Outcome<jetstream::message::PublishMessage> {
-        let id = Uuid::now_v7().to_string();
-        let envelope = Envelope {
-            event_id: &id,
-            schema_version: 1,
-            topic: TOPIC,
-            producer: "raw",
-            occurred_at: format!("{:.3}", jiff::Timestamp::now()),
-            message: &self.body,
-        };
-        let body = serde_json::to_vec(&envelope)?;
-        Ok(jetstream::message::PublishMessage::build().message_id(id).payload(body.into()))
+    async fn windowed(&self, rounds: usize, messages: usize) -> Outcome<Found> {
+        let name = format!("{} publishes at once", self.window);
+        let (raw, ours) = (async |count| self.raw_windowed(count).await, async |count| self.ours_windowed(count).await);
+        self.case(&name, rounds, messages, raw, ours).await
+    }
+
+    async fn batch(&self, rounds: usize, messages: usize) -> Outcome<Found> {
+        let (raw, ours) = (async |count| self.raw_batch(count).await, async |count| self.ours_batch(count).await);
+        self.case("batch(), written before", rounds, messages, raw, ours).await
+    }
+
+    async fn one_by_one(&self, rounds: usize, messages: usize) -> Outcome<Found> {
+        let (raw, ours) =
+            (async |count| self.raw_one_by_one(count).await, async |count| self.ours_one_by_one(count).await);
+        self.case("one by one", rounds, messages, raw, ours).await
     }
 
     async fn raw(&self) -> Outcome<jetstream::context::PublishAckFuture> {
-        Ok(self.context.send_publish(self.subject.clone(), self.raw_message()?).await?)
+        Ok(self.context.send_publish(self.subject.clone(), written(&self.body)?).await?)
     }
 
     async fn raw_windowed(&self, messages: usize) -> Outcome {
-        let mut window = VecDeque::with_capacity(WINDOW);
+        let mut window = VecDeque::with_capacity(self.window);
         for _ in 0..messages {
-            if window.len() == WINDOW
+            if window.len() == self.window
                 && let Some(oldest) = window.pop_front()
             {
                 jetstream::context::PublishAckFuture::into_future(oldest).await?;
@@ -133,11 +139,18 @@ impl Sides {
         Ok(())
     }
 
-    async fn raw_concurrent(&self, messages: usize) -> Outcome {
-        let all = futures::stream::iter(0..messages)
-            .map(|_| async { Ok::<_, Box<dyn std::error::Error>>(self.raw().await?.await?) });
-        all.buffer_unordered(TASKS).try_collect::<Vec<_>>().await?;
-        Ok(())
+    async fn raw_concurrent(&self, messages: usize, tasks: usize) -> Outcome {
+        let mut running = JoinSet::new();
+        for _ in 0..tasks {
+            let (context, subject, body) = (self.context.clone(), self.subject.clone(), self.body.clone());
+            running.spawn(async move {
+                for _ in 0..messages / tasks {
+                    context.send_publish(subject.clone(), written(&body)?).await?.await?;
+                }
+                Outcome::Ok(())
+            });
+        }
+        running.join_all().await.into_iter().collect()
     }
 
     async fn raw_one_by_one(&self, messages: usize) -> Outcome {
@@ -149,10 +162,10 @@ impl Sides {
 
     /// All messages are written before the first is sent, as a batch does.
     async fn raw_batch(&self, messages: usize) -> Outcome {
-        let written: Vec<_> = (0..messages).map(|_| self.raw_message()).collect::<Outcome<_>>()?;
-        let mut window = VecDeque::with_capacity(WINDOW);
+        let written: Vec<_> = (0..messages).map(|_| written(&self.body)).collect::<Outcome<_>>()?;
+        let mut window = VecDeque::with_capacity(self.window);
         for message in written {
-            if window.len() == WINDOW
+            if window.len() == self.window
                 && let Some(oldest) = window.pop_front()
             {
                 jetstream::context::PublishAckFuture::into_future(oldest).await?;
@@ -167,7 +180,7 @@ impl Sides {
 
     async fn ours_windowed(&self, messages: usize) -> Outcome {
         let all = futures::stream::iter(0..messages).map(|_| self.publisher.publish(TOPIC, &self.body));
-        all.buffered(WINDOW).try_for_each(|_receipt| ready(Ok(()))).await?;
+        all.buffered(self.window).try_for_each(|_receipt| ready(Ok(()))).await?;
         Ok(())
     }
 
@@ -181,10 +194,18 @@ impl Sides {
         Ok(())
     }
 
-    async fn ours_concurrent(&self, messages: usize) -> Outcome {
-        let all = futures::stream::iter(0..messages).map(|_| self.publisher.publish(TOPIC, &self.body));
-        all.buffer_unordered(TASKS).try_collect::<Vec<_>>().await?;
-        Ok(())
+    async fn ours_concurrent(&self, messages: usize, tasks: usize) -> Outcome {
+        let mut running = JoinSet::new();
+        for _ in 0..tasks {
+            let (publisher, body) = (self.publisher.clone(), self.body.clone());
+            running.spawn(async move {
+                for _ in 0..messages / tasks {
+                    publisher.publish(TOPIC, &body).await?;
+                }
+                Outcome::Ok(())
+            });
+        }
+        running.join_all().await.into_iter().collect()
     }
 
     async fn ours_one_by_one(&self, messages: usize) -> Outcome {
@@ -195,48 +216,71 @@ impl Sides {
     }
 }
 
-/// Prints the ratios of each case.
-pub(crate) async fn run(pairs: usize, messages: usize) -> Outcome {
+/// What the raw side sends: the envelope and the message id that natspubsub sends too.
+fn written(body: &str) -> Outcome<jetstream::message::PublishMessage> {
+    let id = Uuid::now_v7().to_string();
+    let envelope = Envelope {
+        event_id: &id,
+        schema_version: 1,
+        topic: TOPIC,
+        producer: "raw",
+        occurred_at: format!("{:.3}", jiff::Timestamp::now()),
+        message: body,
+    };
+    let body = serde_json::to_vec(&envelope)?;
+    Ok(jetstream::message::PublishMessage::build().message_id(id).payload(body.into()))
+}
+
+/// What has a budget: windowed, batch, one by one.
+pub async fn budgeted(rounds: usize, messages: usize) -> Outcome<[Found; 3]> {
     let server = Server::start()?;
-    let sides = Sides::new(&server).await?;
-    let few = messages / 20;
-    let (mut batch, mut windowed) = (Pairs::default(), Pairs::default());
-    let (mut concurrent, mut single) = (Pairs::default(), Pairs::default());
-    // The first pair warms up and does not count.
-    for round in 0..=pairs {
-        // What the first of two leaves behind in the server would slow the second down: they take turns.
-        let first = if round % 2 == 0 { First::Raw } else { First::Ours };
-        let together = sides
-            .pair(first, async || sides.raw_windowed(messages).await, async || sides.ours_windowed(messages).await)
-            .await?;
-        let written = sides
-            .pair(first, async || sides.raw_batch(messages).await, async || sides.ours_batch(messages).await)
-            .await?;
-        let tasks = sides
-            .pair(first, async || sides.raw_concurrent(messages).await, async || sides.ours_concurrent(messages).await)
-            .await?;
-        let one = sides
-            .pair(first, async || sides.raw_one_by_one(few).await, async || sides.ours_one_by_one(few).await)
-            .await?;
-        if round > 0 {
-            windowed.add(together);
-            batch.add(written);
-            concurrent.add(tasks);
-            single.add(one);
+    let sides = Sides::new(&server, Storage::Memory, 256).await?;
+    Ok([
+        sides.windowed(rounds, messages).await?,
+        sides.batch(rounds, messages).await?,
+        sides.one_by_one(rounds, messages / 20).await?,
+    ])
+}
+
+/// Every case, each printed when it is known.
+pub async fn run(rounds: usize, messages: usize) -> Outcome {
+    for storage in [Storage::Memory, Storage::File] {
+        let server = Server::start()?;
+        let sides = Sides::new(&server, storage, 256).await?;
+        println!("{storage:?}: {rounds} pairs; ratios: natspubsub to raw async-nats");
+        sides.windowed(rounds, messages).await?.print();
+        sides.batch(rounds, messages).await?.print();
+        for tasks in [TASKS, FEW_TASKS] {
+            let (raw, ours) = (
+                async |count| sides.raw_concurrent(count, tasks).await,
+                async |count| sides.ours_concurrent(count, tasks).await,
+            );
+            sides.case(&format!("{tasks} tasks"), rounds, messages, raw, ours).await?.print();
+        }
+        sides.one_by_one(rounds, messages / 20).await?.print();
+    }
+    Ok(())
+}
+
+/// From 1 KiB to 900 KiB.
+pub async fn payloads(rounds: usize, messages: usize) -> Outcome {
+    for storage in [Storage::Memory, Storage::File] {
+        for kib in [1, 16, 128, 900] {
+            let server = Server::start()?;
+            let bytes = kib * 1_024;
+            let sides = Sides::new(&server, storage, bytes).await?;
+            let mut found = sides.windowed(rounds, messages.min(PAYLOADS_BYTES_MAX / bytes)).await?;
+            found.name = format!("{storage:?}, {kib} KiB, {}", found.name);
+            found.print();
         }
     }
-    println!("{pairs} pairs of {messages} messages ({few} one by one); ratios: natspubsub to raw async-nats");
-    println!("{}", windowed.report("1,024 publishes at once", messages));
-    println!("{}", batch.report("batch(), written before", messages));
-    println!("{}", concurrent.report("256 publishes at once", messages));
-    println!("{}", single.report("one by one", few));
     Ok(())
 }
 
 /// Our side alone: a batch, or many publishes at once.
-pub(crate) async fn one_side(is_batch: bool, rounds: usize, messages: usize) -> Outcome {
+pub async fn one_side(is_batch: bool, rounds: usize, messages: usize) -> Outcome {
     let server = Server::start()?;
-    let sides = Sides::new(&server).await?;
+    let sides = Sides::new(&server, Storage::Memory, 256).await?;
     for _ in 0..rounds {
         sides.empty().await?;
         match is_batch {
@@ -248,9 +292,9 @@ pub(crate) async fn one_side(is_batch: bool, rounds: usize, messages: usize) -> 
 }
 
 /// What a publisher that outruns the server holds: a batch's own messages are its user's.
-pub(crate) async fn memory(messages: usize) -> Outcome {
+pub async fn memory(messages: usize) -> Outcome {
     let server = Server::start()?;
-    let sides = Sides::new(&server).await?;
+    let sides = Sides::new(&server, Storage::Memory, 256).await?;
     println!("one publish: {} bytes", size_of_val(&sides.publisher.publish(TOPIC, &sides.body)));
     let before = resident_kib()?;
     let mut most = before;
@@ -266,10 +310,4 @@ pub(crate) async fn memory(messages: usize) -> Outcome {
     }
     println!("{count} messages, 50,000 publishes at once: {before} KiB resident before, {most} KiB at most");
     Ok(())
-}
-
-fn resident_kib() -> Outcome<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

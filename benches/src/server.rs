@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::Outcome;
+
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-pub(crate) struct Server {
+/// A server that runs.
+pub struct Server {
     process: Child,
     address: SocketAddr,
     _folder: TempDir,
@@ -17,7 +20,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// `NATS_SERVER`, else what `scripts/test.sh` has put into `target/tools`, else the one on the PATH.
-    pub(crate) fn start() -> Result<Self, Box<dyn std::error::Error>> {
+    pub fn start() -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let process = Command::new(program())
@@ -37,7 +40,8 @@ impl Server {
         Ok(server)
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Where it listens.
+    pub fn url(&self) -> String {
         format!("nats://{}", self.address)
     }
 }
@@ -63,4 +67,11 @@ fn program() -> PathBuf {
         .collect();
     found.sort();
     found.pop().unwrap_or_else(|| "nats-server".into())
+}
+
+/// What this process holds in memory.
+pub fn resident_kib() -> Outcome<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

@@ -13,7 +13,7 @@ use natspubsub::{RunningApp, Storage};
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
-use crate::measure::{Pair, Pairs, cost};
+use crate::measure::{Pairs, cost};
 use crate::postgres::PostgresServer;
 use crate::server::Server;
 
@@ -243,7 +243,7 @@ fn queued(round: usize, number: usize) -> OutboxMessage {
 }
 
 /// Publishes a full outbox with the relay of an application, and with a loop by hand.
-pub(crate) async fn relay(pairs: usize, messages: usize) -> Outcome {
+pub async fn relay(pairs: usize, messages: usize) -> Outcome {
     let bench = Bench::start().await?;
     println!("{pairs} pairs of {messages} messages in an outbox of PostgreSQL; ratios: natspubsub to the loop by hand");
     let mut found = Pairs::default();
@@ -256,7 +256,7 @@ pub(crate) async fn relay(pairs: usize, messages: usize) -> Outcome {
         bench.fill(round, messages).await?;
         let (running, ours) = cost(bench.relay(messages)).await;
         running?.shutdown().await;
-        found.add(Pair { raw, ours });
+        found.add(raw, ours);
     }
     println!("{}", found.report("relay", messages));
     println!("{}", found.speeds(messages));
@@ -264,7 +264,7 @@ pub(crate) async fn relay(pairs: usize, messages: usize) -> Outcome {
 }
 
 /// Handles a full stream with a transaction for each message, and with a loop by hand.
-pub(crate) async fn inbox(pairs: usize, messages: usize) -> Outcome {
+pub async fn inbox(pairs: usize, messages: usize) -> Outcome {
     let bench = Arc::new(Bench::start().await?);
     println!(
         "{pairs} pairs of {messages} messages, each handled in a transaction of PostgreSQL; ratios: natspubsub to the loop by hand"
@@ -281,7 +281,7 @@ pub(crate) async fn inbox(pairs: usize, messages: usize) -> Outcome {
         let (running, ours) = cost(bench.consume(messages)).await;
         running?.shutdown().await;
         assert_eq!(bench.effects().await?, i64::try_from(messages)?);
-        found.add(Pair { raw, ours });
+        found.add(raw, ours);
     }
     println!("{}", found.report("transactional inbox", messages));
     println!("{}", found.speeds(messages));

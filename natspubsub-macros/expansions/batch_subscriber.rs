@@ -29,7 +29,15 @@ const _: () = {
             ::natspubsub::__private::require_send(async move {
                 let (__natspubsub_payload, __natspubsub_gathered) = <MyBatch<
                     MyOrder,
-                > as ::natspubsub::__private::BatchOf>::gather(__natspubsub_deliveries);
+                > as ::natspubsub::__private::BatchOf>::gather(
+                    __natspubsub_deliveries,
+                    |__natspubsub_item| {
+                        #[allow(unused_imports)]
+                        use ::natspubsub::__private::{ByAnything as _, ByEvent as _};
+                        (&&::natspubsub::__private::Checked::of(__natspubsub_item))
+                            .check(__natspubsub_item)
+                    },
+                );
                 if __natspubsub_gathered.is_void() {
                     return __natspubsub_gathered.outcomes();
                 }

@@ -6,6 +6,11 @@ async fn my_audit(my_delivery: MyDelivery, my_next: MyNext<'_>) -> MyOutcome {
 pub struct my_audit {}
 #[allow(unused_qualifications)]
 const _: () = {
+    impl ::core::default::Default for my_audit {
+        fn default() -> Self {
+            Self {}
+        }
+    }
     impl ::natspubsub::__private::Middleware for my_audit {
         async fn handle(
             &self,

@@ -30,6 +30,14 @@ const _: () = {
                         );
                     }
                 };
+                if let ::core::result::Result::Err(__natspubsub_failure) = {
+                    #[allow(unused_imports)]
+                    use ::renamed::__private::{ByAnything as _, ByEvent as _};
+                    (&&::renamed::__private::Checked::of(&__natspubsub_payload))
+                        .check(&__natspubsub_payload)
+                } {
+                    return ::renamed::__private::Outcome::Failed(__natspubsub_failure);
+                }
                 let __natspubsub_returned = my_order(__natspubsub_payload).await;
                 {
                     #[allow(unused_imports)]

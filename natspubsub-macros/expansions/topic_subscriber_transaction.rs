@@ -38,6 +38,16 @@ const _: () = {
                         );
                     }
                 };
+                if let ::core::result::Result::Err(__natspubsub_failure) = {
+                    #[allow(unused_imports)]
+                    use ::natspubsub::__private::{ByAnything as _, ByEvent as _};
+                    (&&::natspubsub::__private::Checked::of(&__natspubsub_payload))
+                        .check(&__natspubsub_payload)
+                } {
+                    return ::natspubsub::__private::Outcome::Failed(
+                        __natspubsub_failure,
+                    );
+                }
                 let __natspubsub_argument_1 = match <MyContext as ::natspubsub::__private::FromDelivery>::from_delivery(
                         &__natspubsub_delivery,
                     )

@@ -2,16 +2,16 @@
 
 use natspubsub_grammar::Pattern;
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Expr, Fields, Lit, LitStr};
+use syn::{Data, DeriveInput, Expr, Fields, Lit, LitStr, Token, parse_quote};
 
 use crate::faults::Faults;
 use crate::options::{Form, Value};
 use crate::paths::Root;
 
-const KEYS: [&str; 6] = ["topic", "subject", "version", "key", "id", "crate"];
+const KEYS: [&str; 7] = ["topic", "subject", "version", "key", "id", "validate", "crate"];
 
 /// What `#[event(..)]` says.
 #[derive(Default)]
@@ -23,6 +23,8 @@ struct Declared {
     version: Option<u32>,
     key: Option<LitStr>,
     id: Option<LitStr>,
+    /// Where `validate` stands.
+    validate: Option<Span>,
     root: Root,
     written: Vec<String>,
 }
@@ -49,7 +51,8 @@ fn declared(input: &DeriveInput, faults: &mut Faults) -> Declared {
     for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("event")) {
         let read = attribute.parse_nested_meta(|meta| {
             let key = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
-            let value: Expr = meta.value()?.parse()?;
+            let is_bare = key == "validate" && !meta.input.peek(Token![=]);
+            let value: Expr = if is_bare { parse_quote!(true) } else { meta.value()?.parse()? };
             declared.take(&key, meta.path.span(), &value, faults);
             Ok(())
         });
@@ -99,6 +102,10 @@ impl Declared {
                 Ok(Value::Path(path)) => self.root = Root::named(&path),
                 _ => faults.add(value.span(), "the crate is a name in quotes", "write `crate = \"my_natspubsub\"`"),
             },
+            ("validate", Expr::Lit(syn::ExprLit { lit: Lit::Bool(flag), .. })) => {
+                self.validate = flag.value.then_some(span);
+            }
+            ("validate", _) => faults.add(value.span(), "it is `true` or `false`", "write `validate`"),
             ("version", _) => faults.add(value.span(), "a version is a whole number from 1", "write `version = 1`"),
             (_, Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. })) => {
                 let slot = match key {
@@ -242,6 +249,14 @@ fn expand(
         let value = some(quote!(::std::format!(#format #(, self.#fields)*)));
         quote!(fn id(&self) -> #returns { #value })
     });
+    let rules = declared.validate.map(|span| {
+        // The compiler says at `validate` that the type has no rules.
+        let here = declared.root.private(span);
+        let checked = quote_spanned!(span=> #here::check_rules(self));
+        quote! {
+            fn check_rules(&self) -> ::core::result::Result<(), #private::Violations> { #checked }
+        }
+    });
     quote! {
         impl #generics #private::Event for #name #types #bounds {
             const TOPIC: &'static str = #topic;
@@ -250,6 +265,7 @@ fn expand(
             #version
             #key
             #id
+            #rules
         }
     }
 }

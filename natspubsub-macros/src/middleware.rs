@@ -1,8 +1,8 @@
-//! `#[middleware]` on a type or on an `async fn(Delivery, Next<'_>) -> Outcome`.
+//! `#[middleware]` on a type, on an `async fn(Delivery, Next<'_>) -> Outcome`, or on a function that returns a middleware.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Fields, Item};
+use syn::{Fields, Item, ReturnType};
 
 use crate::args::args;
 use crate::attribute::Attribute;
@@ -21,6 +21,10 @@ pub(crate) fn middleware(tokens: TokenStream, item: TokenStream) -> TokenStream 
         faults.add(literal.span(), "the attribute takes options only", "write `order = 10`");
     }
     let written = Written::read(arguments.options, Attribute::Middleware, &mut faults);
+    if let Some(span) = written.span("order").filter(|_| !is_global(&written)) {
+        let help = "leave `order` out; the list of a subscriber says the order";
+        faults.add(span, "the order counts among the middleware of all, and this one is left to subscribers", help);
+    }
     let expansion = match &parsed {
         Ok(Item::Struct(declared)) => {
             let name = &declared.ident;
@@ -31,12 +35,20 @@ pub(crate) fn middleware(tokens: TokenStream, item: TokenStream) -> TokenStream 
             Some(registration(name, &written, &make))
         }
         Ok(Item::Fn(function)) => {
-            if function.sig.asyncness.is_none() || function.sig.inputs.len() != 2 {
-                let help = "write `async fn audit(delivery: Delivery, next: Next<'_>) -> Outcome`";
-                let what = "a middleware function is async and takes a delivery and what comes next";
-                faults.add(function.sig.ident.span(), what, help);
+            let signature = &function.sig;
+            if signature.asyncness.is_none()
+                && signature.inputs.is_empty()
+                && matches!(signature.output, ReturnType::Type(..))
+            {
+                Some(maker(&signature.ident, &written))
+            } else {
+                if signature.asyncness.is_none() || signature.inputs.len() != 2 {
+                    let help = "write `async fn audit(delivery: Delivery, next: Next<'_>) -> Outcome`, or for one that is made once `fn limit() -> RateLimit`";
+                    let what = "a middleware function is async and takes a delivery and what comes next";
+                    faults.add(signature.ident.span(), what, help);
+                }
+                Some(function_type(&signature.ident, &written))
             }
-            Some(function_type(&function.sig.ident, &written))
         }
         _ => {
             let help =
@@ -63,13 +75,18 @@ fn name(item: Option<&Item>) -> Option<&Ident> {
 fn function_type(name: &Ident, written: &Written) -> TokenStream {
     let private = written.root().private(Span::call_site());
     let marker = marker(name);
-    let registration = registration(name, written, &quote!(#name {}));
+    let registration = is_global(written).then(|| registration(name, written, &quote!(#name {})));
     let call = quote_spanned!(Span::call_site().located_at(name.span())=> #name(__natspubsub_delivery, __natspubsub_next).await);
     quote! {
         #marker
 
         #[allow(unused_qualifications)]
         const _: () = {
+            impl ::core::default::Default for #name {
+                fn default() -> Self {
+                    Self {}
+                }
+            }
             impl #private::Middleware for #name {
                 async fn handle(&self, __natspubsub_delivery: #private::Delivery, __natspubsub_next: #private::Next<'_>) -> #private::Outcome {
                     #call
@@ -78,6 +95,32 @@ fn function_type(name: &Ident, written: &Written) -> TokenStream {
         };
         #registration
     }
+}
+
+/// A type of the function's name, for the middleware that the function returns.
+fn maker(name: &Ident, written: &Written) -> TokenStream {
+    let private = written.root().private(Span::call_site());
+    let marker = marker(name);
+    let registration = is_global(written).then(|| registration(name, written, &quote!(#name())));
+    let made = quote_spanned!(Span::call_site().located_at(name.span())=> #private::MadeMiddleware::new(#name()));
+    quote! {
+        #marker
+
+        #[allow(unused_qualifications)]
+        const _: () = {
+            impl #private::OwnMiddleware for #name {
+                fn made() -> #private::MadeMiddleware {
+                    #made
+                }
+            }
+        };
+        #registration
+    }
+}
+
+/// Whether it wraps every handler.
+fn is_global(written: &Written) -> bool {
+    written.get("global") != Some(&Value::Flag(false))
 }
 
 fn registration(name: &Ident, written: &Written, make: &TokenStream) -> TokenStream {
@@ -89,6 +132,13 @@ fn registration(name: &Ident, written: &Written, make: &TokenStream) -> TokenStr
         _ => 0,
     };
     let made = quote_spanned!(name.span()=> #private::MadeMiddleware::new(#make));
+    if !is_global(written) {
+        // Nobody may name it, and it is checked all the same.
+        return quote! {
+            #[allow(unused_qualifications)]
+            const _: fn() -> #private::MadeMiddleware = || #made;
+        };
+    }
     quote! {
         #[allow(unused_qualifications)]
         const _: () = {

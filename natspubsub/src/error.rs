@@ -38,6 +38,8 @@ pub enum ErrorKind {
     Tls(TlsFault),
     /// A value could not be written as the body of a message. Nothing was sent.
     Encode,
+    /// A value breaks the rules of its type or the schema of its topic. Nothing was sent.
+    Validation,
     /// The message is larger than the server takes. Nothing was sent.
     PayloadTooLarge {
         /// Bytes of the message with headers and envelope.
@@ -86,6 +88,7 @@ impl ErrorKind {
             Self::Connect => "connect",
             Self::Tls(_) => "tls",
             Self::Encode => "encode",
+            Self::Validation => "validation",
             Self::PayloadTooLarge { .. } => "payload_too_large",
             Self::Rejected => "rejected",
             Self::Unknown => "unknown",

@@ -33,7 +33,8 @@ mod handler;
 mod health;
 mod link;
 mod message;
-mod middleware;
+pub mod metrics;
+pub mod middleware;
 mod publish;
 mod registry;
 mod relay;
@@ -55,7 +56,9 @@ pub mod store;
 pub mod testing;
 
 pub use app::{App, AppBuilder, Health, Relay, RunningApp, RunningRelay, ShutdownReport, run};
-pub use config::{Config, ConfigBuilder, DurableNames, InboxRetention, Manage, Preset, Storage, TlsMode, WireHeaders};
+pub use config::{
+    Config, ConfigBuilder, DurableNames, InboxRetention, LogHandled, Manage, Preset, Storage, TlsMode, WireHeaders,
+};
 pub use error::{Error, ErrorKind, Result, TlsFault};
 pub use handler::{
     Batch, BatchMessage, CheckKind, DeadLetter, Delivery, Failure, FailureClass, FromDelivery, FromServices,
@@ -65,7 +68,9 @@ pub use handler::{
 pub use health::{CheckReport, HealthCheck, HealthReport, IntoHealthCheck, KindReport};
 #[cfg(feature = "prost")]
 pub use message::Proto;
-pub use message::{Context, Encode, Event, Headers, Metadata, Raw};
+pub use message::{Context, Encode, Event, Headers, Metadata, Raw, Violations};
+#[cfg(feature = "tower")]
+pub use middleware::tower;
 #[doc = include_str!("../docs/event.md")]
 pub use natspubsub_macros::Event;
 #[doc = include_str!("../docs/handler_error.md")]
@@ -88,7 +93,8 @@ pub use natspubsub_macros::subject_subscriber;
 pub use natspubsub_macros::topic_subscriber;
 pub use publish::{
     AtomicBatch, BatchReport, BufferedPublisher, BufferedSubject, DeadLetters, FlushReport, MessageBuilder,
-    MultiPublished, PublishBatch, PublishResult, Published, Publisher, Replies, RequestMany, SubjectPublisher,
+    MultiPublished, NextPublish, Outgoing, PublishBatch, PublishMiddleware, PublishResult, Published, Publisher,
+    Replies, RequestMany, SubjectPublisher, Way,
 };
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use publish::{InTransaction, Outbox, OutboxEntry, Queued, Tx};

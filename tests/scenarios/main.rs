@@ -40,6 +40,7 @@ mod h1_stalled_consumer;
 mod h1_truth_table;
 mod h2_database_is_a_blackhole;
 mod h2_dependency_is_a_blackhole;
+mod h4_metrics_are_conserved;
 mod memory_stays_flat;
 mod s1_headers_and_payloads;
 mod s1_subject_injection;

@@ -7,6 +7,7 @@ use syn::spanned::Spanned;
 
 use super::arguments::{Taken, Transaction, take, take_shared};
 use crate::attribute::Attribute;
+use crate::options::Value;
 use crate::paths::Root;
 use crate::signature::{Handler, return_type};
 use crate::validate::ValidArgs;
@@ -14,7 +15,7 @@ use crate::validate::ValidArgs;
 /// `fn __natspubsub_call` in the shape that the attribute's runtime calls.
 pub(super) fn call(handler: &Handler, args: &ValidArgs, root: &Root) -> TokenStream {
     match args.attribute {
-        Attribute::BatchSubscriber => batch(handler, root),
+        Attribute::BatchSubscriber => batch(handler, args, root),
         Attribute::Responder => reply(handler, args, root),
         _ => each(handler, args, root),
     }
@@ -62,7 +63,7 @@ fn each(handler: &Handler, args: &ValidArgs, root: &Root) -> TokenStream {
 }
 
 /// Many deliveries, one outcome for each.
-fn batch(handler: &Handler, root: &Root) -> TokenStream {
+fn batch(handler: &Handler, args: &ValidArgs, root: &Root) -> TokenStream {
     let private = root.private(Span::call_site());
     let (payload, name) = (&handler.payload, &handler.name);
     let failed = quote!(__natspubsub_gathered.settled(#private::Outcome::Failed(__natspubsub_failure)));
@@ -72,8 +73,10 @@ fn batch(handler: &Handler, root: &Root) -> TokenStream {
     let outcome = outcome(&quote!(__natspubsub_returned), root);
     let check = check_return(handler, root);
     let payload_private = root.private(payload.span());
+    let item = Ident::new("__natspubsub_item", payload.span());
+    let rules = rules(args, root, payload.span(), &quote!(#item));
     let gathered = quote_spanned! {payload.span()=>
-        <#payload as #payload_private::BatchOf>::gather(__natspubsub_deliveries)
+        <#payload as #payload_private::BatchOf>::gather(__natspubsub_deliveries, |#item| #rules)
     };
     let future = sendable(
         handler,
@@ -193,11 +196,35 @@ fn decoded(handler: &Handler, args: &ValidArgs, root: &Root, delivery: &Ident, f
         }
         _ => quote_spanned!(payload.span()=> <#payload as #private::Payload>::from_body(&#delivery)),
     };
+    let checked = (args.attribute != Attribute::DeadLetterHandler).then(|| {
+        let here = Span::call_site().located_at(payload.span());
+        let rules = rules(args, root, payload.span(), &quote_spanned!(here=> &__natspubsub_payload));
+        quote! {
+            if let ::core::result::Result::Err(__natspubsub_failure) = #rules {
+                return #failed;
+            }
+        }
+    });
     quote! {
         let __natspubsub_payload = match #decoded {
             ::core::result::Result::Ok(__natspubsub_read) => __natspubsub_read,
             ::core::result::Result::Err(__natspubsub_failure) => return #failed,
         };
+        #checked
+    }
+}
+
+/// Checks the rules of a payload: those that the option asks for, or those that an event brings along.
+fn rules(args: &ValidArgs, root: &Root, span: Span, payload: &TokenStream) -> TokenStream {
+    let private = root.private(span);
+    match args.options.get("validate") {
+        Some(Value::Flag(true)) => quote_spanned!(span=> #private::keeps_rules(#payload)),
+        Some(_) => quote!(::core::result::Result::Ok(())),
+        None => quote_spanned!(span=> {
+            #[allow(unused_imports)]
+            use #private::{ByAnything as _, ByEvent as _};
+            (&&#private::Checked::of(#payload)).check(#payload)
+        }),
     }
 }
 

@@ -6,7 +6,9 @@ use syn::spanned::Spanned;
 use syn::{Expr, Lit};
 
 use super::call::{Call, breaker, deliver, exponential, pairs, transform};
-use super::read::{app, choice, field, integer, list, literal, named, nanos, order, path, steps, subject, topic};
+use super::read::{
+    app, choice, field, integer, layers, list, literal, named, nanos, order, path, steps, subject, topic,
+};
 use super::value::Value;
 
 type Never = std::convert::Infallible;
@@ -46,6 +48,8 @@ pub(crate) enum Form {
     /// From one subject pattern to another.
     Transform,
     Pairs,
+    /// A list of middleware.
+    Layers,
     /// The path of a crate.
     Path,
 }
@@ -114,6 +118,7 @@ impl Form {
             Self::Subjects => list(value, "a list of subjects in quotes", subject).map(Value::Texts),
             Self::Transform => transform(value),
             Self::Pairs => pairs(value),
+            Self::Layers => layers(value),
             Self::Path => path(value),
         }
     }

@@ -9,7 +9,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, Lit, UnOp};
 
 use super::form::FormFault;
-use super::value::Value;
+use super::value::{Layers, Value};
 
 /// The literal of a value; `macro_rules!` wraps what it captured in a group without delimiters.
 pub(super) fn literal(value: &Expr) -> Option<&Lit> {
@@ -115,6 +115,27 @@ pub(super) fn subject(value: &Expr) -> Result<String, FormFault> {
         return Err(FormFault::at(value, text));
     }
     Ok(subject)
+}
+
+/// A list of types and functions, each once.
+pub(super) fn layers(value: &Expr) -> Result<Value, FormFault> {
+    const EXPECTED: &str = "a list of middleware: types with `Default`, or functions with `#[middleware]`";
+    let layer = |item: &Expr| match item {
+        Expr::Path(path) => Ok(path.clone()),
+        Expr::Call(call) => {
+            let text = "a middleware is named here, not made; put what makes it into a function of its own, `#[middleware(global = false)] fn limit() -> RateLimit { .. }`, and name that";
+            Err(FormFault::at(call, text))
+        }
+        other => Err(FormFault::at(other, format!("expected {EXPECTED}"))),
+    };
+    let layers = list(value, EXPECTED, layer)?;
+    for (index, layer) in layers.iter().enumerate() {
+        let text = layer.to_token_stream().to_string();
+        if layers[..index].iter().any(|earlier| earlier.to_token_stream().to_string() == text) {
+            return Err(FormFault::at(layer, "the middleware is named twice"));
+        }
+    }
+    Ok(Value::Layers(Layers(layers)))
 }
 
 /// The path of a crate, in quotes or not.

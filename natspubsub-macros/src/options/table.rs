@@ -15,6 +15,8 @@ const HEALTH: Attributes = Attributes::of(Attribute::HealthCheck);
 const ONE: Attributes = TOPIC.and(SUBJECT);
 const CORE: Attributes = SUBJECT.and(RESPONDER);
 const PULLED: Attributes = ONE.and(BATCH).and(DEAD);
+const HANDLERS: Attributes = PULLED.and(RESPONDER);
+const DECODED: Attributes = CONSUMED.and(RESPONDER);
 const CONSUMED: Attributes = ONE.and(BATCH);
 const HANDLED: Attributes = ONE.and(RESPONDER).and(DEAD);
 const ALL: Attributes = PULLED.and(RESPONDER).and(STREAM).and(LAYER).and(HEALTH);
@@ -100,6 +102,10 @@ pub(crate) const OPTIONS: &[OptionSpec] = table! {
         "Pauses the subscriber after so many failures in a row.", "circuit_breaker(failures = 5, open = \"60s\", half_open = 3)";
     ONE publishes [publishes: Form::Topic] "none"
         "The topic that the returned value is published under before the message is acknowledged.", "publishes = \"order.confirmed\"";
+    HANDLERS middleware [middleware: Form::Layers] "none"
+        "Middleware of this subscriber alone, outermost first, inside the one of all: types with `Default`, or functions with `#[middleware]`.", "middleware = [Audit, crate::layers::Retry]";
+    DECODED validate [validate: Form::Flag] "as the payload's `#[event(validate)]` says"
+        "Whether the payload has to keep the rules of its `garde::Validate`; one that breaks them is a dead letter (feature `garde`).", "validate = true";
     STREAM name [name: Form::Name] "required"
         "The name of the stream.", "name = \"MATCH_STREAM\"";
     STREAM subjects [subjects: Form::Subjects] "required, unless it mirrors or has sources"
@@ -160,6 +166,8 @@ pub(crate) const OPTIONS: &[OptionSpec] = table! {
         "Keys and values for people and tools.", "metadata(team = \"rides\")";
     LAYER order [order: Form::Order] "`0`"
         "The place among the middleware; a lower order lies further out.", "order = 10";
+    LAYER global [global: Form::Flag] "`true`"
+        "Whether it wraps every handler; `false` leaves it to the subscribers that name it.", "global = false";
     HEALTH kind [kind: Form::Choice(&["readiness", "liveness", "startup"])] "`\"readiness\"`"
         "Which question the check answers.", "kind = \"readiness\"";
     ALL crate [krate: Form::Path] "`::natspubsub`"

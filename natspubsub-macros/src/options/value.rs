@@ -1,8 +1,13 @@
 //! Checked values, and how the descriptor holds them.
 
+use std::fmt;
+
 use natspubsub_grammar::Rate;
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ExprPath;
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 
 /// Where a new consumer starts.
 #[derive(Debug, PartialEq)]
@@ -39,6 +44,8 @@ pub(crate) enum Value {
         open_ns: u64,
         half_open: u32,
     },
+    /// Types and functions.
+    Layers(Layers),
     Path(String),
 }
 
@@ -59,6 +66,10 @@ impl Value {
             Self::Steps(steps) => quote!(&[#(#steps),*]),
             Self::Flag(flag) => quote!(#flag),
             Self::Exponential { first, .. } => quote!(&[#first]),
+            Self::Layers(Layers(paths)) => {
+                let layers = paths.iter().map(|path| layer(path, private));
+                quote!(&[#(#layers),*])
+            }
             Self::Deliver(deliver) => deliver.tokens(private),
             Self::Rate(Rate { count, per }) => {
                 let per_ns = u64::try_from(per.as_nanos()).unwrap_or(u64::MAX);
@@ -69,6 +80,34 @@ impl Value {
             }
         }
     }
+}
+
+/// Types and functions that are middleware.
+pub(crate) struct Layers(pub(super) Vec<ExprPath>);
+
+impl Layers {
+    fn texts(&self) -> Vec<String> {
+        self.0.iter().map(|path| path.to_token_stream().to_string()).collect()
+    }
+}
+
+impl PartialEq for Layers {
+    fn eq(&self, other: &Self) -> bool {
+        self.texts() == other.texts()
+    }
+}
+
+impl fmt::Debug for Layers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Layers").field(&self.texts()).finish()
+    }
+}
+
+/// One middleware that a subscriber names; the compiler reports a type that is none at its path.
+fn layer(path: &ExprPath, private: &TokenStream) -> TokenStream {
+    let name = path.path.segments.last().map(|last| last.ident.unraw().to_string()).unwrap_or_default();
+    let made = quote_spanned!(path.span()=> <#path as #private::OwnMiddleware>::made);
+    quote!(#private::OwnLayer { name: #name, make: #made })
 }
 
 impl Deliver {

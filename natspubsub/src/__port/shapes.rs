@@ -161,7 +161,7 @@ pub struct Progress {
 }
 
 impl From<transport::Progress> for Progress {
-    fn from(transport::Progress { answered, backlog }: transport::Progress) -> Self {
+    fn from(transport::Progress { answered, backlog, .. }: transport::Progress) -> Self {
         Self { answered, backlog }
     }
 }

@@ -7,18 +7,20 @@ use std::time::Duration;
 use super::admin;
 use super::stores::AppStore;
 use super::surroundings::Surroundings;
-use crate::config::Config;
+use crate::config::{Config, LogHandled};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Middleware, Services};
 use crate::health::{CheckFaults, HealthCheck};
-use crate::middleware::Logging;
-use crate::publish::{PublishListener, Published};
+#[cfg(feature = "jsonschema")]
+use crate::middleware::Schemas;
+use crate::middleware::{LogLevel, Logging};
+use crate::publish::{Around, PublishLayer, PublishLayers, PublishListener, PublishMiddleware, Published};
 use crate::registry::{DeclaredStream, HealthCheckDescriptor, Layer, Origin, Registry, Subscribe, check, linked};
 use crate::store::{InboxStore, OutboxStore};
 use crate::topology::{Plan, plan};
 
 /// The name of the middleware that logs.
-pub(super) const LOGGING: &str = "logging";
+const LOGGING: &str = "logging";
 
 /// The logging middleware lies outside every other.
 const LOGGING_ORDER: i32 = i32::MIN;
@@ -54,6 +56,8 @@ pub struct App {
     pub(super) listener: Option<PublishListener>,
     /// Health checks of the user's own.
     pub(super) checks: Vec<HealthCheck>,
+    /// What every published message passes.
+    pub(super) around: Around,
 }
 
 impl App {
@@ -98,6 +102,20 @@ pub struct AppBuilder {
     without_state_check: bool,
     listener: Option<PublishListener>,
     pub(super) checks: Vec<HealthCheck>,
+    logging: AppLogging,
+    publish_layers: Vec<PublishLayer>,
+    #[cfg(feature = "jsonschema")]
+    schemas: Vec<(String, String)>,
+}
+
+/// What becomes of the middleware that logs.
+#[derive(Default)]
+enum AppLogging {
+    /// As the configuration says.
+    #[default]
+    Configured,
+    Own(Logging),
+    Without,
 }
 
 impl AppBuilder {
@@ -223,6 +241,84 @@ impl AppBuilder {
         self
     }
 
+    /// Adds a middleware around the publishing of every message; a lower `order` lies further out.
+    ///
+    /// ```
+    /// use natspubsub::prelude::*;
+    /// use natspubsub::{NextPublish, Outgoing, PublishMiddleware};
+    ///
+    /// struct Audit;
+    ///
+    /// impl PublishMiddleware for Audit {
+    ///     async fn publish(&self, outgoing: Outgoing, next: NextPublish<'_>) -> Result<Published> {
+    ///         let topic = outgoing.topic().to_owned();
+    ///         let published = next.run(outgoing).await;
+    ///         println!("{topic}: {published:?}");
+    ///         published
+    ///     }
+    /// }
+    ///
+    /// let builder = App::builder().publish_middleware(10, Audit);
+    /// ```
+    #[must_use]
+    pub fn publish_middleware<M: PublishMiddleware>(mut self, order: i32, middleware: M) -> Self {
+        self.publish_layers.push(PublishLayer::new(order, middleware));
+        self
+    }
+
+    /// The JSON Schema of the bodies of a topic, or of several by a pattern (feature `jsonschema`).
+    ///
+    /// A value that does not follow it is not published: an error of the kind
+    /// [`Validation`](crate::ErrorKind::Validation), which names the paths of the fields and no values. A message that does
+    /// not follow it is not handled: a dead letter with the reason `validation`. On raw subjects the subject counts as the
+    /// topic. A schema that cannot be used is a fault at the start.
+    ///
+    /// ```
+    /// use natspubsub::prelude::*;
+    /// use natspubsub::ErrorKind;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let config = Config::builder().url("memory:schema-doc").app("orders").build()?;
+    /// let schema = r#"{ "type": "object", "properties": { "total": { "minimum": 0 } } }"#;
+    /// let running = App::builder().config(config).schema("order.*", schema).publish_only().build()?.start().await?;
+    /// let order = serde_json::json!({ "total": -1 });
+    /// let error = running.publisher().publish("order.created", &order).await.unwrap_err();
+    /// assert_eq!(error.kind(), &ErrorKind::Validation);
+    /// # running.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "jsonschema")]
+    #[must_use]
+    pub fn schema(mut self, topics: impl Into<String>, schema: impl Into<String>) -> Self {
+        self.schemas.push((topics.into(), schema.into()));
+        self
+    }
+
+    /// Logs handlings in another way than the setting `log_handled` says.
+    ///
+    /// ```
+    /// use natspubsub::middleware::{LogLevel, Logging};
+    /// let builder = natspubsub::App::builder().logging(Logging::new().handled(LogLevel::Debug));
+    /// ```
+    #[must_use]
+    pub fn logging(mut self, logging: Logging) -> Self {
+        self.logging = AppLogging::Own(logging);
+        self
+    }
+
+    /// Logs no handling. What the engine itself says about retries, dead letters and faults stays.
+    ///
+    /// ```
+    /// let builder = natspubsub::App::builder().without_logging();
+    /// ```
+    #[must_use]
+    pub fn without_logging(mut self) -> Self {
+        self.logging = AppLogging::Without;
+        self
+    }
+
     /// Declares an application that publishes and subscribes to nothing; without it, zero subscribers is a fault.
     ///
     /// ```
@@ -279,13 +375,27 @@ impl AppBuilder {
         let surroundings = Surroundings::production();
         let named_checks: Vec<_> = self.checks.iter().filter_map(HealthCheck::descriptor).collect();
         let mut registry = registry(self.named, &named_checks, self.linked, self.publish_only);
-        let middleware = Arc::new(Logging::new(surroundings.clock.clone()));
-        registry.middleware.push(Layer { order: LOGGING_ORDER, name: LOGGING, middleware });
+        let logging = match self.logging {
+            AppLogging::Configured => Some(Logging::new().handled(level(config.log_handled))),
+            AppLogging::Own(logging) => Some(logging),
+            AppLogging::Without => None,
+        };
+        registry.middleware.extend(logging.map(|logging| Layer {
+            order: LOGGING_ORDER,
+            name: LOGGING,
+            middleware: Arc::new(logging),
+        }));
+        let mut schema_faults = Vec::new();
+        #[cfg(feature = "jsonschema")]
+        let schemas = with_schemas(&self.schemas, &mut registry, &mut schema_faults);
+        #[cfg(not(feature = "jsonschema"))]
+        let schemas = Arc::default();
         let registry = registry.sorted();
         let checks = registry.health_checks.iter().copied().map(HealthCheck::from).chain(self.checks);
         let checks = checks.collect::<Vec<_>>().deduplicated();
         let services = Some(&self.services).filter(|_| !self.without_state_check);
         let mut faults = check(&registry, services, self.publish_only);
+        faults.append(&mut schema_faults);
         if services.is_some() && self.stores.is_empty() {
             faults.extend(without_store(&registry));
         }
@@ -294,12 +404,35 @@ impl AppBuilder {
         match plan(&registry, &config) {
             Ok(plan) if faults.is_empty() => {
                 let (services, stores, listener) = (self.services, self.stores, self.listener);
-                return Ok(App { config, surroundings, registry, services, stores, plan, listener, checks });
+                let around = Around { schemas, layers: PublishLayers::new(self.publish_layers) };
+                return Ok(App { config, surroundings, registry, services, stores, plan, listener, checks, around });
             }
             Ok(_) => {}
             Err(more) => faults.extend(more),
         }
         Err(start_error(&faults))
+    }
+}
+
+/// The schemas of topics, and the middleware that checks messages against them: innermost of the one of all.
+#[cfg(feature = "jsonschema")]
+fn with_schemas(given: &[(String, String)], registry: &mut Registry, faults: &mut Vec<String>) -> Arc<Schemas> {
+    let mut schemas = Schemas::default();
+    faults.extend(given.iter().filter_map(|(topics, schema)| schemas.add(topics, schema).err()));
+    let schemas = Arc::new(schemas);
+    if !schemas.is_empty() {
+        let middleware = Arc::new(crate::middleware::Validation::new(schemas.clone()));
+        registry.middleware.push(Layer { order: i32::MAX, name: "validation", middleware });
+    }
+    schemas
+}
+
+fn level(handled: LogHandled) -> LogLevel {
+    match handled {
+        LogHandled::Info => LogLevel::Info,
+        LogHandled::Debug => LogLevel::Debug,
+        LogHandled::Trace => LogLevel::Trace,
+        LogHandled::Off => LogLevel::Off,
     }
 }
 

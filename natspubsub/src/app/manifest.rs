@@ -30,6 +30,10 @@ pub(crate) fn manifest(app: &App, places: Places) -> Value {
         "subscribers": subscribers,
         "middleware": middleware,
     });
+    if !app.around.layers.is_empty() {
+        let layers = app.around.layers.names().iter().map(|(order, name)| json!({ "name": name, "order": order }));
+        described["publish_middleware"] = layers.collect();
+    }
     if !app.plan.core.is_empty() {
         described["core"] = app.plan.core.iter().map(|planned| core(planned, places)).collect();
     }
@@ -85,6 +89,9 @@ fn subscriber(planned: &SubscriberPlan, places: Places) -> Value {
         },
         "on_error": if settings.dead_letter { "retry, then dead letter" } else { "retry, then drop" },
     });
+    if !planned.layers.names().is_empty() {
+        described["options"]["middleware"] = json!(planned.layers.names());
+    }
     if places == Places::Shown {
         described["file"] = json!(planned.origin.file);
         described["line"] = json!(planned.origin.line);
@@ -121,6 +128,9 @@ fn core(planned: &CorePlan, places: Places) -> Value {
         },
         "on_error": if planned.answers() { "reply with the error" } else { "drop" },
     });
+    if !planned.layers.names().is_empty() {
+        described["options"]["middleware"] = json!(planned.layers.names());
+    }
     if places == Places::Shown {
         described["file"] = json!(planned.origin.file);
         described["line"] = json!(planned.origin.line);

@@ -4,6 +4,7 @@ mod admin;
 mod builder;
 mod check_health;
 mod crew;
+mod gauges;
 mod health;
 mod inbox;
 mod io_thread;

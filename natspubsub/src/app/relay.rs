@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::builder::start_error;
+use super::gauges::Gauges;
 use super::io_thread::IoThread;
 use super::relays::Relays;
 use super::running::Health;
@@ -15,7 +16,7 @@ use crate::handler::HealthStatus;
 use crate::relay::RelayStats;
 use crate::store::OutboxStore;
 use crate::transport::{SharedTransport, connect};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How long the connection may take to end.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -114,7 +115,11 @@ impl<S: OutboxStore> Relay<S> {
         let mut relays = Relays::default();
         relays.start(std::sync::Arc::new(store), &transport, &clock, &config);
         tracing::info!(server = transport.describe(), "the relay runs");
-        Ok(RunningRelay { relays, transport, clock, io })
+        crate::metrics::describe();
+        let (gauges, stop) =
+            (Gauges::new(transport.clone(), clock.clone(), None, relays.boards().to_vec()), CancellationToken::new());
+        io.spawn(gauges.clone().run(stop.clone()));
+        Ok(RunningRelay { relays, transport, clock, io, gauges, stop: stop.drop_guard() })
     }
 }
 
@@ -137,6 +142,9 @@ pub struct RunningRelay {
     transport: SharedTransport,
     clock: SharedClock,
     io: IoThread,
+    gauges: Gauges,
+    /// Ends what looks at the gauges.
+    stop: DropGuard,
 }
 
 impl RunningRelay {
@@ -178,7 +186,9 @@ impl RunningRelay {
     pub async fn shutdown(mut self) -> RelayStats {
         self.relays.end(&*self.clock).await;
         self.transport.close(CLOSE_LIMIT).await;
+        drop(self.stop);
         self.io.end(&*self.clock).await;
+        self.gauges.end();
         self.relays.stats()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::builder::App;
-use crate::registry::Origin;
+use crate::registry::{Origin, OwnLayers};
 use crate::topology::{CorePlan, SubscriberPlan};
 use crate::transport::{AssetConfig, config_text};
 
@@ -42,6 +42,10 @@ pub(super) fn start(app: &App, server: &str) -> String {
     }
     let layers: Vec<&str> = app.registry.middleware.iter().map(|layer| layer.name).collect();
     text.push_str(&format!("  middleware: {}\n", layers.join(", ")));
+    if !app.around.layers.is_empty() {
+        let layers: Vec<&str> = app.around.layers.names().iter().map(|(_, name)| *name).collect();
+        text.push_str(&format!("  middleware around publishing: {}\n", layers.join(", ")));
+    }
     if app.registry.left_out > 0 {
         let left_out = app.registry.left_out;
         text.push_str(&format!(
@@ -82,7 +86,8 @@ fn line(subscriber: &SubscriberPlan) -> String {
         Some(batch) => format!("batches of {}, {} at once", batch.max, batch.at_once),
         None => format!("concurrency {}", settings.concurrency),
     };
-    format!("{topics} -> {function} (durable {durable}, {pace}, max_attempts {attempts}) {place}")
+    let own = own(&subscriber.layers);
+    format!("{topics} -> {function} (durable {durable}, {pace}, max_attempts {attempts}{own}) {place}")
 }
 
 fn core_line(listener: &CorePlan) -> String {
@@ -94,5 +99,14 @@ fn core_line(listener: &CorePlan) -> String {
         Some(queue) => format!("queue {queue}"),
         None => "every instance".to_owned(),
     };
-    format!("{subjects} -> {function} ({what}, {to}, concurrency {concurrency}) {place}")
+    let own = own(&listener.layers);
+    format!("{subjects} -> {function} ({what}, {to}, concurrency {concurrency}{own}) {place}")
+}
+
+/// The middleware of one subscriber alone.
+fn own(layers: &OwnLayers) -> String {
+    match layers.names() {
+        names if names.is_empty() => String::new(),
+        names => format!(", middleware {}", names.join(" > ")),
+    }
 }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::admin::Admin;
 use super::crew::Crew;
+use super::gauges::Gauges;
 use super::health::HealthDesk;
 use super::io_thread::IoThread;
 use super::relays::Relays;
@@ -42,6 +43,7 @@ pub struct RunningApp {
     pub(super) report: String,
     pub(super) crew: Arc<Crew>,
     pub(super) relays: Relays,
+    pub(super) gauges: Gauges,
     /// Ends pulling.
     pub(super) stop: CancellationToken,
     /// `None` after its end.

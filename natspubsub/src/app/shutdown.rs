@@ -114,6 +114,7 @@ impl RunningApp {
             io.end(&*self.shared.clock).await;
         }
         self.desk.close();
+        self.gauges.end();
         self.admin.end(&*self.shared.clock).await;
         self.shutdown_report(&before, flushed, workers.len())
     }

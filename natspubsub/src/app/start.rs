@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use super::admin::Admin;
 use super::builder::{App, start_error};
 use super::crew::{Crew, Opened};
+use super::gauges::Gauges;
 use super::health::{HealthDesk, Parts};
 use super::inbox;
 use super::io_thread::IoThread;
@@ -18,9 +20,8 @@ use super::relays::Relays;
 use super::report;
 use super::running::RunningApp;
 use super::stores::AppStore;
-use crate::clock::SharedClock;
 use crate::config::{Manage, plan_asked};
-use crate::consume::{Keeper, Shared, watch};
+use crate::consume::{Keeper, Shared, about, watch};
 use crate::error::{Error, Result};
 use crate::publish::Publisher;
 use crate::serve::{Ears, Identity};
@@ -28,6 +29,9 @@ use crate::topology::{
     CorePlan, Drain, Patience, Restorer, Terms, adopt_advisories, denied, drain_all, locate, manage, planned,
 };
 use crate::transport::{SharedTransport, Transport, connect};
+
+/// Consumers that are opened at the same time.
+const OPENED_AT_ONCE: usize = 32;
 
 /// What the keeper goes by when there are no subscribers.
 const KEEPER_ACK_WAIT: Duration = Duration::from_secs(30);
@@ -93,19 +97,16 @@ impl App {
             return Err(start_error(&denied));
         }
         let report = report::start(&self, &transport.describe()) + &admin.report();
-        let publisher = Publisher::new(transport.clone(), clock.clone(), self.config.clone(), self.listener.clone());
+        let publisher = self.publisher(&transport);
         let shared = shared(&self, transport, &publisher);
         let crew = Arc::new(Crew::new(shared.clone(), io.handle()));
         // All are opened before the first begins: a start that fails, or that a signal ends, has run nothing.
-        let mut opened = Vec::new();
-        for plan in self.plan.consumers() {
-            opened.push((plan, Opened::patiently(plan, shared.transport.as_ref(), &patience).await?));
-        }
+        let opened = self.open(shared.transport.as_ref(), &patience).await?;
         let listening = self.listen(shared.transport.as_ref()).await?;
         if !opened.is_empty() {
             shared.enter().await;
         }
-        for (plan, opened) in opened {
+        for (plan, opened) in self.plan.consumers().zip(opened) {
             crew.engage(plan, opened);
         }
         let identity = Identity::new(&self.config, &shared.id, clock.now());
@@ -113,9 +114,9 @@ impl App {
         let relays = self.relays(&shared, retention);
         let parts = Parts::new(&self.config, &self.plan, &self.stores, &shared, &crew, &relays);
         start_keeper(&io, &crew, &shared);
-        // On one thread nobody could see that a handler blocks it.
+        let gauges = Gauges::new(shared.transport.clone(), clock.clone(), Some(crew.clone()), relays.boards().to_vec());
         if !self.surroundings.on_one_thread {
-            start_watch(&io, &crew, clock);
+            start_watching(&io, &crew, &gauges, &shared);
         }
         start_drain(&io, &shared, managed.drains);
         if !self.plan.everywhere.is_empty() {
@@ -130,6 +131,7 @@ impl App {
             report,
             crew,
             relays,
+            gauges,
             io: Some(io),
             desk,
             admin,
@@ -141,6 +143,21 @@ impl App {
         let (config, clock) = (self.config.clone(), self.surroundings.clock.clone());
         let connected = io.run(async move { connect(&config, &clock, note).await }).await?;
         Ok(self.surroundings.wrapped(connected))
+    }
+
+    /// What publishes for the application, once the recorder knows what is counted.
+    fn publisher(&self, transport: &SharedTransport) -> Publisher {
+        crate::metrics::describe();
+        let (transport, clock) = (transport.clone(), self.surroundings.clock.clone());
+        let (config, listener) = (self.config.clone(), self.listener.clone());
+        Publisher::new(transport, clock, config, listener, self.around.clone(), self.plan.raw_patterns())
+    }
+
+    /// The consumers of the plan, in its order.
+    async fn open(&self, transport: &dyn Transport, patience: &Patience<'_>) -> Result<Vec<Opened>> {
+        let opening: Vec<BoxFuture<'_, Result<Opened>>> =
+            self.plan.consumers().map(|plan| Opened::patiently(plan, transport, patience).boxed()).collect();
+        futures::stream::iter(opening).buffered(OPENED_AT_ONCE).try_collect().await
     }
 
     /// Subscribes for those that listen to core NATS, or says which of them may not.
@@ -204,6 +221,7 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
     let mut services = app.services.clone();
     services.insert(publisher.clone());
     let clock = &app.surroundings.clock;
+    services.go_by(clock.clone());
     let layers = app.surroundings.outermost.iter().chain(&app.registry.middleware);
     let shortest =
         app.plan.subscribers.iter().chain(&app.plan.everywhere).map(|subscriber| subscriber.settings.ack_wait).min();
@@ -221,6 +239,7 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
         id: format!("{:016x}", clock.random()).into(),
         quarantine: Arc::new(RwLock::new(())),
         durables: app.plan.consumers().map(|consumer| consumer.durable.clone()).collect(),
+        subjects: app.plan.consumers().map(|consumer| about(consumer).subject().to_owned()).collect(),
         restorer: Arc::new(Restorer {
             app: app.config.app().to_owned(),
             may_create: app.config.manage == Manage::Apply,
@@ -244,9 +263,11 @@ fn start_drain(io: &IoThread, shared: &Shared, drains: Vec<Drain>) {
     }
 }
 
-fn start_watch(io: &IoThread, crew: &Arc<Crew>, clock: SharedClock) {
+/// Not on one thread: nobody could see there that a handler blocks it, and each look would be a step of its time.
+fn start_watching(io: &IoThread, crew: &Arc<Crew>, gauges: &Gauges, shared: &Shared) {
     let watched = crew.clone();
-    io.spawn(watch(move || watched.subscribers(), clock));
+    io.spawn(gauges.clone().run(shared.stopping.clone()));
+    io.spawn(watch(move || watched.subscribers(), shared.clock.clone()));
 }
 
 fn start_keeper(io: &IoThread, crew: &Arc<Crew>, shared: &Shared) {

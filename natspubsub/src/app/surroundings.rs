@@ -46,32 +46,26 @@ impl Surroundings {
 
 #[cfg(feature = "testing")]
 mod staged {
-    use std::sync::Arc;
-
     use super::Surroundings;
     use crate::app::RunningApp;
-    use crate::app::builder::{App, LOGGING, start_error};
+    use crate::app::builder::{App, start_error};
     use crate::config::{Config, Manage, ServerUrl, TlsSettings};
     use crate::error::Result;
-    use crate::middleware::Logging;
     use crate::topology::plan;
 
     impl App {
         /// The same declarations once more, on other surroundings.
         pub(crate) fn on(&self, surroundings: &Surroundings) -> Self {
-            let mut registry = self.registry.clone();
-            for layer in registry.middleware.iter_mut().filter(|layer| layer.name == LOGGING) {
-                layer.middleware = Arc::new(Logging::new(surroundings.clock.clone()));
-            }
             Self {
                 config: self.config.clone(),
                 surroundings: surroundings.clone(),
-                registry,
+                registry: self.registry.clone(),
                 services: self.services.clone(),
                 stores: self.stores.iter().map(|store| store.held(surroundings.real_io)).collect(),
                 plan: self.plan.clone(),
                 listener: self.listener.clone(),
                 checks: self.checks.clone(),
+                around: self.around.clone(),
             }
         }
 

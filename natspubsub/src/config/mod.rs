@@ -4,6 +4,7 @@ mod auth;
 mod builder;
 mod credentials;
 mod files;
+mod log_handled;
 mod manage;
 mod plan_form;
 mod preset;
@@ -23,6 +24,7 @@ use std::time::Duration;
 pub(crate) use auth::Auth;
 pub use builder::ConfigBuilder;
 pub(crate) use credentials::Credentials;
+pub use log_handled::LogHandled;
 pub use manage::Manage;
 pub(crate) use manage::manage_name;
 pub(crate) use plan_form::{PLAN, PlanForm, plan_asked};
@@ -123,6 +125,7 @@ pub struct Config {
     pub(crate) ping_interval: Duration,
     pub(crate) subscriber: SubscriberDefaults,
     pub(crate) durable_names: DurableNames,
+    pub(crate) log_handled: LogHandled,
     pub(crate) publish_timeout: Duration,
     pub(crate) publish_attempts: u32,
     /// Publishes that wait for their confirmation at once.

@@ -6,8 +6,8 @@ use super::reader::Reader;
 use super::size::{Size, Threshold};
 use super::sources::Found;
 use super::{
-    Config, DurableNames, ServerUrl, Storage, StreamSettings, SubscriberDefaults, WireHeaders, auth, faults_error,
-    manage, manage_name, stores, tls,
+    Config, DurableNames, LogHandled, ServerUrl, Storage, StreamSettings, SubscriberDefaults, WireHeaders, auth,
+    faults_error, manage, manage_name, stores, tls,
 };
 use crate::error::Result;
 use crate::subject::Namespace;
@@ -52,6 +52,7 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
     let subscriber = subscriber(&mut reader);
     let all_names = [DurableNames::AppFunction, DurableNames::SubjectService];
     let durable_names = reader.choice("durable_names", &all_names, durable_names_name);
+    let log_handled = reader.choice("log_handled", &LogHandled::ALL, LogHandled::name);
     let publish_timeout = reader.duration("publish_timeout");
     let publish_attempts = reader.number("publish_attempts", 1..=100);
     let publish_window = reader.number("publish_window", 1..=65_536);
@@ -82,6 +83,7 @@ pub(super) fn resolve(found: &Found) -> Result<Config> {
                 ping_interval,
                 subscriber,
                 durable_names,
+                log_handled,
                 publish_timeout,
                 publish_attempts,
                 publish_window,

@@ -1,7 +1,7 @@
 //! The table of settings, and the variables besides `NATSPUBSUB_*`.
 
 /// Every setting and its default. An empty default is computed, or stands for a value that is not set.
-const SETTINGS: [(&str, &str); 49] = [
+const SETTINGS: [(&str, &str); 50] = [
     ("preset", "none"),
     ("url", "nats://127.0.0.1:4222"),
     ("env", "development"),
@@ -26,6 +26,7 @@ const SETTINGS: [(&str, &str); 49] = [
     ("ack_wait", "30s"),
     ("backoff", "1s, 2s, 5s, 10s, 30s"),
     ("durable_names", "app_function"),
+    ("log_handled", "info"),
     ("publish_timeout", "5s"),
     ("publish_attempts", "3"),
     ("publish_window", "1024"),

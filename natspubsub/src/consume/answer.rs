@@ -12,6 +12,7 @@ use super::settle::{DeadReason, Settlement};
 use super::subscriber::{Shared, Subscriber};
 use crate::failpoints::{Point, Sabotage, reached, sabotaged};
 use crate::message::Context;
+use crate::metrics::{AckFailure, Ending};
 use crate::trace;
 use crate::transport::Answer;
 
@@ -23,19 +24,19 @@ pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Con
     let stats = &subscriber.stats;
     match if hand.is_void() { settlement.without_return() } else { settlement } {
         Settlement::Done => {
-            if answer(subscriber, hand, Answer::Ack).await {
+            if answer(subscriber, hand, Answer::Ack, Ending::Processed).await {
                 stats.processed();
             }
         }
         Settlement::Duplicate => {
             tracing::debug!(subject = context.subject(), event_id = context.event_id(), "handled before");
-            if answer(subscriber, hand, Answer::Ack).await {
+            if answer(subscriber, hand, Answer::Ack, Ending::Duplicate).await {
                 stats.duplicates();
             }
         }
         Settlement::Discarded { reason } => {
             tracing::info!(subject = context.subject(), event_id = context.event_id(), reason, "discarded");
-            if answer(subscriber, hand, Answer::Ack).await {
+            if answer(subscriber, hand, Answer::Ack, Ending::Discarded).await {
                 stats.discarded();
             }
         }
@@ -43,7 +44,8 @@ pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Con
             subscriber.memory.note_failure(hand, subscriber.shared.clock.now());
             log_retry(context, delay, &error);
             releases::note_failed(subscriber, hand).await;
-            if answer(subscriber, hand, Answer::Nak(delay)).await {
+            subscriber.metrics.retried();
+            if answer(subscriber, hand, Answer::Nak(delay), Ending::Retried).await {
                 stats.retried();
             }
         }
@@ -52,7 +54,8 @@ pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Con
         Settlement::Expired => {
             // It did not run: its next delivery is no further attempt.
             releases::record(subscriber, hand).await;
-            let_go_unanswered(subscriber, hand, "the server has delivered the message again before it could run");
+            let failure = (AckFailure::Expired, "the server has delivered the message again before it could run");
+            let_go_unanswered(subscriber, hand, failure.0, failure.1);
         }
         Settlement::Dead { reason, error } if subscriber.plan.settings.dead_letter => {
             settle_dead(subscriber, hand, context, reason, error).await;
@@ -60,7 +63,7 @@ pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Con
         Settlement::Dead { reason, error } => {
             let event_id = context.event_id();
             tracing::error!(subject = context.subject(), event_id, %reason, error, "dropped: the subscriber has dead_letter = false");
-            if answer(subscriber, hand, Answer::Term(reason.to_string())).await {
+            if answer(subscriber, hand, Answer::Term(reason.to_string()), Ending::Discarded).await {
                 stats.discarded();
             }
         }
@@ -90,7 +93,7 @@ async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, 
     }
     if subscriber.memory.is_known_unreadable(hand) {
         // Its dead letter is stored; the server has not learnt yet that the delivery has ended.
-        answer(subscriber, hand, Answer::Term(reason.to_string())).await;
+        answer(subscriber, hand, Answer::Term(reason.to_string()), Ending::DeadLettered).await;
         return;
     }
     let now = subscriber.shared.clock.now();
@@ -104,13 +107,14 @@ async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, 
             if hand.received().fault.is_some() {
                 subscriber.memory.note_unreadable(hand);
             }
+            subscriber.metrics.dead_lettered(reason as usize);
             reached(Point::AfterDlqPublishBeforeTerm).await;
             inbox::note_dead(subscriber, context, &error).await;
-            answer(subscriber, hand, Answer::Term(reason.to_string())).await;
+            answer(subscriber, hand, Answer::Term(reason.to_string()), Ending::DeadLettered).await;
             subscriber.stats.dead_lettered();
         }
         Err(_) if sabotaged(Sabotage::IgnoreDeadLetterError) => {
-            answer(subscriber, hand, Answer::Term(reason.to_string())).await;
+            answer(subscriber, hand, Answer::Term(reason.to_string()), Ending::DeadLettered).await;
             subscriber.stats.dead_lettered();
         }
         Err(fault) => {
@@ -118,7 +122,7 @@ async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, 
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
             trace::failed(&Span::current(), Some("dead_letter_not_stored"));
             tracing::error!(subject, event_id, %reason, fault, delay_ms, "the dead letter could not be stored; the message is kept and tried again");
-            answer(subscriber, hand, Answer::Nak(delay)).await;
+            answer(subscriber, hand, Answer::Nak(delay), Ending::Unstored).await;
             subscriber.stats.unstored();
         }
     }
@@ -143,7 +147,7 @@ pub(super) async fn release(subscriber: &Subscriber, hand: &InHand) {
     if hand.is_ours(subscriber.shared.clock.monotonic()) {
         releases::record(subscriber, hand).await;
     }
-    if answer(subscriber, hand, Answer::Nak(Duration::ZERO)).await {
+    if answer(subscriber, hand, Answer::Nak(Duration::ZERO), Ending::Released).await {
         subscriber.stats.released();
     }
 }
@@ -154,42 +158,49 @@ pub(super) async fn release(subscriber: &Subscriber, hand: &InHand) {
 /// other run, so nothing but an acknowledgement of finished work is sent. Of a stream that was made again, the number of
 /// an old message is that of a new one, and nothing is sent at all. A dropped future leaves the delivery in
 /// the keeper's table, from where it is released.
-pub(super) async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answer) -> bool {
+pub(super) async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answer, ending: Ending) -> bool {
     let shared = &subscriber.shared;
     hand.stop_signals();
     reached(Point::BeforeAnswer).await;
     let finished = matches!(answer, Answer::Ack | Answer::Term(_));
-    let is_ours = hand.is_ours(shared.clock.monotonic()) && shared.transport.is_connected();
-    let ours = is_ours || sabotaged(Sabotage::NakAfterDeadline);
+    let is_ours = || {
+        let is_ours = hand.is_ours(shared.clock.monotonic()) && shared.transport.is_connected();
+        is_ours || sabotaged(Sabotage::NakAfterDeadline)
+    };
     let sent = if hand.is_void() {
-        Err("its stream was made again, and the message is gone with the old one".to_owned())
+        let reason = "its stream was made again, and the message is gone with the old one";
+        Err((AckFailure::StreamGone, reason.to_owned()))
     } else if answer == Answer::Ack && subscriber.plan.settings.confirm_ack {
-        confirm(shared, hand.token()).await
-    } else if answer == Answer::Ack || ours {
-        shared.transport.answer(hand.token(), answer).await.map_err(|error| error.to_string())
+        confirm(shared, hand.token()).await.map_err(|reason| (AckFailure::Unconfirmed, reason))
+    } else if answer == Answer::Ack && shared.transport.acknowledge(hand.token()) {
+        Ok(())
+    } else if answer == Answer::Ack || is_ours() {
+        shared.transport.answer(hand.token(), answer).await.map_err(|error| (AckFailure::NotSent, error.to_string()))
     } else {
-        Err("the server has delivered the message again by now".to_owned())
+        Err((AckFailure::Expired, "the server has delivered the message again by now".to_owned()))
     };
     if finished {
         subscriber.memory.forget(hand);
     }
     match &sent {
-        Ok(()) => let_go_of(subscriber, hand),
-        Err(reason) => let_go_unanswered(subscriber, hand, reason),
+        Ok(()) => let_go_of(subscriber, hand, ending),
+        Err((failure, reason)) => let_go_unanswered(subscriber, hand, *failure, reason),
     }
     sent.is_ok()
 }
 
 /// Ends a delivery without an answer.
-fn let_go_unanswered(subscriber: &Subscriber, hand: &InHand, reason: &str) {
-    let_go_of(subscriber, hand);
+fn let_go_unanswered(subscriber: &Subscriber, hand: &InHand, failure: AckFailure, reason: &str) {
+    let_go_of(subscriber, hand, Ending::Unanswered);
     subscriber.stats.unanswered();
     trace::failed(&Span::current(), Some("unanswered"));
+    subscriber.metrics.unanswered(failure);
     tracing::warn!(token = hand.token(), reason, "no answer was sent; the message comes again if it still exists");
 }
 
-fn let_go_of(subscriber: &Subscriber, hand: &InHand) {
+fn let_go_of(subscriber: &Subscriber, hand: &InHand, ending: Ending) {
     hand.stop_signals();
+    hand.end(ending);
     subscriber.shared.keeper.forget(hand);
     subscriber.load.remove();
 }

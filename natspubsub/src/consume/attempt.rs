@@ -1,22 +1,20 @@
 //! One attempt: its turn, and the call of middleware and handler.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use tracing::{Instrument, Span};
 
-use super::breaker::Verdict;
 use super::in_hand::InHand;
 use super::inbox;
 use super::quarantine::{Admitted, admit};
 use super::releases;
 use super::subscriber::Subscriber;
 use crate::failpoints::{Point, reached};
-use crate::handler::{Delivery, FailureClass, Next, Outcome, Target, guard};
+use crate::handler::{Chain, Delivery, Outcome};
+use crate::metrics::RunOutcome;
+use crate::middleware::Verdict;
 use crate::topology::Inbox;
 use crate::trace::{failed, process_span};
-
-/// A held message is run again no sooner than this, whatever pause an error asks for.
-const HOLD_MIN: Duration = Duration::from_millis(10);
 
 /// How an attempt ended.
 pub(super) enum Attempted {
@@ -30,7 +28,7 @@ pub(super) enum Attempted {
 /// Waits for the turn of a message, and runs its handler.
 pub(super) async fn attempted(
     subscriber: &Subscriber,
-    target: Target<'_>,
+    chain: &Arc<Chain>,
     hand: &InHand,
     delivery: Delivery,
 ) -> Attempted {
@@ -40,27 +38,38 @@ pub(super) async fn attempted(
     {
         return Attempted::Stopping;
     }
-    let Some(permit) = unless_stopping(subscriber, subscriber.breaker.admit(clock)).await else {
-        return Attempted::Stopping;
+    let permit = match subscriber.breaker.admit_at_once() {
+        Some(permit) => permit,
+        None => match unless_stopping(subscriber, subscriber.breaker.admit(clock)).await {
+            Some(permit) => permit,
+            None => return Attempted::Stopping,
+        },
     };
     let attempt = delivery.context().attempt();
     let Some(admitted) = admit(subscriber, hand, attempt).await else { return Attempted::Stopping };
+    let mut began = clock.monotonic();
     // With a key it runs all the same: its redelivery would be overtaken by those behind it.
-    if subscriber.plan.settings.ordered_by.is_none() && hand.is_expired(clock.monotonic()) {
+    if subscriber.plan.settings.ordered_by.is_none() && hand.is_expired(began) {
         return Attempted::Expired;
     }
     if !matches!(admitted, Admitted::Freely) {
         releases::mark_begun(subscriber, hand).await;
+        began = clock.monotonic();
     }
+    hand.begin(began);
+    let running = subscriber.metrics.running();
     let outcome = match subscriber.plan.settings.inbox {
         Some(Inbox::Lease) => {
             let context = delivery.context().clone();
-            inbox::claimed(subscriber, &context, call(subscriber, target, hand, delivery)).await
+            inbox::claimed(subscriber, &context, call(subscriber, chain, hand, delivery)).await
         }
-        Some(Inbox::Transaction) | None => call(subscriber, target, hand, delivery).await,
+        Some(Inbox::Transaction) | None => call(subscriber, chain, hand, delivery).await,
     };
+    drop(running);
+    let ended = clock.monotonic();
+    subscriber.metrics.ran(RunOutcome::from(&outcome), ended.saturating_sub(began));
     reached(Point::AfterHandlerBeforeAck).await;
-    if permit.ended(verdict(&outcome), clock.monotonic()) {
+    if permit.ended(Verdict::of(&outcome), || ended) {
         let reason = format!("{outcome:?}");
         tracing::warn!(consumer = %subscriber.durable, reason, "the circuit is open: pulling stops, what is in hand is held");
     }
@@ -77,34 +86,16 @@ pub(super) async fn unless_stopping<T>(subscriber: &Subscriber, wait: impl Futur
     }
 }
 
-/// What the breaker makes of an outcome: a message that is at fault itself says that everything else works.
-fn verdict(outcome: &Outcome) -> Verdict {
-    let Outcome::Failed(failure) = outcome else { return Verdict::Success };
-    match failure.class() {
-        FailureClass::Infrastructure { pause } => Verdict::Down { pause: pause.max(HOLD_MIN) },
-        FailureClass::Transient { .. }
-        | FailureClass::TransientCurve { .. }
-        | FailureClass::Timeout
-        | FailureClass::Panic => Verdict::Failure,
-        FailureClass::Permanent
-        | FailureClass::Validation
-        | FailureClass::Undecodable
-        | FailureClass::Busy { .. }
-        | FailureClass::Discard => Verdict::Success,
-    }
-}
-
 /// Calls middleware and handler under the time limit; a panic is an outcome.
-async fn call(subscriber: &Subscriber, target: Target<'_>, hand: &InHand, delivery: Delivery) -> Outcome {
-    let span = match target {
+async fn call(subscriber: &Subscriber, chain: &Arc<Chain>, hand: &InHand, delivery: Delivery) -> Outcome {
+    let span = match subscriber.plan.settings.batch {
         // One call for many messages has one span, which links to all of them.
-        Target::Batch(_) => Span::none(),
-        Target::Each(_) | Target::Reply(..) => process_span(&subscriber.traced(hand, Some(delivery.context()))),
+        Some(_) => Span::none(),
+        None => process_span(&subscriber.traced(hand, Some(delivery.context()))),
     };
-    let chain = async { Next::new(&subscriber.shared.layers, target).run(delivery).await };
     let limit = subscriber.plan.settings.timeout.filter(|_| subscriber.plan.settings.batch.is_none());
-    let ran = guard(&*subscriber.shared.clock, limit, chain).instrument(span.clone()).await;
-    let outcome = ran.unwrap_or_else(Outcome::Failed);
+    let ran = chain.run(&*subscriber.shared.clock, limit, delivery, None).instrument(span.clone());
+    let outcome = ran.await;
     failed(&span, outcome.error_type());
     outcome
 }

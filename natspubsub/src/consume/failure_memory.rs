@@ -104,9 +104,12 @@ fn key(hand: &InHand) -> Key {
 mod tests {
     use bytes::Bytes;
 
+    use std::sync::Arc;
+
     use super::*;
     use crate::consume::in_hand::Holder;
     use crate::message::Headers;
+    use crate::metrics::DeliveryMetrics;
 
     fn hand(sequence: u64) -> InHand {
         let received = crate::transport::Received {
@@ -119,7 +122,8 @@ mod tests {
             token: String::new(),
             fault: None,
         };
-        let holder = Holder { index: 0, ack_wait: Duration::from_secs(30) };
+        let metrics = Arc::new(DeliveryMetrics::silent());
+        let holder = Holder { index: 0, ack_wait: Duration::from_secs(30), metrics };
         InHand::new(0, holder, received, Duration::ZERO)
     }
 

@@ -1,8 +1,12 @@
 //! A delivery that this process has received and not yet answered.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::message::{Facts, Headers, Source};
+use crate::metrics::{DeliveryMetrics, Ending, Flight};
 use crate::transport::Received;
 
 /// The server's clock for `ack_wait` started before the delivery arrived here; this share of it is given away.
@@ -13,14 +17,16 @@ const MARGIN: u32 = 10;
 pub(super) struct Holder {
     pub(super) index: usize,
     pub(super) ack_wait: Duration,
+    pub(super) metrics: Arc<DeliveryMetrics>,
 }
 
 /// A received delivery with the time until which it is certainly ours.
-#[derive(Debug)]
 pub(crate) struct InHand {
     id: u64,
     holder: Holder,
     received: Received,
+    /// Counts it in and out.
+    flight: Flight,
     /// When the server was last told about it, in nanoseconds of the monotonic clock.
     signalled_ns: AtomicU64,
     /// Set once an answer is on its way: a signal after a delayed NAK would undo its delay.
@@ -31,20 +37,31 @@ pub(crate) struct InHand {
     lapsed: AtomicBool,
     /// Set once its last attempt is marked as begun.
     marked: AtomicBool,
+    /// What its context tells besides, once it was read.
+    facts: OnceLock<Facts>,
 }
 
 impl InHand {
     pub(super) fn new(id: u64, holder: Holder, received: Received, now: Duration) -> Self {
+        let size = received.headers.wire_size() + received.body.len();
+        let flight = Flight::new(holder.metrics.clone(), size, received.deliveries > 1, now);
         Self {
             id,
             holder,
+            flight,
             received,
             signalled_ns: AtomicU64::new(nanos(now)),
             answering: AtomicBool::new(false),
             void: AtomicBool::new(false),
             lapsed: AtomicBool::new(false),
             marked: AtomicBool::new(false),
+            facts: OnceLock::new(),
         }
+    }
+
+    /// Notes what was read; the first time counts.
+    pub(super) fn note_facts(&self, facts: impl FnOnce() -> Facts) {
+        self.facts.get_or_init(facts);
     }
 
     pub(super) fn id(&self) -> u64 {
@@ -66,6 +83,16 @@ impl InHand {
 
     pub(super) fn sequence(&self) -> u64 {
         self.received.sequence
+    }
+
+    /// Its handler begins.
+    pub(super) fn begin(&self, now: Duration) {
+        self.flight.begin(now);
+    }
+
+    /// It ends for this process; the first end counts.
+    pub(super) fn end(&self, ending: Ending) {
+        self.flight.end(ending);
     }
 
     fn signalled(&self) -> Duration {
@@ -130,6 +157,27 @@ impl InHand {
     }
 }
 
+impl Source for InHand {
+    fn subject(&self) -> &str {
+        &self.received.subject
+    }
+
+    fn headers(&self) -> &Headers {
+        &self.received.headers
+    }
+
+    fn facts(&self) -> &Facts {
+        self.facts.get().expect("a context is made of what was read")
+    }
+}
+
+/// Never the body.
+impl fmt::Debug for InHand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InHand").field("id", &self.id).field("token", &self.token()).finish_non_exhaustive()
+    }
+}
+
 pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -150,7 +198,9 @@ mod tests {
             token: String::new(),
             fault: None,
         };
-        InHand::new(1, Holder { index: 0, ack_wait: Duration::from_secs(10) }, received, Duration::ZERO)
+        let metrics = Arc::new(DeliveryMetrics::silent());
+        let holder = Holder { index: 0, ack_wait: Duration::from_secs(10), metrics };
+        InHand::new(1, holder, received, Duration::ZERO)
     }
 
     #[test]

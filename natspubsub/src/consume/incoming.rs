@@ -1,7 +1,9 @@
 //! From received bytes to a delivery: envelope, ids, context.
 
+use std::sync::Arc;
+
 use crate::handler::{Delivery, Failure, FailureClass};
-use crate::message::{Context, DecodeFault, EnvelopeIn, Origin, check_event_id, headers};
+use crate::message::{Context, DecodeFault, EnvelopeParts, Facts, Moment, check_event_id, headers};
 use crate::registry::Source;
 
 use super::in_hand::InHand;
@@ -9,51 +11,54 @@ use super::lanes::{self, Key};
 use super::subscriber::Subscriber;
 
 /// The context of a delivery, and the delivery itself if its envelope can be read.
-pub(super) fn read(subscriber: &Subscriber, hand: &InHand) -> (Context, Result<Delivery, Failure>) {
+pub(super) fn read(subscriber: &Subscriber, hand: &Arc<InHand>) -> (Context, Result<Delivery, Failure>) {
     let received = hand.received();
     let is_letter = subscriber.plan.source == Source::DeadLetter;
-    let (envelope, fault) = match envelope(subscriber, hand) {
-        // A dead letter is handed over whole; its bytes may be the very reason why it is one.
-        Ok(envelope) if is_letter => (EnvelopeIn { body: received.body.clone(), ..envelope }, None),
-        Err(_) if is_letter => (EnvelopeIn { body: received.body.clone(), ..EnvelopeIn::default() }, None),
+    let (mut envelope, fault) = match envelope(subscriber, hand) {
         Ok(envelope) => (envelope, None),
-        Err(fault) => (EnvelopeIn::default(), Some(fault)),
+        Err(fault) => (EnvelopeParts::default(), Some(fault)),
     };
-    let event_id = envelope.event_id.unwrap_or_else(|| fallback_id(subscriber, hand));
-    let topic = match is_letter {
-        true => subscriber.shared.namespace.dead_letter_topic(&received.subject),
-        false => received.subject.strip_prefix(&subscriber.plan.prefix).unwrap_or(&received.subject),
-    };
-    let context = Context::new(Origin {
-        subscriber: subscriber.name.clone(),
-        durable: subscriber.durable.clone(),
-        event_id: event_id.into(),
-        topic_at: received.subject.len() - topic.len(),
-        subject: received.subject.clone(),
-        stream: subscriber.stream.clone(),
-        sequence: received.sequence,
-        deliveries: received.deliveries,
-        max_attempts: subscriber.plan.settings.max_attempts,
-        ack_wait: subscriber.plan.settings.ack_wait,
-        stored_at: received.stored_at,
-        occurred_at: envelope.occurred_at,
-        trace_id: envelope.trace_id,
-        headers: received.headers.clone(),
-        metadata: envelope.metadata,
-    });
+    // A dead letter is handed over whole; its bytes may be the very reason why it is one.
+    let fault = fault.filter(|_| !is_letter);
+    let body = if is_letter { received.body.clone() } else { std::mem::take(&mut envelope.body) };
+    hand.note_facts(|| facts(subscriber, hand, is_letter, envelope));
+    let context = Context::of(hand.clone());
     let delivery = match fault {
-        None => Ok(Delivery::new(context.clone(), envelope.body, subscriber.shared.services.clone())),
+        None => Ok(Delivery::new(context.clone(), body, subscriber.shared.services.clone())),
         Some(fault) => Err(Failure::new(FailureClass::Undecodable, fault)),
     };
     (context, delivery)
 }
 
+fn facts(subscriber: &Subscriber, hand: &InHand, is_letter: bool, envelope: EnvelopeParts) -> Facts {
+    let received = hand.received();
+    let topic = match is_letter {
+        true => subscriber.shared.namespace.dead_letter_topic(&received.subject),
+        false => received.subject.strip_prefix(&subscriber.plan.prefix).unwrap_or(&received.subject),
+    };
+    Facts {
+        subscriber: subscriber.name.clone(),
+        durable: subscriber.durable.clone(),
+        stream: subscriber.stream.clone(),
+        event_id: envelope.event_id.unwrap_or_else(|| fallback_id(subscriber, hand).into()).into(),
+        topic_at: received.subject.len() - topic.len(),
+        sequence: received.sequence,
+        deliveries: received.deliveries,
+        max_attempts: subscriber.plan.settings.max_attempts,
+        ack_wait: subscriber.plan.settings.ack_wait,
+        stored_at: received.stored_at,
+        occurred_at: envelope.occurred_at.map_or(Moment::At(None), Moment::Written),
+        trace_id: envelope.trace_id,
+        metadata: envelope.metadata,
+    }
+}
+
 /// The message as it was declared: in an envelope, or all of it the payload.
-fn envelope(subscriber: &Subscriber, hand: &InHand) -> Result<EnvelopeIn, DecodeFault> {
+fn envelope(subscriber: &Subscriber, hand: &InHand) -> Result<EnvelopeParts, DecodeFault> {
     let (received, inflate_max) = (hand.received(), subscriber.shared.inflate_max);
     match subscriber.plan.settings.envelope {
-        true => EnvelopeIn::read(&received.body, &received.headers, inflate_max),
-        false => EnvelopeIn::read_plain(&received.body, &received.headers, inflate_max),
+        true => EnvelopeParts::read(&received.body, &received.headers, inflate_max),
+        false => EnvelopeParts::read_plain(&received.body, &received.headers, inflate_max),
     }
 }
 

@@ -98,7 +98,10 @@ impl Intake {
             self.search(&stop).await;
             let pause = self.top_up().await;
             match self.step(&stop, closed, pause).await {
-                Step::Pulled(event) => self.note(event),
+                Step::Pulled(event) => {
+                    self.note(event);
+                    self.take_arrived();
+                }
                 Step::Healed(Some(reopened)) => self.resume(reopened),
                 Step::Healed(None) => {
                     self.subscriber.leave();
@@ -190,10 +193,24 @@ impl Intake {
         }
     }
 
+    /// Takes what has arrived besides, without looking at anything else for each of them.
+    fn take_arrived(&mut self) {
+        // No more than was asked for can have.
+        for _ in 0..self.outstanding {
+            let PullState::Open(pull) = &mut self.pull else { return };
+            let Some(received) = pull.arrived() else { return };
+            self.outstanding = self.outstanding.saturating_sub(1);
+            self.take(received);
+        }
+    }
+
     fn take(&mut self, received: Received) {
         self.lookout.note_arrival();
         let subscriber = &self.subscriber;
         subscriber.stats.received();
+        if received.deliveries == 1 {
+            subscriber.consumer_metrics.arrived(received.stored_at);
+        }
         subscriber.load.add();
         let hand = subscriber.shared.keeper.hold(subscriber.holder(), received);
         if let Err(unsent) = self.worker.send(hand) {

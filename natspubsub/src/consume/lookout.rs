@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::subscriber::Subscriber;
 use crate::clock::timeout;
 use crate::topology::{Position, position};
+use crate::transport::Progress;
 
 /// How often it is looked whether messages arrive, and after how many looks without one the server is asked: so that
 /// readiness is false after 10 seconds without progress.
@@ -19,7 +20,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 /// What the server says about the consumer.
 struct Told {
     position: Position,
-    backlog: u64,
+    progress: Progress,
     /// Whether it was asked because nothing had arrived for a while.
     in_silence: bool,
 }
@@ -93,7 +94,9 @@ impl Lookout {
         let waits_itself = self.subscriber.load.is_full() || self.subscriber.breaker.pulls_again_in(now).is_some();
         let is_denied = self.subscriber.denied().is_some();
         let in_silence = self.looks_without >= LOOKS_WITHOUT_MAX && !waits_itself && !is_denied;
-        if is_denied || is_ready && (in_silence || arrived || !self.subscriber.load.is_empty()) {
+        // While the circuit is open only its backlog is of interest, and nothing is in hand to ask for.
+        let is_due = in_silence || arrived || waits_itself || !self.subscriber.load.is_empty();
+        if is_denied || is_ready && is_due {
             self.ask(in_silence);
         }
     }
@@ -110,19 +113,21 @@ impl Lookout {
                 shared.transport.retry_denied(stream, consumer).await;
                 position(stream, consumer, shared.transport.as_ref()).await
             };
-            let (position, backlog) = timeout(&*shared.clock, ANSWER_LIMIT, asked).await?.ok()??;
-            Some(Told { position, backlog, in_silence })
+            let (position, progress) = timeout(&*shared.clock, ANSWER_LIMIT, asked).await?.ok()??;
+            Some(Told { position, progress, in_silence })
         }));
     }
 
     /// A consumer that is gone, or a server that does not answer, ends the pull by itself.
     fn hear(&mut self, told: &Told) -> Option<u64> {
         self.note_position(told.position);
+        let Progress { pending, unanswered, backlog, .. } = told.progress;
+        self.subscriber.consumer_metrics.told(pending, unanswered, self.subscriber.shared.clock.now());
         if !told.in_silence || self.arrived {
             return None;
         }
-        self.subscriber.set_stalled(told.backlog);
-        Some(told.backlog).filter(|backlog| *backlog > 0)
+        self.subscriber.set_stalled(backlog);
+        Some(backlog).filter(|backlog| *backlog > 0)
     }
 
     /// Another process may have made the stream again: what is in hand of the one before is then not answered.

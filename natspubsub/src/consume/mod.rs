@@ -2,7 +2,6 @@
 
 mod answer;
 mod attempt;
-mod breaker;
 mod dead_letter;
 mod failure_memory;
 mod in_hand;
@@ -13,7 +12,6 @@ mod keeper;
 mod lanes;
 mod load;
 mod lookout;
-mod pace;
 mod parking;
 mod polls;
 mod quarantine;
@@ -30,5 +28,5 @@ pub(crate) use intake::Intake;
 pub(crate) use keeper::Keeper;
 pub(crate) use polls::watch;
 pub(crate) use sight::Sight;
-pub(crate) use subscriber::{Shared, Subscriber};
+pub(crate) use subscriber::{Shared, Subscriber, about};
 pub(crate) use worker::Worker;

@@ -16,7 +16,8 @@ use super::settle::{DeadReason, Facts, Settlement, crashed, decide};
 use super::subscriber::Subscriber;
 use super::sweep::sweep;
 use crate::failpoints::{Point, Sabotage, reached, sabotaged};
-use crate::handler::{Delivery, Failure, Outcome, Target, panicked};
+use crate::handler::{Chain, Delivery, Failure, Outcome, panicked};
+use crate::metrics::RunOutcome;
 use crate::trace::{receive_span, received, settle_span};
 use crate::transport::Answer;
 
@@ -32,35 +33,34 @@ pub(super) enum Ended {
 }
 
 /// Handles one delivery and settles it.
-pub(super) async fn run(subscriber: Arc<Subscriber>, hand: Arc<InHand>) -> Ended {
+pub(super) async fn run(subscriber: &Subscriber, hand: &Arc<InHand>) -> Ended {
     reached(Point::AfterDeliver).await;
     if sabotaged(Sabotage::AckBeforeHandler) {
-        answer_too_early(&subscriber, &hand, Answer::Ack).await;
+        answer_too_early(subscriber, hand, Answer::Ack).await;
     }
-    let Some(target) = subscriber.target() else {
-        sweep(&subscriber, &hand).await;
+    let Some(chain) = subscriber.chain() else {
+        sweep(subscriber, hand).await;
         return Ended::Settled;
     };
-    let reading = receive_span(&subscriber.traced(&hand, None));
-    let (context, delivery) = incoming::read(&subscriber, &hand);
+    let reading = receive_span(&subscriber.traced(hand, None));
+    let (context, delivery) = incoming::read(subscriber, hand);
     received(&reading, context.event_id(), delivery.as_ref().err().and_then(|failure| failure.class().error_type()));
     drop(reading);
     // Code of the user also runs outside the handler: in `Drop` after a timeout, in the text of an error.
-    let caught = AssertUnwindSafe(settlement(&subscriber, target, &hand, delivery)).catch_unwind().await;
-    let settlement = caught.unwrap_or_else(|panic| {
-        decide(&facts(&subscriber, hand.received().deliveries), &Outcome::Failed(panicked(panic)))
-    });
+    let caught = AssertUnwindSafe(settlement(subscriber, chain, hand, delivery)).catch_unwind().await;
+    let settlement = caught
+        .unwrap_or_else(|panic| decided(subscriber, hand.received().deliveries, &Outcome::Failed(panicked(panic))));
     let ended = if settlement == Settlement::Release { Ended::Released } else { Ended::Settled };
     let span = settlement.operation().map_or_else(Span::none, |operation| {
-        settle_span(&subscriber.traced(&hand, Some(&context)), operation, settlement.dead_reason())
+        settle_span(&subscriber.traced(hand, Some(&context)), operation, settlement.dead_reason())
     });
-    settle(&subscriber, &hand, &context, settlement).instrument(span).await;
+    settle(subscriber, hand, &context, settlement).instrument(span).await;
     ended
 }
 
 async fn settlement(
     subscriber: &Subscriber,
-    target: Target<'_>,
+    chain: &Arc<Chain>,
     hand: &InHand,
     delivery: Result<Delivery, Failure>,
 ) -> Settlement {
@@ -68,26 +68,30 @@ async fn settlement(
         return Settlement::Dead { reason: unstored.reason, error: unstored.error };
     }
     if let Some(fault) = &hand.received().fault {
+        subscriber.metrics.failed(RunOutcome::Undecodable);
         return Settlement::Dead { reason: DeadReason::Undecodable, error: fault.clone() };
     }
     if incoming::is_for_another(subscriber, hand) {
         return Settlement::Discarded { reason: "a replayed dead letter of another subscriber".to_owned() };
     }
     let Some(mut attempt) = counted(subscriber, hand).await else { return Settlement::Release };
-    if let Some(crash) = crashed(&facts(subscriber, attempt)) {
+    if let Some(crash) = crashed(attempt, subscriber.plan.settings.max_attempts) {
         return crash;
     }
     let mut delivery = match delivery {
         Ok(delivery) => delivery.at_attempt(attempt),
-        Err(failure) => return decide(&facts(subscriber, attempt), &Outcome::Failed(failure)),
+        Err(failure) => {
+            subscriber.metrics.failed(RunOutcome::Undecodable);
+            return decided(subscriber, attempt, &Outcome::Failed(failure));
+        }
     };
     loop {
-        let outcome = match attempted(subscriber, target, hand, delivery.clone()).await {
+        let outcome = match attempted(subscriber, chain, hand, delivery.clone()).await {
             Attempted::Ran(outcome) => outcome,
             Attempted::Stopping => return Settlement::Release,
             Attempted::Expired => return Settlement::Expired,
         };
-        match decide(&facts(subscriber, attempt), &outcome) {
+        match decided(subscriber, attempt, &outcome) {
             // Held in hand, kept alive by the keeper: what is down costs no attempt, and the breaker says when it is
             // tried again.
             Settlement::Hold { .. } => {}
@@ -105,6 +109,7 @@ async fn settlement(
                     return Settlement::Release;
                 }
                 subscriber.stats.retried();
+                subscriber.metrics.retried();
                 attempt += 1;
                 delivery = delivery.at_attempt(attempt);
             }
@@ -133,8 +138,9 @@ async fn counted(subscriber: &Subscriber, hand: &InHand) -> Option<u64> {
     }
 }
 
-fn facts(subscriber: &Subscriber, attempt: u64) -> Facts<'_> {
+fn decided(subscriber: &Subscriber, attempt: u64, outcome: &Outcome) -> Settlement {
     let settings = &subscriber.plan.settings;
-    let random = subscriber.shared.clock.random();
-    Facts { attempt, max_attempts: settings.max_attempts, retry: &settings.retry, random }
+    // Nothing is thrown for what succeeded.
+    let random = if matches!(outcome, Outcome::Ack) { 0 } else { subscriber.shared.clock.random() };
+    decide(&Facts { attempt, max_attempts: settings.max_attempts, retry: &settings.retry, random }, outcome)
 }

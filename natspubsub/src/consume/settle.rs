@@ -20,16 +20,12 @@ pub(super) enum DeadReason {
 }
 
 impl DeadReason {
+    /// As they are written, in the order of the variants.
+    pub(super) const NAMES: [&str; 7] =
+        ["exhausted", "permanent", "validation", "undecodable", "timeout", "panic", "crash"];
+
     fn name(self) -> &'static str {
-        match self {
-            Self::Exhausted => "exhausted",
-            Self::Permanent => "permanent",
-            Self::Validation => "validation",
-            Self::Undecodable => "undecodable",
-            Self::Timeout => "timeout",
-            Self::Panic => "panic",
-            Self::Crash => "crash",
-        }
+        Self::NAMES[self as usize]
     }
 }
 
@@ -109,10 +105,9 @@ impl Settlement {
 
 /// Whether an attempt beyond the last was delivered: nobody counted, because whoever ran it died. Such a message is
 /// never run again.
-pub(super) fn crashed(facts: &Facts<'_>) -> Option<Settlement> {
-    (facts.attempt > u64::from(facts.max_attempts)).then(|| {
-        let attempts = facts.attempt;
-        let error = format!("delivered {attempts} times without an answer: the process that handles it keeps dying");
+pub(super) fn crashed(attempt: u64, max_attempts: u32) -> Option<Settlement> {
+    (attempt > u64::from(max_attempts)).then(|| {
+        let error = format!("delivered {attempt} times without an answer: the process that handles it keeps dying");
         Settlement::Dead { reason: DeadReason::Crash, error }
     })
 }
@@ -252,10 +247,8 @@ mod tests {
 
     #[test]
     fn an_attempt_beyond_the_last_never_runs() {
-        let retry = policy();
-        let facts = |attempt| Facts { attempt, max_attempts: 3, retry: &retry, random: 0 };
-        assert_eq!(crashed(&facts(3)), None);
-        assert!(matches!(crashed(&facts(4)), Some(Settlement::Dead { reason: DeadReason::Crash, .. })));
+        assert_eq!(crashed(3, 3), None);
+        assert!(matches!(crashed(4, 3), Some(Settlement::Dead { reason: DeadReason::Crash, .. })));
     }
 
     #[test]

@@ -2,24 +2,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use super::breaker::Breaker;
 use super::failure_memory::FailureMemory;
 use super::in_hand::{Holder, InHand};
 use super::keeper::Keeper;
 use super::load::Load;
-use super::pace::Pace;
 use super::parking::Parking;
 use super::polls::Polls;
 use super::releases;
+use super::settle::DeadReason;
 use jiff::Timestamp;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
 use crate::error::Result;
-use crate::handler::{Batcher, CallFuture, Delivery, DynMiddleware, Services, Target};
+use crate::handler::{Batcher, Chain, DynMiddleware, Services, Target};
 use crate::message::Context;
+use crate::metrics::{About, ConsumerMetrics, DeliveryMetrics, Ending};
+use crate::middleware::{Breaker, Pace};
+use crate::registry::Source;
 use crate::stats::StatsBoard;
 use crate::store::SharedInbox;
 use crate::subject::Namespace;
@@ -49,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) quarantine: Arc<RwLock<()>>,
     /// The durables of the application.
     pub(crate) durables: Arc<[String]>,
+    /// What each of them reads, as a label.
+    pub(crate) subjects: Arc<[String]>,
     /// Makes a stream or consumer again that vanishes.
     pub(crate) restorer: Arc<Restorer>,
     /// Set when the drain begins: what only waits is given back.
@@ -72,25 +77,18 @@ impl Shared {
     }
 }
 
-/// What the messages of a subscriber are handed to.
-enum Callee {
-    Each(fn(Delivery) -> CallFuture),
-    Batch(Batcher),
-    /// Nobody: they are advisories.
-    Sweeper,
-}
-
-impl Callee {
-    fn of(plan: &SubscriberPlan, shared: &Shared) -> Self {
-        match plan.call {
-            PlannedCall::Each(call) => Self::Each(call),
-            PlannedCall::Batch(call, settings) => {
-                let batcher = Batcher::new(call, settings, plan.settings.timeout, shared.clock.clone());
-                Self::Batch(batcher.of(&plan.durable, Templates::of(plan.filters())))
-            }
-            PlannedCall::Sweep => Self::Sweeper,
+/// What the messages of a subscriber are handed to: the middleware of all, its own, and its handler. Nobody where they are
+/// advisories.
+fn chain(plan: &SubscriberPlan, shared: &Shared) -> Option<Arc<Chain>> {
+    let target = match plan.call {
+        PlannedCall::Each(call) => Target::Each(call),
+        PlannedCall::Batch(call, settings) => {
+            let batcher = Batcher::new(call, settings, plan.settings.timeout, shared.clock.clone());
+            Target::Batch(batcher.of(&plan.durable, Templates::of(plan.filters())))
         }
-    }
+        PlannedCall::Sweep => return None,
+    };
+    Some(Chain::new(shared.layers.iter().cloned().chain(plan.layers.middleware()), target))
 }
 
 /// One subscriber at work.
@@ -101,6 +99,8 @@ pub(crate) struct Subscriber {
     pub(super) plan: SubscriberPlan,
     /// What it counts; the sweeper counts apart.
     pub(super) stats: Arc<StatsBoard>,
+    pub(super) metrics: Arc<DeliveryMetrics>,
+    pub(super) consumer_metrics: ConsumerMetrics,
     pub(super) name: Arc<str>,
     /// Who it is, in dead letters and logs.
     pub(super) durable: Arc<str>,
@@ -115,7 +115,7 @@ pub(crate) struct Subscriber {
     pub(super) pace: Option<Pace>,
     pub(super) parking: Parking,
     templates: Templates,
-    call: Callee,
+    chain: Option<Arc<Chain>>,
     healing: AtomicBool,
     /// Messages that wait while none arrives; 0 while everything is well.
     stalled: AtomicU64,
@@ -131,15 +131,17 @@ impl Subscriber {
     pub(crate) fn new(index: usize, plan: &SubscriberPlan, shared: Shared) -> Self {
         let settings = &plan.settings;
         Self {
-            call: Callee::of(plan, &shared),
+            chain: chain(plan, &shared),
             templates: Templates::of(plan.filters()),
-            breaker: Breaker::new(settings.circuit_breaker),
-            pace: settings.rate_limit.map(Pace::new),
+            breaker: Breaker::new(settings.circuit_breaker.map(Into::into)),
+            pace: settings.rate_limit.map(|rate| Pace::new(rate.count, Duration::from_nanos(rate.per_ns))),
             parking: Parking::default(),
             stats: match plan.call {
                 PlannedCall::Sweep => Arc::default(),
                 PlannedCall::Each(_) | PlannedCall::Batch(..) => shared.stats.clone(),
             },
+            metrics: Arc::new(delivery_metrics(plan)),
+            consumer_metrics: consumer_metrics(plan, &shared),
             records: plan.record_name(&shared.namespace),
             shared,
             index,
@@ -160,7 +162,7 @@ impl Subscriber {
     }
 
     pub(super) fn holder(&self) -> Holder {
-        Holder { index: self.index, ack_wait: self.plan.settings.ack_wait }
+        Holder { index: self.index, ack_wait: self.plan.settings.ack_wait, metrics: self.metrics.clone() }
     }
 
     /// The stream and the consumer that it pulls from.
@@ -193,13 +195,9 @@ impl Subscriber {
         }
     }
 
-    /// What lies innermost in the middleware; nothing does for the sweeper.
-    pub(super) fn target(&self) -> Option<Target<'_>> {
-        match &self.call {
-            Callee::Each(call) => Some(Target::Each(*call)),
-            Callee::Batch(batcher) => Some(Target::Batch(batcher)),
-            Callee::Sweeper => None,
-        }
+    /// Its middleware and its handler; the sweeper has none.
+    pub(super) fn chain(&self) -> Option<&Arc<Chain>> {
+        self.chain.as_ref()
     }
 
     pub(super) fn set_healing(&self, healing: bool) {
@@ -257,8 +255,16 @@ impl Subscriber {
     pub(crate) fn let_go(&self) {
         for hand in self.shared.keeper.of(self.index) {
             self.shared.keeper.forget(&hand);
+            hand.end(Ending::Unanswered);
             self.stats.unanswered();
         }
+    }
+
+    /// Brings its gauges to what is known without asking the server.
+    pub(crate) fn refresh_metrics(&self) {
+        let clock = &self.shared.clock;
+        let stalled = self.stalled.load(Ordering::Relaxed);
+        self.consumer_metrics.refresh(stalled, self.breaker.circuit(), clock.now());
     }
 
     /// Why it pauses on purpose, in one sentence.
@@ -266,6 +272,11 @@ impl Subscriber {
         let pause = self.breaker.pulls_again_in(self.shared.clock.monotonic())?;
         let (durable, seconds) = (&self.durable, pause.as_secs_f32());
         Some(format!("the circuit of {durable} is open: its messages are held, the next trial is in {seconds:.1} s"))
+    }
+
+    /// Whether it handles messages of the user, and its loops run.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.chain.is_some() && !self.ended.load(Ordering::Relaxed) && !self.has_left()
     }
 
     /// What keeps it from receiving messages, in one sentence.
@@ -293,5 +304,33 @@ impl Subscriber {
         }
         let healing = self.healing.load(Ordering::Relaxed);
         healing.then(|| format!("the consumer {} is lost and is being made again", self.durable))
+    }
+}
+
+/// What a subscriber reads, as labels.
+pub(crate) fn about(plan: &SubscriberPlan) -> About {
+    match plan.source {
+        Source::DeadLetter => About::of_dead_letters(&plan.topics),
+        Source::Topic | Source::Subject | Source::Request => About::of(&plan.topics),
+    }
+}
+
+fn delivery_metrics(plan: &SubscriberPlan) -> DeliveryMetrics {
+    match plan.call {
+        PlannedCall::Sweep => DeliveryMetrics::silent(),
+        PlannedCall::Each(_) | PlannedCall::Batch(..) => {
+            DeliveryMetrics::new(&about(plan), plan.origin.name, &DeadReason::NAMES)
+        }
+    }
+}
+
+fn consumer_metrics(plan: &SubscriberPlan, shared: &Shared) -> ConsumerMetrics {
+    // The name of an ephemeral consumer is that of one process: its label would be a new one with each start.
+    let consumer = if plan.settings.ephemeral { plan.origin.name } else { plan.consumer_name() };
+    match plan.call {
+        PlannedCall::Sweep => ConsumerMetrics::silent(),
+        PlannedCall::Each(_) | PlannedCall::Batch(..) => {
+            ConsumerMetrics::new(&plan.stream, consumer, shared.clock.now())
+        }
     }
 }

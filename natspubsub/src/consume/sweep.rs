@@ -15,6 +15,7 @@ use super::settle::DeadReason;
 use super::subscriber::Subscriber;
 use crate::message::EnvelopeIn;
 use crate::message::headers::MESSAGE_ID;
+use crate::metrics::{DeliveryMetrics, Ending};
 use crate::topology::durable_of;
 use crate::transport::{Answer, Received};
 
@@ -40,7 +41,8 @@ pub(super) async fn sweep(subscriber: &Subscriber, hand: &InHand) {
             true
         }
     };
-    answer(subscriber, hand, if done { Answer::Ack } else { Answer::Nak(AGAIN) }).await;
+    let (said, ending) = if done { (Answer::Ack, Ending::Processed) } else { (Answer::Nak(AGAIN), Ending::Retried) };
+    answer(subscriber, hand, said, ending).await;
 }
 
 /// The durable of a consumer that belongs to the application: it is planned, or named like one of another version.
@@ -104,6 +106,9 @@ async fn follow(subscriber: &Subscriber, advisory: &Advisory) -> bool {
                 "a message reached the limit of deliveries; its dead letter is stored"
             );
             shared.stats.dead_lettered();
+            let place = shared.durables.iter().position(|known| known == durable);
+            let subject = place.map_or("other", |place| &shared.subjects[place]);
+            DeliveryMetrics::note_dead_letter_of(subject, DeadReason::NAMES[DeadReason::Crash as usize]);
             true
         }
         Err(fault) => {

@@ -1,6 +1,7 @@
 //! The worker of one subscriber: runs handlers, no more at once than `concurrency`, on the application's runtime.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -21,13 +22,18 @@ use super::subscriber::Subscriber;
 pub(crate) struct Worker {
     subscriber: Arc<Subscriber>,
     intake: UnboundedReceiver<Arc<InHand>>,
-    running: FuturesUnordered<Counted<(Option<Key>, Ended)>>,
     lanes: Lanes,
+}
+
+/// What becomes of a delivery.
+enum Job {
+    Run(Option<Key>, Arc<InHand>),
+    Release(Arc<InHand>),
 }
 
 impl Worker {
     pub(crate) fn new(subscriber: Arc<Subscriber>, intake: UnboundedReceiver<Arc<InHand>>) -> Self {
-        Self { subscriber, intake, running: FuturesUnordered::new(), lanes: Lanes::default() }
+        Self { subscriber, intake, lanes: Lanes::default() }
     }
 
     /// Works until the intake has ended and everything it took is handled, or until `cut`; then gives back the rest.
@@ -35,73 +41,80 @@ impl Worker {
         let concurrency = self.subscriber.plan.settings.concurrency as usize;
         let mut open = true;
         let subscriber = self.subscriber.clone();
-        while open || !self.running.is_empty() {
-            let busy = self.running.len().saturating_sub(subscriber.parking.len());
+        let mut running = FuturesUnordered::new();
+        let push = |job| worked(&subscriber, job);
+        // Listened to once, rather than anew for each message.
+        let mut cut = pin!(cut.cancelled());
+        while open || !running.is_empty() {
+            let busy = running.len().saturating_sub(subscriber.parking.len());
             tokio::select! {
                 biased;
-                () = cut.cancelled() => break,
-                Some((key, ended)) = self.running.next(), if !self.running.is_empty() => self.ended(key, ended),
+                () = &mut cut => break,
+                Some((key, ended)) = running.next(), if !running.is_empty() => {
+                    self.ended(key, ended).into_iter().for_each(|job| running.push(push(job)));
+                }
                 hand = self.intake.recv(), if open && busy < concurrency => match hand {
-                    Some(hand) => self.begin(hand),
+                    Some(hand) => self.begin(hand).into_iter().for_each(|job| running.push(push(job))),
                     None => open = false,
                 },
                 () = subscriber.parking.entered() => {}
             }
         }
+        // Handlers are dropped first, so that nothing runs here when it is delivered to somebody else.
+        while !running.is_empty() {
+            // What the user's code does when it is dropped may panic; each round drops at least one handler.
+            let _ = std::panic::catch_unwind(AssertUnwindSafe(|| running.clear()));
+        }
         self.release_rest().await;
     }
 
-    /// Runs a delivery, at once or when those before it in its lane have ended.
-    fn begin(&mut self, hand: Arc<InHand>) {
+    /// What becomes of a delivery: it runs at once, or when those before it in its lane have ended.
+    fn begin(&mut self, hand: Arc<InHand>) -> Option<Job> {
         match incoming::key(&self.subscriber, &hand) {
-            None => self.push(None, hand),
+            None => Some(Job::Run(None, hand)),
             Some(key) => match self.lanes.enter(&key, hand) {
-                Entered::Runs(hand) => self.push(Some(key), hand),
-                Entered::Waits => {}
-                Entered::Closed(hand) => self.push_release(hand),
+                Entered::Runs(hand) => Some(Job::Run(Some(key), hand)),
+                Entered::Waits => None,
+                Entered::Closed(hand) => Some(Job::Release(hand)),
             },
         }
     }
 
-    fn ended(&mut self, key: Option<Key>, ended: Ended) {
-        let Some(key) = key else { return };
+    /// What begins now.
+    fn ended(&mut self, key: Option<Key>, ended: Ended) -> Vec<Job> {
+        let Some(key) = key else { return Vec::new() };
         match ended {
-            Ended::Settled => {
-                if let Some(hand) = self.lanes.leave(&key) {
-                    self.push(Some(key), hand);
-                }
-            }
-            Ended::Released => self.lanes.close(&key).into_iter().for_each(|hand| self.push_release(hand)),
+            Ended::Settled => self.lanes.leave(&key).map(|hand| Job::Run(Some(key), hand)).into_iter().collect(),
+            Ended::Released => self.lanes.close(&key).into_iter().map(Job::Release).collect(),
         }
     }
 
-    fn push(&mut self, key: Option<Key>, hand: Arc<InHand>) {
-        let (subscriber, sequence) = (self.subscriber.clone(), hand.sequence());
-        let run = run(subscriber.clone(), hand).map(|ended| (key, ended)).boxed();
-        self.running.push(Counted { subscriber, sequence, run });
-    }
-
-    fn push_release(&mut self, hand: Arc<InHand>) {
-        let (subscriber, sequence) = (self.subscriber.clone(), hand.sequence());
-        let holder = subscriber.clone();
-        let run = async move {
-            release(&holder, &hand).await;
-            (None, Ended::Released)
-        };
-        self.running.push(Counted { subscriber, sequence, run: run.boxed() });
-    }
-
-    /// Gives back everything that did not end: handlers are dropped first, so that nothing runs here when it is
-    /// delivered to somebody else.
+    /// Gives back everything that did not end.
     async fn release_rest(&mut self) {
-        while !self.running.is_empty() {
-            // What the user's code does when it is dropped may panic; each round drops at least one handler.
-            let _ = std::panic::catch_unwind(AssertUnwindSafe(|| self.running.clear()));
-        }
         self.lanes.clear();
         // The intake ends within a time limit of its own; what it took by then is in the keeper's table.
         while self.intake.recv().await.is_some() {}
         let held = self.subscriber.shared.keeper.of(self.subscriber.index);
         join_all(held.iter().map(|hand| release(&self.subscriber, hand))).await;
+    }
+}
+
+/// Carries a job out, with its polls counted. In a box: a run has some kilobytes, and would be moved with what is polled.
+fn worked(subscriber: &Arc<Subscriber>, job: Job) -> Counted<(Option<Key>, Ended)> {
+    let (subscriber, holder) = (subscriber.clone(), subscriber.clone());
+    match job {
+        Job::Run(key, hand) => {
+            let sequence = hand.sequence();
+            let run = async move { (key, run(&holder, &hand).await) };
+            Counted { subscriber, sequence, run: run.boxed() }
+        }
+        Job::Release(hand) => {
+            let sequence = hand.sequence();
+            let run = async move {
+                release(&holder, &hand).await;
+                (None, Ended::Released)
+            };
+            Counted { subscriber, sequence, run: run.boxed() }
+        }
     }
 }

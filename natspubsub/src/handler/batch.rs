@@ -184,19 +184,19 @@ pub trait BatchOf: Sized {
     /// The payload of each message.
     type Item;
 
-    /// Decodes every message; the second value keeps what the first does not hold.
-    fn gather(deliveries: Vec<Delivery>) -> (Self, Gathered);
+    /// Decodes every message, and checks its rules; the second value keeps what the first does not hold.
+    fn gather(deliveries: Vec<Delivery>, check: fn(&Self::Item) -> Result<(), Failure>) -> (Self, Gathered);
 }
 
 impl<T: Payload> BatchOf for Batch<T> {
     type Item = T;
 
-    fn gather(deliveries: Vec<Delivery>) -> (Self, Gathered) {
+    fn gather(deliveries: Vec<Delivery>, check: fn(&T) -> Result<(), Failure>) -> (Self, Gathered) {
         let mut batch = Self { messages: Vec::with_capacity(deliveries.len()) };
         let mut gathered = Gathered { slots: Vec::with_capacity(deliveries.len()), services: None };
         for delivery in deliveries {
             let slot = Slot::default();
-            match T::from_body(&delivery) {
+            match T::from_body(&delivery).and_then(|payload| check(&payload).map(|()| payload)) {
                 Ok(payload) => {
                     batch.messages.push(BatchMessage {
                         payload,
@@ -264,7 +264,7 @@ mod tests {
     }
 
     fn gather(bodies: &[&'static str]) -> (Batch<u32>, Gathered) {
-        Batch::gather(bodies.iter().map(|body| delivery(body)).collect())
+        Batch::gather(bodies.iter().map(|body| delivery(body)).collect(), |_| Ok(()))
     }
 
     #[test]

@@ -3,22 +3,20 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::batcher::Batcher;
+use super::cut::Cut;
 use super::delivery::Delivery;
+use super::guard::watched;
 use super::outcome::Outcome;
-use super::value::ReplyFuture;
+use super::target::{ReplySlot, Target};
+use crate::clock::Clock;
 
-/// The running handler of one delivery.
-pub(crate) type CallFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
-
-/// A layer around every handler.
+/// A layer around every handler, or around one.
 ///
-/// A lower `order` lies further out. What a middleware returns counts as what the handler returned; a panic in it
-/// is treated like a panic in the handler.
+/// A lower `order` lies further out. What a middleware returns counts as what the handler returned; one that panics or
+/// hangs is treated as a handler that does: it has failed, and the subscriber's `timeout` counts for all of them together.
 ///
 /// ```
 /// use natspubsub::prelude::*;
@@ -50,63 +48,67 @@ pub trait Middleware: Send + Sync + 'static {
 
 /// What lies further in than a middleware: the next middleware, or the handler.
 pub struct Next<'a> {
-    layers: &'a [Arc<dyn DynMiddleware>],
-    target: Target<'a>,
+    pub(super) chain: &'a Arc<Chain>,
+    /// The layer that is called next.
+    pub(super) at: usize,
+    pub(super) call: Running<'a>,
 }
 
-/// What lies innermost.
+/// One run of a chain.
 #[derive(Clone, Copy)]
-pub(crate) enum Target<'a> {
-    /// A handler of one message.
-    Each(fn(Delivery) -> CallFuture),
-    /// A handler of many.
-    Batch(&'a Batcher),
-    /// A handler of one request, and where its reply is put.
-    Reply(fn(Delivery) -> ReplyFuture, &'a ReplySlot),
+pub(super) struct Running<'a> {
+    pub(super) cut: &'a Cut,
+    /// Where a responder puts its reply.
+    pub(super) slot: Option<&'a ReplySlot>,
 }
 
-/// Where a responder puts its reply: what passes through middleware is an outcome.
-#[derive(Debug, Default)]
-pub(crate) struct ReplySlot(Mutex<Option<Bytes>>);
+/// The middleware around one handler, outermost first, and the handler.
+pub(crate) struct Chain {
+    layers: Box<[Arc<dyn DynMiddleware>]>,
+    target: Target,
+}
 
-impl ReplySlot {
-    fn put(&self, reply: Bytes) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply);
+impl Chain {
+    pub(crate) fn new(layers: impl IntoIterator<Item = Arc<dyn DynMiddleware>>, target: Target) -> Arc<Self> {
+        Arc::new(Self { layers: layers.into_iter().collect(), target })
     }
 
-    /// The reply, if the responder ran and had one.
-    pub(crate) fn take(&self) -> Option<Bytes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Calls middleware and handler under a time limit; what panics or is too slow has failed.
+    pub(crate) async fn run(
+        self: &Arc<Self>,
+        clock: &dyn Clock,
+        limit: Option<Duration>,
+        delivery: Delivery,
+        slot: Option<&ReplySlot>,
+    ) -> Outcome {
+        let cut = Cut::new(limit);
+        let next = Next { chain: self, at: 0, call: Running { cut: &cut, slot } };
+        watched(clock, limit, Some(&cut), next.run(delivery)).await.unwrap_or_else(Outcome::Failed)
     }
 }
 
 impl<'a> Next<'a> {
-    pub(crate) fn new(layers: &'a [Arc<dyn DynMiddleware>], target: Target<'a>) -> Self {
-        Self { layers, target }
+    /// A whole chain, for a call of its own.
+    #[cfg(feature = "testing")]
+    pub(crate) fn first(chain: &'a Arc<Chain>, cut: &'a Cut) -> Self {
+        Self { chain, at: 0, call: Running { cut, slot: None } }
     }
 
     /// Calls what lies further in and returns its outcome.
+    ///
+    /// A handler that panics, or that the subscriber's `timeout` cuts off, has an outcome too: a failure of that class.
     pub async fn run(self, delivery: Delivery) -> Outcome {
-        match self.layers.split_first() {
-            Some((layer, layers)) => layer.handle_dyn(delivery, Next { layers, target: self.target }).await,
-            None => match self.target {
-                Target::Each(call) => call(delivery).await,
-                Target::Batch(batcher) => batcher.submit(delivery).await,
-                Target::Reply(call, slot) => match call(delivery).await {
-                    Ok(reply) => {
-                        slot.put(reply);
-                        Outcome::Ack
-                    }
-                    Err(failure) => Outcome::Failed(failure),
-                },
-            },
+        let Self { chain, at, call } = self;
+        match chain.layers.get(at) {
+            Some(layer) => layer.handle_dyn(delivery, Next { at: at + 1, ..self }).await,
+            None => chain.target.call(delivery, call.cut, call.slot).await,
         }
     }
 }
 
 impl fmt::Debug for Next<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Next").field("layers", &self.layers.len()).finish()
+        f.debug_struct("Next").field("layers", &(self.chain.layers.len() - self.at)).finish()
     }
 }
 

@@ -3,10 +3,11 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use crate::clock::{SharedClock, SystemClock};
 use crate::message::Context;
 
 /// One delivered message: its context, its body and what the application shares with its handlers. Cheap to clone.
@@ -28,11 +29,20 @@ pub struct Delivery {
     context: Context,
     body: Bytes,
     services: Arc<Services>,
+    /// What lies further in than a service that lives longer than this call.
+    #[cfg(feature = "tower")]
+    onward: Option<super::onward::Onward>,
 }
 
 impl Delivery {
     pub(crate) fn new(context: Context, body: Bytes, services: Arc<Services>) -> Self {
-        Self { context, body, services }
+        Self {
+            context,
+            body,
+            services,
+            #[cfg(feature = "tower")]
+            onward: None,
+        }
     }
 
     /// The same delivery, run once more without having been given back.
@@ -49,6 +59,23 @@ impl Delivery {
     /// The body of the message, without its envelope.
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// The time of the application that handles the message.
+    pub(crate) fn clock(&self) -> SharedClock {
+        static MACHINE: OnceLock<SharedClock> = OnceLock::new();
+        let own = self.services.clock.as_ref();
+        own.unwrap_or_else(|| MACHINE.get_or_init(SystemClock::shared)).clone()
+    }
+
+    #[cfg(feature = "tower")]
+    pub(super) fn set_onward(&mut self, onward: super::onward::Onward) {
+        self.onward = Some(onward);
+    }
+
+    #[cfg(feature = "tower")]
+    pub(crate) fn take_onward(&mut self) -> Option<super::onward::Onward> {
+        self.onward.take()
     }
 
     pub(super) fn shared_services(&self) -> Arc<Services> {
@@ -74,9 +101,15 @@ impl Delivery {
 #[derive(Default, Clone)]
 pub struct Services {
     values: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    clock: Option<SharedClock>,
 }
 
 impl Services {
+    /// Sets the time that middleware goes by.
+    pub(crate) fn go_by(&mut self, clock: SharedClock) {
+        self.clock = Some(clock);
+    }
+
     pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
         self.values.insert(TypeId::of::<T>(), Arc::new(value));
     }

@@ -8,30 +8,64 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::OptionFuture;
 
+use super::cut::Cut;
 use super::failure::{Failure, FailureClass};
 use crate::clock::{Clock, timeout};
 
+/// How long middleware may go on after the handler was cut off.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// What the work ends with, or the failure that a panic or the time limit is.
-pub(crate) async fn guard<T>(
+pub(crate) fn guard<T>(
     clock: &dyn Clock,
     limit: Option<Duration>,
     work: impl Future<Output = T>,
+) -> impl Future<Output = Result<T, Failure>> {
+    watched(clock, limit, None, work)
+}
+
+/// The same for a chain of middleware: at its limit the handler is cut off first, and what lies around it a moment later.
+/// The work is held once: a handler's future is large.
+pub(super) async fn watched<T>(
+    clock: &dyn Clock,
+    limit: Option<Duration>,
+    cut: Option<&Cut>,
+    work: impl Future<Output = T>,
 ) -> Result<T, Failure> {
     let mut caught = pin!(OptionFuture::from(Some(AssertUnwindSafe(work).catch_unwind())));
-    let ended = match limit {
-        Some(limit) => timeout(clock, limit, caught.as_mut()).await.flatten().ok_or(limit),
-        None => caught.as_mut().await.ok_or(Duration::ZERO),
+    let (mut left, mut cut) = (limit, cut);
+    let ended = loop {
+        let ended = match left {
+            Some(left) => timeout(clock, left, caught.as_mut()).await.flatten(),
+            None => caught.as_mut().await,
+        };
+        match (ended, cut.take()) {
+            (None, Some(cut)) => {
+                cut.end();
+                left = Some(GRACE);
+            }
+            (ended, _) => break ended,
+        }
     };
     match ended {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(panic)) => Err(panicked(panic)),
-        Err(limit) => {
-            // What the work ends with when it is dropped may panic; it is a timeout all the same.
-            let _ = std::panic::catch_unwind(AssertUnwindSafe(|| caught.set(None.into())));
-            let limit = natspubsub_grammar::format_duration(limit);
-            Err(Failure::new(FailureClass::Timeout, format!("the handler did not end within timeout = {limit}")))
+        Some(Ok(value)) => Ok(value),
+        Some(Err(panic)) => Err(panicked(panic)),
+        None => {
+            dropped(|| caught.set(None.into()));
+            Err(timed_out(limit.unwrap_or_default()))
         }
     }
+}
+
+/// Drops what did not end. It may panic then; it is a timeout all the same.
+pub(super) fn dropped(drop: impl FnOnce()) {
+    let _ = std::panic::catch_unwind(AssertUnwindSafe(drop));
+}
+
+/// The failure that a run beyond its time limit is.
+pub(super) fn timed_out(limit: Duration) -> Failure {
+    let limit = natspubsub_grammar::format_duration(limit);
+    Failure::new(FailureClass::Timeout, format!("the handler did not end within timeout = {limit}"))
 }
 
 /// The failure that a panic is.

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::outcome::Outcome;
 use crate::error::BoxError;
-use crate::message::Event;
+use crate::message::{Event, Violations};
 
 /// The running handler of one request; it ends with the body of the reply.
 pub(crate) type ReplyFuture = Pin<Box<dyn Future<Output = Result<Bytes, Failure>> + Send>>;
@@ -111,6 +111,7 @@ pub struct EventFacts {
     pub(crate) message_type: Option<&'static str>,
     pub(crate) version: Option<u32>,
     pub(crate) id: Option<String>,
+    pub(crate) broken: Option<Violations>,
 }
 
 /// Carries the type of the messages through method resolution.
@@ -133,8 +134,12 @@ pub trait ByDeclaration {
 impl<T: Event> ByDeclaration for &Facts<T> {
     type Item = T;
     fn facts(&self, values: &[T]) -> Vec<EventFacts> {
-        let facts =
-            |value: &T| EventFacts { message_type: Some(T::MESSAGE_TYPE), version: Some(T::VERSION), id: value.id() };
+        let facts = |value: &T| EventFacts {
+            message_type: Some(T::MESSAGE_TYPE),
+            version: Some(T::VERSION),
+            id: value.id(),
+            broken: value.check_rules().err(),
+        };
         values.iter().map(facts).collect()
     }
 }

@@ -48,8 +48,12 @@ pub(crate) fn is_json(media_type: &str) -> bool {
 
 /// Reads a value from JSON. serde_json's own recursion limit (128) stays on.
 pub(crate) fn decode_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeFault> {
-    serde_json::from_slice(body)
-        .map_err(|error| DecodeFault(format!("the body is no {}: {error}", std::any::type_name::<T>())))
+    // Looked at as a whole: text by text, each costs as much as all of them.
+    let read = match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    };
+    read.map_err(|error| DecodeFault(format!("the body is no {}: {error}", std::any::type_name::<T>())))
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! What is known about one delivery besides its body.
 
-use std::sync::{Arc, OnceLock};
+use std::fmt;
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::envelope::read_time;
 use super::headers::{self, Headers};
 use super::metadata::Metadata;
+use super::text::Text;
 use crate::clock::NewId;
 
 /// Where one delivered message comes from and how often it was tried; cheap to clone.
@@ -20,13 +23,46 @@ use crate::clock::NewId;
 /// }
 /// # fn main() {}
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Context {
-    origin: Arc<Origin>,
+    source: Arc<dyn Source>,
     attempt: u64,
 }
 
-/// Everything that a [`Context`] tells.
+/// What a [`Context`] tells about: a delivery that somebody holds, of which nothing is copied.
+pub(crate) trait Source: Send + Sync {
+    fn subject(&self) -> &str;
+    fn headers(&self) -> &Headers;
+    fn facts(&self) -> &Facts;
+}
+
+/// What is known about a delivery besides its subject and headers.
+pub(crate) struct Facts {
+    pub(crate) subscriber: Arc<str>,
+    pub(crate) durable: Arc<str>,
+    pub(crate) stream: Arc<str>,
+    pub(crate) event_id: EventId,
+    /// Bytes of the subject before the topic.
+    pub(crate) topic_at: usize,
+    pub(crate) sequence: u64,
+    pub(crate) deliveries: u64,
+    pub(crate) max_attempts: u32,
+    pub(crate) ack_wait: Duration,
+    pub(crate) stored_at: Timestamp,
+    pub(crate) occurred_at: Moment,
+    pub(crate) trace_id: Option<Text>,
+    pub(crate) metadata: Option<Box<Metadata>>,
+}
+
+/// When something occurred.
+#[derive(Debug)]
+pub(crate) enum Moment {
+    At(Option<Timestamp>),
+    /// As it is written: few ask for it.
+    Written(Text),
+}
+
+/// A delivery that nobody else holds, as the parts that a [`Context`] tells.
 #[derive(Debug)]
 pub(crate) struct Origin {
     pub(crate) subscriber: Arc<str>,
@@ -50,7 +86,7 @@ pub(crate) struct Origin {
 /// The id that a message says it has, or a new one, which is written down when somebody asks for it.
 #[derive(Debug)]
 pub(crate) struct EventId {
-    text: OnceLock<String>,
+    text: OnceLock<Text>,
     new: Option<NewId>,
 }
 
@@ -60,19 +96,79 @@ impl EventId {
     }
 
     fn text(&self) -> &str {
-        self.text.get_or_init(|| self.new.map(NewId::text).unwrap_or_default())
+        self.text.get_or_init(|| self.new.map(NewId::text).unwrap_or_default().into())
+    }
+}
+
+impl From<Text> for EventId {
+    fn from(id: Text) -> Self {
+        Self { text: id.into(), new: None }
     }
 }
 
 impl From<String> for EventId {
     fn from(id: String) -> Self {
-        Self { text: id.into(), new: None }
+        Text::from(id).into()
     }
 }
 
+/// The parts of an [`Origin`].
+struct Own {
+    subject: String,
+    headers: Headers,
+    facts: Facts,
+}
+
+impl Source for Own {
+    fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}
+
+impl From<Origin> for Own {
+    fn from(origin: Origin) -> Self {
+        let facts = Facts {
+            subscriber: origin.subscriber,
+            durable: origin.durable,
+            stream: origin.stream,
+            event_id: origin.event_id,
+            topic_at: origin.topic_at,
+            sequence: origin.sequence,
+            deliveries: origin.deliveries,
+            max_attempts: origin.max_attempts,
+            ack_wait: origin.ack_wait,
+            stored_at: origin.stored_at,
+            occurred_at: Moment::At(origin.occurred_at),
+            trace_id: origin.trace_id.map(Text::from),
+            metadata: (origin.metadata != Metadata::default()).then(|| Box::new(origin.metadata)),
+        };
+        Self { subject: origin.subject, headers: origin.headers, facts }
+    }
+}
+
+/// Of a message that says nothing about its cause.
+static NO_METADATA: LazyLock<Metadata> = LazyLock::new(Metadata::default);
+
 impl Context {
     pub(crate) fn new(origin: Origin) -> Self {
-        Self { attempt: origin.deliveries, origin: Arc::new(origin) }
+        Self::of(Arc::new(Own::from(origin)))
+    }
+
+    /// The context of a delivery that somebody holds.
+    pub(crate) fn of(source: Arc<dyn Source>) -> Self {
+        Self { attempt: source.facts().deliveries, source }
+    }
+
+    fn facts(&self) -> &Facts {
+        self.source.facts()
     }
 
     /// The same delivery as another attempt.
@@ -111,43 +207,43 @@ impl Context {
 
     /// The name of the subscriber function.
     pub fn subscriber(&self) -> &str {
-        &self.origin.subscriber
+        &self.facts().subscriber
     }
 
     /// The durable consumer that delivered the message; with core NATS the queue group, else the function.
     pub fn durable(&self) -> &str {
-        &self.origin.durable
+        &self.facts().durable
     }
 
     /// The event's id: from the envelope, or where there is none the header `x-event-id`; else the header
     /// `Nats-Msg-Id`, else `{stream}:{sequence}`; with core NATS a new one.
     pub fn event_id(&self) -> &str {
-        self.origin.event_id.text()
+        self.facts().event_id.text()
     }
 
     /// The subject that the message was published to.
     pub fn subject(&self) -> &str {
-        &self.origin.subject
+        self.source.subject()
     }
 
     /// The subject without environment and application.
     pub fn topic(&self) -> &str {
-        &self.origin.subject[self.origin.topic_at..]
+        &self.subject()[self.facts().topic_at..]
     }
 
     /// The stream that stores the message; empty with core NATS.
     pub fn stream(&self) -> &str {
-        &self.origin.stream
+        &self.facts().stream
     }
 
     /// The sequence number of the message in its stream; 0 with core NATS.
     pub fn sequence(&self) -> u64 {
-        self.origin.sequence
+        self.facts().sequence
     }
 
     /// How often the server has delivered the message to this durable, from 1.
     pub fn deliveries(&self) -> u64 {
-        self.origin.deliveries
+        self.facts().deliveries
     }
 
     /// The number of this attempt, from 1.
@@ -157,7 +253,7 @@ impl Context {
 
     /// The number of attempts after which the message becomes a dead letter.
     pub fn max_attempts(&self) -> u32 {
-        self.origin.max_attempts
+        self.facts().max_attempts
     }
 
     /// Whether a failure of this attempt makes the message a dead letter.
@@ -167,22 +263,25 @@ impl Context {
 
     /// How long the server waits for an answer before it delivers again; zero with core NATS, which never does.
     pub fn ack_wait(&self) -> Duration {
-        self.origin.ack_wait
+        self.facts().ack_wait
     }
 
     /// When the server stored the message; with core NATS, when it was received.
     pub fn stored_at(&self) -> Timestamp {
-        self.origin.stored_at
+        self.facts().stored_at
     }
 
     /// When the event occurred, as its producer says.
     pub fn occurred_at(&self) -> Option<Timestamp> {
-        self.origin.occurred_at
+        match &self.facts().occurred_at {
+            Moment::At(at) => *at,
+            Moment::Written(text) => read_time(text),
+        }
     }
 
     /// The trace that the message belongs to.
     pub fn trace_id(&self) -> Option<&str> {
-        self.origin.trace_id.as_deref().or_else(|| self.headers().get(headers::TRACE_ID)).or_else(|| {
+        self.facts().trace_id.as_deref().or_else(|| self.headers().get(headers::TRACE_ID)).or_else(|| {
             // version-traceid-parentid-flags, W3C Trace Context
             self.headers().get(headers::TRACEPARENT)?.split('-').nth(1)
         })
@@ -190,16 +289,39 @@ impl Context {
 
     /// The conversation that the message belongs to.
     pub fn correlation_id(&self) -> Option<&str> {
-        self.origin.metadata.correlation_id.as_deref()
+        self.metadata().correlation_id.as_deref()
     }
 
     /// The headers of the message.
     pub fn headers(&self) -> &Headers {
-        &self.origin.headers
+        self.source.headers()
     }
 
     /// What the message says about its cause.
     pub fn metadata(&self) -> &Metadata {
-        &self.origin.metadata
+        self.facts().metadata.as_deref().unwrap_or(&NO_METADATA)
+    }
+}
+
+/// Never the body.
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("subscriber", &self.subscriber())
+            .field("durable", &self.durable())
+            .field("event_id", &self.event_id())
+            .field("subject", &self.subject())
+            .field("stream", &self.stream())
+            .field("sequence", &self.sequence())
+            .field("deliveries", &self.deliveries())
+            .field("attempt", &self.attempt())
+            .field("max_attempts", &self.max_attempts())
+            .field("ack_wait", &self.ack_wait())
+            .field("stored_at", &self.stored_at())
+            .field("occurred_at", &self.occurred_at())
+            .field("trace_id", &self.trace_id())
+            .field("headers", self.headers())
+            .field("metadata", self.metadata())
+            .finish()
     }
 }

@@ -6,7 +6,14 @@ pub(crate) const DEPTH_MAX: usize = 64;
 /// Whether arrays and objects nest deeper than [`DEPTH_MAX`]. Of text that is not JSON the answer says nothing.
 pub(super) fn is_too_deep(json: &[u8]) -> bool {
     // Nearly every message ends here: what holds few brackets cannot nest deep.
-    json.iter().filter(|&&byte| byte == b'[' || byte == b'{').count() > DEPTH_MAX && nests_too_deep(json)
+    opening(json) > DEPTH_MAX && nests_too_deep(json)
+}
+
+/// How many bytes open an array or an object. Sums of one byte, which a processor adds sixteen at a time.
+fn opening(json: &[u8]) -> usize {
+    // `[` and `{` differ in one bit.
+    let opens = |byte: &u8| u8::from(byte | 0x20 == b'{');
+    json.chunks(usize::from(u8::MAX)).map(|chunk| usize::from(chunk.iter().map(opens).sum::<u8>())).sum()
 }
 
 fn nests_too_deep(json: &[u8]) -> bool {

@@ -12,6 +12,8 @@ use super::depth::{DEPTH_MAX, is_too_deep};
 use super::gzip::{GZIP, MAGIC, inflate};
 use super::headers::{self, Headers, bare};
 use super::metadata::{METADATA_BYTES_MAX, Metadata};
+use super::skim::{Skimmed, skim};
+use super::text::Text;
 
 /// A message that was read; its body is still text or bytes.
 #[derive(Debug, Default)]
@@ -24,10 +26,46 @@ pub(crate) struct EnvelopeIn {
     pub(crate) body: Bytes,
 }
 
+/// The same as parts of the bytes that were read: of a message that is only handled, little of it is ever asked for.
+#[derive(Debug, Default)]
+pub(crate) struct EnvelopeParts {
+    pub(crate) event_id: Option<Text>,
+    /// As it is written.
+    pub(crate) occurred_at: Option<Text>,
+    pub(crate) trace_id: Option<Text>,
+    /// `None` where there are none.
+    pub(crate) metadata: Option<Box<Metadata>>,
+    pub(crate) body: Bytes,
+}
+
+impl From<EnvelopeParts> for EnvelopeIn {
+    fn from(parts: EnvelopeParts) -> Self {
+        Self {
+            event_id: parts.event_id.map(String::from),
+            occurred_at: parts.occurred_at.as_deref().and_then(read_time),
+            trace_id: parts.trace_id.map(String::from),
+            metadata: parts.metadata.map(|metadata| *metadata).unwrap_or_default(),
+            body: parts.body,
+        }
+    }
+}
+
 /// An event id becomes a header, a database key and a log field.
 const EVENT_ID_LENGTH_MAX: usize = 128;
 
 impl EnvelopeIn {
+    /// As [`EnvelopeParts::read`].
+    pub(crate) fn read(bytes: &Bytes, headers: &Headers, inflate_max: usize) -> Result<Self, DecodeFault> {
+        EnvelopeParts::read(bytes, headers, inflate_max).map(Self::from)
+    }
+
+    /// As [`EnvelopeParts::read_plain`].
+    pub(crate) fn read_plain(bytes: &Bytes, headers: &Headers, inflate_max: usize) -> Result<Self, DecodeFault> {
+        EnvelopeParts::read_plain(bytes, headers, inflate_max).map(Self::from)
+    }
+}
+
+impl EnvelopeParts {
     /// Reads a message of any form. A compressed one may inflate to `inflate_max` bytes.
     pub(crate) fn read(bytes: &Bytes, headers: &Headers, inflate_max: usize) -> Result<Self, DecodeFault> {
         let is_enveloped = headers.get(headers::CONTENT_TYPE).is_none_or(is_json);
@@ -56,21 +94,27 @@ impl EnvelopeIn {
         // Checked at once: what is skipped would else not be looked at.
         let text =
             std::str::from_utf8(bytes).map_err(|error| DecodeFault(format!("the message is not UTF-8: {error}")))?;
-        let fields: Fields<'_> =
-            serde_json::from_str(text).map_err(|error| DecodeFault(format!("the message is no envelope: {error}")))?;
+        let fields = match skim(text).and_then(Fields::of) {
+            Some(fields) => fields,
+            None => serde_json::from_str(text)
+                .map_err(|error| DecodeFault(format!("the message is no envelope: {error}")))?,
+        };
         let body = fields.message.or(fields.payload).or(fields.data);
         let body = body.ok_or_else(|| DecodeFault("the envelope has no `message`, `payload` or `data`".into()))?;
         if let Some(id) = &fields.event_id {
             check_event_id(id)?;
         }
-        let metadata = fields.metadata.unwrap_or_default();
-        let trace_id = fields.trace_id.map(Cow::into_owned).or_else(|| metadata.trace_id.clone());
+        let part = |text: Cow<'_, str>| match text {
+            Cow::Borrowed(text) => Text::part(bytes, text),
+            Cow::Owned(text) => Text::from(text),
+        };
+        let own_trace = || Some(Text::from(fields.metadata.as_ref()?.trace_id.clone()?));
         Ok(Self {
-            event_id: fields.event_id.map(Cow::into_owned),
-            occurred_at: fields.occurred_at.as_deref().and_then(read_time),
-            trace_id,
-            metadata,
-            body: bytes.slice_ref(body.get().as_bytes()),
+            event_id: fields.event_id.map(part),
+            occurred_at: fields.occurred_at.map(part),
+            trace_id: fields.trace_id.map(part).or_else(own_trace),
+            body: bytes.slice_ref(body.as_bytes()),
+            metadata: fields.metadata,
         })
     }
 
@@ -85,14 +129,19 @@ impl EnvelopeIn {
     fn bare(body: Bytes, headers: &Headers) -> Self {
         let header = |name: &str| headers.get(name).filter(|value| !value.is_empty()).map(str::to_owned);
         let trace_id = header(headers::TRACE_ID);
-        let metadata = Metadata {
-            trace_id: trace_id.clone(),
-            correlation_id: header(bare::CORRELATION_ID),
-            causation_id: header(bare::CAUSATION_ID),
-            ..Metadata::default()
-        };
-        let occurred_at = headers.get(bare::OCCURRED_AT).and_then(read_time);
-        Self { event_id: header(bare::EVENT_ID), occurred_at, trace_id, metadata, body }
+        let (correlation_id, causation_id) = (header(bare::CORRELATION_ID), header(bare::CAUSATION_ID));
+        let says_something = trace_id.is_some() || correlation_id.is_some() || causation_id.is_some();
+        let metadata = says_something.then(|| {
+            let trace_id = trace_id.clone();
+            Box::new(Metadata { trace_id, correlation_id, causation_id, ..Metadata::default() })
+        });
+        Self {
+            event_id: header(bare::EVENT_ID).map(Text::from),
+            occurred_at: header(bare::OCCURRED_AT).map(Text::from),
+            trace_id: trace_id.map(Text::from),
+            metadata,
+            body,
+        }
     }
 }
 
@@ -110,7 +159,7 @@ pub(crate) fn check_event_id(id: &str) -> Result<(), DecodeFault> {
 
 /// RFC 3339 with or without a fraction; a time without an offset counts as UTC. A time that cannot be read is a
 /// label that is missing, not a message that is broken.
-fn read_time(text: &str) -> Option<jiff::Timestamp> {
+pub(super) fn read_time(text: &str) -> Option<jiff::Timestamp> {
     text.parse().ok().or_else(|| {
         let local: jiff::civil::DateTime = text.parse().ok()?;
         Some(local.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
@@ -123,31 +172,51 @@ struct Fields<'a> {
     event_id: Option<Cow<'a, str>>,
     occurred_at: Option<Cow<'a, str>>,
     trace_id: Option<Cow<'a, str>>,
-    metadata: Option<Metadata>,
-    message: Option<&'a RawValue>,
-    payload: Option<&'a RawValue>,
-    data: Option<&'a RawValue>,
+    metadata: Option<Box<Metadata>>,
+    message: Option<&'a str>,
+    payload: Option<&'a str>,
+    data: Option<&'a str>,
+}
+
+impl<'a> Fields<'a> {
+    /// Of an envelope that has nothing unusual. Metadata that cannot be read, or not be kept, are.
+    fn of(skimmed: Skimmed<'a>) -> Option<Self> {
+        let metadata = match skimmed.metadata {
+            None | Some("null") => None,
+            Some(text) if text.len() > METADATA_BYTES_MAX => return None,
+            Some(text) => Some(serde_json::from_str(text).ok()?),
+        };
+        Some(Self {
+            event_id: skimmed.event_id.map(Cow::Borrowed),
+            occurred_at: skimmed.occurred_at.map(Cow::Borrowed),
+            trace_id: skimmed.trace_id.map(Cow::Borrowed),
+            metadata,
+            message: skimmed.message,
+            payload: skimmed.payload,
+            data: skimmed.data,
+        })
+    }
 }
 
 /// A string that borrows where it holds no escapes.
-struct Text<'a>(Cow<'a, str>);
+struct Borrowing<'a>(Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Text<'de> {
+impl<'de> Deserialize<'de> for Borrowing<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
+        struct BorrowingVisitor;
+        impl<'de> Visitor<'de> for BorrowingVisitor {
+            type Value = Borrowing<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string")
             }
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
+                Ok(Borrowing(Cow::Borrowed(text)))
             }
             fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
+                Ok(Borrowing(Cow::Owned(text.to_owned())))
             }
         }
-        deserializer.deserialize_str(TextVisitor)
+        deserializer.deserialize_str(BorrowingVisitor)
     }
 }
 
@@ -163,15 +232,15 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Fields::default();
-                while let Some(Text(key)) = map.next_key::<Text<'de>>()? {
+                while let Some(Borrowing(key)) = map.next_key::<Borrowing<'de>>()? {
                     match &*key {
                         "event_id" => once(&mut fields.event_id, "event_id", text(&mut map)?)?,
                         "occurred_at" => once(&mut fields.occurred_at, "occurred_at", text(&mut map)?)?,
                         "trace_id" => once(&mut fields.trace_id, "trace_id", text(&mut map)?)?,
                         "metadata" => once(&mut fields.metadata, "metadata", metadata(&mut map)?)?,
-                        "message" => once(&mut fields.message, "message", Some(map.next_value()?))?,
-                        "payload" => once(&mut fields.payload, "payload", Some(map.next_value()?))?,
-                        "data" => once(&mut fields.data, "data", Some(map.next_value()?))?,
+                        "message" => once(&mut fields.message, "message", json(&mut map)?)?,
+                        "payload" => once(&mut fields.payload, "payload", json(&mut map)?)?,
+                        "data" => once(&mut fields.data, "data", json(&mut map)?)?,
                         _ => {
                             map.next_value::<IgnoredAny>()?;
                         }
@@ -185,11 +254,15 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 }
 
 fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
-    Ok(map.next_value::<Option<Text<'de>>>()?.map(|text| text.0))
+    Ok(map.next_value::<Option<Borrowing<'de>>>()?.map(|text| text.0))
+}
+
+fn json<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<&'de str>, A::Error> {
+    Ok(Some(map.next_value::<&RawValue>()?.get()))
 }
 
 /// Metadata are kept as values, which take many times their text: the text is limited.
-fn metadata<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Metadata>, A::Error> {
+fn metadata<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Box<Metadata>>, A::Error> {
     let Some(text) = map.next_value::<Option<&RawValue>>()?.map(RawValue::get) else { return Ok(None) };
     if text.len() > METADATA_BYTES_MAX {
         let size = text.len();

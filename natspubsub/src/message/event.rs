@@ -1,5 +1,7 @@
 //! The tie between a payload type and its topic.
 
+use super::violations::Violations;
+
 /// A payload type that knows its topic; derive it.
 ///
 /// Publisher, subscriber and tests share what the derive declares.
@@ -43,6 +45,15 @@ pub trait Event {
     /// publisher makes a UUID of version 7.
     fn id(&self) -> Option<String> {
         None
+    }
+
+    /// Checks the rules of the type, before it is published as an event and before it is handled. Default: it has none;
+    /// `#[event(validate)]` takes those of `garde::Validate` (feature `garde`).
+    ///
+    /// # Errors
+    /// The fields that break the rules.
+    fn check_rules(&self) -> Result<(), Violations> {
+        Ok(())
     }
 }
 

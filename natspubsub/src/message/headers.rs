@@ -169,6 +169,18 @@ impl Headers {
         self.entries.push((Cow::Borrowed(name), value.into()));
     }
 
+    /// Adds a header of a received message: most names are those of the wire format.
+    pub(crate) fn push_received(&mut self, name: &str, value: &str) {
+        const USUAL: [&str; 6] = [MESSAGE_ID, TRACEPARENT, TRACESTATE, CONTENT_TYPE, TOPIC, PUBLISHED_AT];
+        let name = match USUAL.iter().find(|usual| **usual == name) {
+            Some(usual) => Cow::Borrowed(*usual),
+            None => Cow::Owned(name.to_owned()),
+        };
+        // Most messages have one header, the message id.
+        self.entries.reserve_exact(1);
+        self.entries.push((name, value.to_owned()));
+    }
+
     /// Takes a header out, whatever the case of its name.
     pub(crate) fn remove(&mut self, name: &str) {
         self.entries.retain(|(own, _)| !own.eq_ignore_ascii_case(name));

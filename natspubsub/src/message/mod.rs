@@ -15,14 +15,17 @@ mod metadata;
 mod proto;
 #[cfg(test)]
 mod round_trip;
+mod skim;
+mod text;
+mod violations;
 mod wire;
 
 pub use codec::Raw;
 pub(crate) use codec::{DecodeFault, decode_json};
 pub use context::Context;
-pub(crate) use context::{EventId, Origin};
+pub(crate) use context::{EventId, Facts, Moment, Origin, Source};
 pub use encode::Encode;
-pub(crate) use envelope::{EnvelopeIn, check_event_id};
+pub(crate) use envelope::{EnvelopeIn, EnvelopeParts, check_event_id};
 pub use event::{Event, NoTopic, TopicIn, TopicOf, can_deliver};
 pub(crate) use gzip::INFLATE_MAX;
 #[cfg(test)]
@@ -31,4 +34,7 @@ pub use headers::Headers;
 pub use metadata::Metadata;
 #[cfg(feature = "prost")]
 pub use proto::Proto;
-pub(crate) use wire::{Sheet, WireRules, WriteFault, write};
+pub use violations::{Rules, Violations};
+#[cfg(test)]
+pub(crate) use wire::write;
+pub(crate) use wire::{Sheet, WireRules, WriteFault, write_encoded};

@@ -8,10 +8,13 @@ use jiff::fmt::temporal::DateTimePrinter;
 use serde::Serialize;
 
 use super::codec::is_json;
-use super::encode::{BYTES, Encode};
+use super::encode::BYTES;
+#[cfg(test)]
+use super::encode::Encode;
 use super::gzip::{self, GZIP, INFLATE_MAX};
 use super::headers::{self, Headers, bare, header_safe};
 use super::metadata::{METADATA_BYTES_MAX, Metadata};
+use crate::error::BoxError;
 
 /// The first size of the buffer that an envelope is written to.
 const ENVELOPE_CAPACITY: usize = 512;
@@ -71,17 +74,33 @@ impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for WriteFault {
     }
 }
 
-/// Writes a message. `limit` counts everything that is sent: headers and body.
+/// Writes the message of a value.
+#[cfg(test)]
 pub(crate) fn write<T: Encode + ?Sized>(
-    mut sheet: Sheet<'_>,
+    sheet: Sheet<'_>,
     value: &T,
     rules: &WireRules,
     limit: usize,
 ) -> Result<(Headers, Bytes), WriteFault> {
-    let media_type = T::CONTENT_TYPE.filter(|media_type| !is_json(media_type));
+    write_encoded(sheet, T::CONTENT_TYPE, |into| value.encode(into), value.encoded(), rules, limit)
+}
+
+/// Writes a message. `limit` counts everything that is sent: headers and body; `whole` is the value where it is encoded already.
+pub(crate) fn write_encoded(
+    mut sheet: Sheet<'_>,
+    media_type: Option<&str>,
+    encode: impl Fn(&mut Vec<u8>) -> Result<(), BoxError>,
+    whole: Option<Bytes>,
+    rules: &WireRules,
+    limit: usize,
+) -> Result<(Headers, Bytes), WriteFault> {
+    let media_type = media_type.filter(|media_type| !is_json(media_type));
     check_claims(&sheet.headers, media_type)?;
     if media_type.is_some() || !sheet.is_enveloped {
-        let plain = encoded(value)?;
+        let plain = match whole {
+            Some(whole) => whole,
+            None => encoded(encode)?,
+        };
         let headers = write_headers(&mut sheet, media_type, rules.full_headers);
         return match seal(&headers, &plain, rules)? {
             (size, _) if size > limit => Err(WriteFault::TooLarge { size }),
@@ -89,7 +108,7 @@ pub(crate) fn write<T: Encode + ?Sized>(
         };
     }
     let mut plain = Vec::new();
-    write_head(&mut plain, &sheet, value, rules.mirror_payload)?;
+    write_head(&mut plain, &sheet, encode, rules.mirror_payload)?;
     let head = plain.len();
     write_tail(&mut plain, &sheet.metadata)?;
     let headers = write_headers(&mut sheet, media_type, rules.full_headers);
@@ -107,12 +126,9 @@ pub(crate) fn write<T: Encode + ?Sized>(
 }
 
 /// The body that is all of a message.
-fn encoded<T: Encode + ?Sized>(value: &T) -> Result<Bytes, WriteFault> {
-    if let Some(encoded) = value.encoded() {
-        return Ok(encoded);
-    }
+fn encoded(encode: impl Fn(&mut Vec<u8>) -> Result<(), BoxError>) -> Result<Bytes, WriteFault> {
     let mut body = Vec::new();
-    value.encode(&mut body)?;
+    encode(&mut body)?;
     Ok(body.into())
 }
 
@@ -147,10 +163,10 @@ fn check_claims(user: &Headers, media_type: Option<&str>) -> Result<(), WriteFau
 }
 
 /// The envelope up to where its metadata begin. The body is encoded once, in its place.
-fn write_head<T: Encode + ?Sized>(
+fn write_head(
     into: &mut Vec<u8>,
     sheet: &Sheet<'_>,
-    value: &T,
+    encode: impl Fn(&mut Vec<u8>) -> Result<(), BoxError>,
     mirror: bool,
 ) -> Result<(), WriteFault> {
     into.reserve(ENVELOPE_CAPACITY);
@@ -165,7 +181,7 @@ fn write_head<T: Encode + ?Sized>(
     TIME.print_timestamp(&sheet.occurred_at, &mut *into)?;
     into.extend_from_slice(b"\",\"message\":");
     let start = into.len();
-    value.encode(into)?;
+    encode(into)?;
     let end = into.len();
     if end <= start {
         return Err("its `Encode` wrote no bytes, and an envelope needs one JSON value".into());

@@ -4,6 +4,8 @@ use uuid::Uuid;
 
 use super::draft::Prepared;
 use super::entry::{Entry, tell_topics_apart};
+use super::layered_together::store_together_through;
+use super::measured::failure;
 use super::message::MessageBuilder;
 use super::published::Published;
 use super::publisher::Publisher;
@@ -95,31 +97,58 @@ impl AtomicBatch {
             let text = format!("{} messages are more than an atomic batch holds ({MESSAGES_MAX})", entries.len());
             return Err(Error::new(ErrorKind::Rejected, text));
         }
-        let features: Vec<Feature> = entries.iter().flat_map(|entry| entry.features.iter().copied()).collect();
-        let written: Vec<(String, Prepared)> = entries.into_iter().map(Entry::into_message).collect::<Result<_>>()?;
-        let (topics, prepared): (Vec<String>, Vec<Prepared>) = written.into_iter().unzip();
         let began = outlet.clock.monotonic();
-        if prepared.is_empty() {
+        if entries.is_empty() {
             return Ok(BatchReport::new(Vec::new(), std::time::Duration::ZERO));
         }
-        self.publisher.ensure(features.into_iter().chain([Feature::AtomicBatches])).await?;
-        let id = Uuid::from_u64_pair(outlet.clock.random(), outlet.clock.random()).simple().to_string();
-        let messages: Vec<Outbound> = prepared.iter().map(|prepared| prepared.outbound.clone()).collect();
-        let stored = outlet.store_atomic(self.publisher.lane(), &id, messages).await;
-        let duration = outlet.clock.monotonic().saturating_sub(began);
-        let last = stored.inspect_err(|error| {
-            outlet.doubt_features();
-            for message in &prepared {
-                message.span.failed(error.kind().name());
-                self.publisher.tell(message.subject(), Err(error), duration);
+        let publisher = &self.publisher;
+        let results = match publisher.layers() {
+            Some(layers) => Box::pin(store_together_through(publisher, layers, entries)).await?,
+            None => {
+                let features: Vec<Feature> = features(&entries);
+                let written: Vec<(String, Prepared)> =
+                    entries.into_iter().map(Entry::into_message).collect::<Result<_>>()?;
+                store_together(publisher, written, features).await?
             }
-        })?;
-        let results = results(topics, prepared, &last);
-        for published in results.iter().filter_map(|result| result.result.as_ref().ok()) {
-            self.publisher.tell(&published.subject, Ok(published), duration);
-        }
-        Ok(BatchReport::new(results, duration))
+        };
+        Ok(BatchReport::new(results, outlet.clock.monotonic().saturating_sub(began)))
     }
+}
+
+/// What the stream must allow for the messages.
+pub(super) fn features(entries: &[Entry]) -> Vec<Feature> {
+    entries.iter().flat_map(|entry| entry.features.iter().copied()).collect()
+}
+
+/// Stores all messages or none, and tells the listener.
+pub(super) async fn store_together(
+    publisher: &Publisher,
+    written: Vec<(String, Prepared)>,
+    features: Vec<Feature>,
+) -> Result<Vec<PublishResult>> {
+    let outlet = publisher.outlet();
+    let (topics, mut prepared): (Vec<String>, Vec<Prepared>) = written.into_iter().unzip();
+    let began = outlet.clock.monotonic();
+    publisher.ensure(features.into_iter().chain([Feature::AtomicBatches])).await?;
+    let id = Uuid::from_u64_pair(outlet.clock.random(), outlet.clock.random()).simple().to_string();
+    let messages: Vec<Outbound> = prepared.iter().map(|prepared| prepared.outbound.clone()).collect();
+    prepared.iter_mut().for_each(|message| publisher.measure(message));
+    let stored = outlet.store_atomic(publisher.lane(), &id, messages).await;
+    let duration = outlet.clock.monotonic().saturating_sub(began);
+    let ended = stored.as_ref().err().map(failure);
+    prepared.iter().for_each(|message| message.measured.end(ended, duration));
+    let last = stored.inspect_err(|error| {
+        outlet.doubt_features();
+        for message in &prepared {
+            message.span.failed(error.kind().name());
+            publisher.tell(message.subject(), Err(error), duration);
+        }
+    })?;
+    let results = results(topics, prepared, &last);
+    for published in results.iter().filter_map(|result| result.result.as_ref().ok()) {
+        publisher.tell(&published.subject, Ok(published), duration);
+    }
+    Ok(results)
 }
 
 /// The messages stand behind each other in the stream; the confirmation is the one of the last.

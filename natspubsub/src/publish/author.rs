@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config::{Config, WireHeaders};
 use crate::error::{Error, ErrorKind};
 use crate::message::{Context, Metadata, WireRules};
+use crate::middleware::Schemas;
 use crate::trace::{Act, Cause, Ids, Scope};
 
 /// What every message of one writer has in common.
@@ -16,6 +17,8 @@ pub(super) struct Author<'a> {
     pub(super) rules: WireRules,
     /// The most bytes that the server takes.
     pub(super) max_payload: usize,
+    /// What the topics of messages ask for.
+    pub(super) schemas: &'a Schemas,
     /// The message whose handling writes.
     pub(super) cause: Option<&'a Context>,
     /// Where it is handled.

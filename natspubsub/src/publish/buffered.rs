@@ -11,6 +11,7 @@ use super::buffered_subject::BufferedSubject;
 use super::draft::Prepared;
 use super::entry::Entry;
 use super::message::MessageBuilder;
+use super::outgoing::{Outgoing, Way};
 use super::pipeline::store_all;
 use super::publisher::Publisher;
 use super::report::PublishResult;
@@ -95,13 +96,18 @@ impl FlushReport {
 pub(super) enum Message {
     /// For a stream.
     Stored(Entry),
-    /// For whoever listens now.
-    Core(Prepared),
+    /// For whoever listens now, and as middleware sees it where there is any.
+    Core(Prepared, Option<Box<Outgoing>>),
 }
 
 impl Message {
     pub(super) fn stored<T: Encode + ?Sized>(message: MessageBuilder<'_, T>) -> Result<Self> {
         Ok(Self::Stored(Entry::of(message).checked()?))
+    }
+
+    pub(super) fn core<T: Encode + ?Sized>(message: MessageBuilder<'_, T>) -> Result<Self> {
+        let outgoing = message.by.layers().map(|_| message.outgoing(Way::Core)).transpose()?;
+        Ok(Self::Core(message.draft.prepare_core(&message.by.author(), message.value)?, outgoing.map(Box::new)))
     }
 }
 
@@ -234,15 +240,19 @@ impl Gatherer {
     async fn publish(&mut self, messages: Vec<Message>) {
         let mut entries = Vec::new();
         for message in messages {
-            let prepared = match message {
+            let (prepared, outgoing) = match message {
                 Message::Stored(entry) => {
                     entries.push(entry);
                     continue;
                 }
-                Message::Core(prepared) => prepared,
+                Message::Core(prepared, outgoing) => (prepared, outgoing),
             };
             let (topic, event_id) = (prepared.subject().to_owned(), prepared.event_id.clone());
-            match self.publisher.hand_over_core(prepared).await {
+            let handed_over = match (self.publisher.layers(), outgoing) {
+                (Some(layers), Some(outgoing)) => self.publisher.send_core_through(layers, *outgoing).await,
+                _ => self.publisher.hand_over_core(prepared).await,
+            };
+            match handed_over {
                 Ok(()) => self.report.succeeded += 1,
                 Err(error) => self.report.add(vec![PublishResult { topic, event_id, result: Err(error) }]),
             }

@@ -79,6 +79,6 @@ impl<'a> BufferedSubject<'a> {
     /// # Errors
     /// As [`BufferedPublisher::add`].
     pub async fn add_core<T: Encode + ?Sized>(&self, value: &T) -> Result<()> {
-        self.buffered.gather(Message::Core(self.subject.prepare_core(value)?)).await
+        self.buffered.gather(Message::core(self.subject.message(value))?).await
     }
 }

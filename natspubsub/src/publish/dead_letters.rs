@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::measured::failure;
 use super::outlet::Outlet;
 use super::published::Published;
 use crate::error::{Error, ErrorKind, Result};
@@ -64,7 +65,10 @@ impl DeadLetters {
         // The message goes on in its own trace.
         span.link(&outbound.headers);
         span.sized(outbound.body.len());
+        let (measured, began) =
+            (self.outlet.metrics.begin(&outbound.subject, outbound.size()), self.outlet.clock.monotonic());
         let stored = self.outlet.store(0, &outbound).await;
+        measured.end(stored.as_ref().err().map(failure), self.outlet.clock.monotonic().saturating_sub(began));
         let stored = stored.inspect_err(|error| span.failed(error.kind().name()))?;
         drop(span);
         let Stored { stream: stored_in, sequence: stored_as, duplicate } = stored;

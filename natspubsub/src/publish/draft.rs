@@ -3,14 +3,18 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use natspubsub_grammar::normalize_topic;
 use uuid::Uuid;
 
 use super::author::Author;
 use crate::clock::event_id;
-use crate::error::{Error, ErrorKind, Result};
-use crate::message::{Encode, Event, Headers, Metadata, Sheet, WriteFault, check_event_id, headers, write};
+use crate::error::{BoxError, Error, ErrorKind, Result};
+use crate::message::{
+    Encode, Event, Headers, Metadata, Sheet, Violations, WriteFault, check_event_id, headers, write_encoded,
+};
+use crate::metrics::Measured;
 use crate::trace::{Cause, SendSpan, carry};
 use crate::transport::Outbound;
 
@@ -46,6 +50,39 @@ pub(super) struct Draft {
     pub(super) delay: Option<Duration>,
     /// Whether JSON lies in an envelope.
     pub(super) is_enveloped: bool,
+    /// The rules of its type that the value breaks.
+    pub(super) broken: Option<Violations>,
+}
+
+/// A value as it is written.
+pub(super) struct Content<'a> {
+    pub(super) media_type: Option<&'a str>,
+    /// Its type, for people.
+    pub(super) type_name: &'a str,
+    /// Its bytes, where it holds them.
+    pub(super) whole: Option<Bytes>,
+    pub(super) encode: &'a dyn Fn(&mut Vec<u8>) -> Result<(), BoxError>,
+}
+
+impl<'a> Content<'a> {
+    fn of<T: Encode + ?Sized>(value: &T, encode: &'a dyn Fn(&mut Vec<u8>) -> Result<(), BoxError>) -> Self {
+        let (media_type, type_name) = (T::CONTENT_TYPE, std::any::type_name::<T>());
+        Self { media_type, type_name, whole: value.encoded(), encode }
+    }
+
+    fn write(&self, sheet: Sheet<'_>, author: &Author<'_>) -> Result<(Headers, Bytes), WriteFault> {
+        write_encoded(sheet, self.media_type, self.encode, self.whole.clone(), &author.rules, author.max_payload)
+    }
+
+    fn unwritten(&self, author: &Author<'_>, subject: &str, topic: &str, fault: WriteFault) -> Error {
+        match fault {
+            WriteFault::TooLarge { size } => author.too_large(subject, size),
+            WriteFault::Encode(error) => {
+                let text = format!("a {} for {topic:?} could not be written", self.type_name);
+                Error::new(ErrorKind::Encode, text).with_source(error)
+            }
+        }
+    }
 }
 
 /// A message as it is sent.
@@ -57,6 +94,8 @@ pub(super) struct Prepared {
     pub(super) outbound: Outbound,
     /// Lasts as long as this.
     pub(super) span: SendSpan,
+    /// Set when it is published.
+    pub(super) measured: Measured,
 }
 
 impl Prepared {
@@ -86,6 +125,7 @@ impl Draft {
             ttl: None,
             delay: None,
             is_enveloped: true,
+            broken: None,
         }
     }
 
@@ -99,6 +139,7 @@ impl Draft {
             message_type: Some(E::MESSAGE_TYPE),
             version: E::VERSION,
             event_id: event.id(),
+            broken: event.check_rules().err(),
             ..Self::new(destination)
         }
     }
@@ -121,21 +162,29 @@ impl Draft {
 
     /// Writes a message that nobody stores, and refuses what must not be sent.
     pub(super) fn prepare_core<T: Encode + ?Sized>(&self, author: &Author<'_>, value: &T) -> Result<Prepared> {
-        self.headers.check_user()?;
+        self.prepare_core_content(author, &Content::of(value, &|into| value.encode(into)))
+    }
+
+    /// The same of a value that is encoded already.
+    pub(super) fn prepare_core_content(&self, author: &Author<'_>, value: &Content<'_>) -> Result<Prepared> {
+        self.check()?;
         let subject = self.name();
         natspubsub_grammar::check_subject(subject)?;
+        self.check_value(author, subject, value.encode)?;
         let now = author.clock.now();
         // Without an envelope nobody would read it.
-        let event_id = if self.is_enveloped { event_id(author.clock, now) } else { String::new() };
+        let event_id = match self.is_enveloped {
+            true => self.event_id.clone().unwrap_or_else(|| event_id(author.clock, now)),
+            false => String::new(),
+        };
         let origin = author.origin();
         let span = SendSpan::begin(author.act, subject, Some(event_id.as_str()).filter(|id| !id.is_empty()), &origin);
         let sheet = Sheet { is_core: true, ..self.sheet(author, &span, &origin, &event_id, subject, now) };
-        let written = write(sheet, value, &author.rules, author.max_payload)
-            .map_err(|fault| unwritten::<T>(author, subject, subject, fault));
+        let written = value.write(sheet, author).map_err(|fault| value.unwritten(author, subject, subject, fault));
         let (headers, body) = written.inspect_err(|error| span.failed(error.kind().name()))?;
         span.sized(body.len());
         let outbound = Outbound { subject: subject.to_owned(), headers, body };
-        Ok(Prepared { event_id, target: None, outbound, span })
+        Ok(Prepared { event_id, target: None, outbound, span, measured: Measured::default() })
     }
 
     /// What the message says, but for its value; the event's id is its message id.
@@ -169,6 +218,11 @@ impl Draft {
 
     /// Writes the message, and refuses what must not be sent.
     pub(super) fn prepare<T: Encode + ?Sized>(&self, author: &Author<'_>, value: &T) -> Result<Prepared> {
+        self.prepare_content(author, &Content::of(value, &|into| value.encode(into)))
+    }
+
+    /// The same of a value that is encoded already.
+    pub(super) fn prepare_content(&self, author: &Author<'_>, value: &Content<'_>) -> Result<Prepared> {
         self.check()?;
         let config = author.config;
         let (topic, subject) = match &self.destination {
@@ -180,6 +234,7 @@ impl Draft {
             Destination::Subject(subject) => (Cow::Borrowed(subject.as_str()), subject.clone()),
         };
         natspubsub_grammar::check_subject(&subject)?;
+        self.check_value(author, &topic, value.encode)?;
         let now = author.clock.now();
         let event_id = self.event_id.clone().unwrap_or_else(|| event_id(author.clock, now));
         let message_id = if self.is_one_of_many { Some(format!("{event_id}:{topic}")) } else { None };
@@ -190,19 +245,45 @@ impl Draft {
         let waits_on = self.delay.map(|_| config.namespace.schedule_subject(&topic, &schedule_id(&event_id)));
         waits_on.iter().try_for_each(|subject| natspubsub_grammar::check_subject(subject))?;
         self.push_commands(&mut sheet.headers, &subject, now)?;
-        if waits_on.is_some() && T::CONTENT_TYPE.is_some() && message_id.is_none() {
+        if waits_on.is_some() && value.media_type.is_some() && message_id.is_none() {
             // The server takes the message id off what it publishes itself.
             sheet.headers.push_own(headers::bare::EVENT_ID, event_id.as_str());
         }
-        let written = write(sheet, value, &author.rules, author.max_payload)
-            .map_err(|fault| unwritten::<T>(author, &subject, &topic, fault));
+        let written = value.write(sheet, author).map_err(|fault| value.unwritten(author, &subject, &topic, fault));
         let (headers, body) = written.inspect_err(|error| span.failed(error.kind().name()))?;
         span.sized(body.len());
         let (subject, target) = match waits_on {
             Some(waits_on) => (waits_on, Some(subject)),
             None => (subject, None),
         };
-        Ok(Prepared { event_id, target, outbound: Outbound { subject, headers, body }, span })
+        Ok(Prepared {
+            event_id,
+            target,
+            outbound: Outbound { subject, headers, body },
+            span,
+            measured: Measured::default(),
+        })
+    }
+
+    /// Refuses a value that breaks the rules of its type or the schema of its topic.
+    fn check_value(
+        &self,
+        author: &Author<'_>,
+        topic: &str,
+        encode: impl Fn(&mut Vec<u8>) -> Result<(), BoxError>,
+    ) -> Result<()> {
+        let broken = match &self.broken {
+            Some(broken) => Some(broken.clone()),
+            None if author.schemas.apply_to(topic) => {
+                let mut body = Vec::new();
+                // What cannot be encoded is told when it is written.
+                encode(&mut body).ok().and_then(|()| author.schemas.check(topic, &body).err())
+            }
+            None => None,
+        };
+        let Some(broken) = broken else { return Ok(()) };
+        let text = format!("a message for {topic:?} is not sent: {broken}");
+        Err(Error::new(ErrorKind::Validation, text).with_source(broken))
     }
 
     fn check(&self) -> Result<()> {
@@ -237,16 +318,6 @@ impl Draft {
             to.push_own(headers::SCHEDULE_TARGET, subject);
         }
         Ok(())
-    }
-}
-
-fn unwritten<T: ?Sized>(author: &Author<'_>, subject: &str, topic: &str, fault: WriteFault) -> Error {
-    match fault {
-        WriteFault::TooLarge { size } => author.too_large(subject, size),
-        WriteFault::Encode(error) => {
-            let text = format!("a {} for {topic:?} could not be written", std::any::type_name::<T>());
-            Error::new(ErrorKind::Encode, text).with_source(error)
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::draft::Prepared;
 use super::message::MessageBuilder;
+use super::outgoing::{Outgoing, Way};
 use crate::error::Error;
 use crate::message::{Encode, headers};
 use crate::subject::Namespace;
@@ -21,20 +22,28 @@ pub(super) struct Entry {
     pub(super) message: Result<Prepared, Error>,
     /// What the stream must allow for it.
     pub(super) features: Vec<Feature>,
+    /// The message as middleware sees it, where there is any.
+    pub(super) outgoing: Option<Box<Outgoing>>,
 }
 
 impl Entry {
     /// Writes a message at once: its value is borrowed no longer than that.
-    pub(super) fn of<T: Encode + ?Sized>(message: MessageBuilder<'_, T>) -> Self {
+    pub(super) fn of<T: Encode + ?Sized>(mut message: MessageBuilder<'_, T>) -> Self {
+        let is_chosen = message.draft.event_id.is_some();
+        // What middleware sees has the id of what is prepared here.
+        let outgoing = message.by.layers().and_then(|_| message.outgoing(Way::Stored).ok()).map(Box::new);
+        if let Some(outgoing) = &outgoing {
+            message.draft.event_id = Some(outgoing.event_id().to_owned());
+        }
         let prepared = message.prepare();
         let features = message.features().collect();
         let draft = message.draft;
-        let (is_chosen, is_enveloped) = (draft.event_id.is_some(), draft.is_enveloped);
+        let is_enveloped = draft.is_enveloped;
         let event_id = match &prepared {
             Ok(prepared) => prepared.event_id.clone(),
             Err(_) => draft.event_id.clone().unwrap_or_default(),
         };
-        Self { topic: draft.into_name(), event_id, is_chosen, is_enveloped, message: prepared, features }
+        Self { topic: draft.into_name(), event_id, is_chosen, is_enveloped, message: prepared, features, outgoing }
     }
 
     /// The message, unless it is at fault.
@@ -56,6 +65,9 @@ impl Entry {
 
     /// Names the topic in the message id too.
     fn tell_apart(&mut self, namespace: &Namespace) {
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.draft.is_one_of_many = true;
+        }
         let Ok(prepared) = &mut self.message else { return };
         let message_id = format!("{}:{}", self.event_id, namespace.topic(prepared.subject()));
         let written = &mut prepared.outbound.headers;

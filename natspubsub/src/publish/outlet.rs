@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use natspubsub_grammar::Pattern;
 use tokio::sync::SemaphorePermit;
 use tokio::task::coop::{consume_budget, unconstrained};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::around::Around;
 use super::author::Author;
 use super::window::Window;
 use crate::clock::{SharedClock, timeout};
@@ -16,6 +18,7 @@ use crate::config::{Config, PUBLISH_PAUSE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoints::{Sabotage, sabotaged};
 use crate::message::WireRules;
+use crate::metrics::PublishMetrics;
 use crate::topology::{Allowed, Feature, StreamOf};
 use crate::trace::{Act, Scope};
 use crate::transport::{Confirmation, Outbound, PublishFault, SharedTransport, Stored};
@@ -28,10 +31,13 @@ pub(super) struct Outlet {
     rules: WireRules,
     /// That of nobody's handler.
     scope: Scope,
+    /// What every message passes before it leaves.
+    pub(super) around: Around,
     pub(super) allowed: Allowed,
     /// Publishes on their way; closed when the application ends.
     pub(super) under_way: TaskTracker,
     window: Window,
+    pub(super) metrics: PublishMetrics,
     next_lane: AtomicUsize,
 }
 
@@ -54,14 +60,23 @@ pub(super) struct HandedOver<'a> {
 }
 
 impl Outlet {
-    pub(super) fn new(transport: SharedTransport, clock: SharedClock, config: Config) -> Self {
+    /// `patterns` are those of raw subjects that the application declares.
+    pub(super) fn new(
+        transport: SharedTransport,
+        clock: SharedClock,
+        config: Config,
+        around: Around,
+        patterns: Vec<Pattern>,
+    ) -> Self {
         Self {
             rules: Author::rules(&config),
             scope: Scope::default(),
+            metrics: PublishMetrics::new(config.namespace.subject(""), patterns),
             window: Window::new(config.publish_window),
             allowed: Allowed::default(),
             under_way: TaskTracker::new(),
             next_lane: AtomicUsize::new(0),
+            around,
             transport,
             clock,
             config,
@@ -85,7 +100,8 @@ impl Outlet {
     /// Who writes the messages that leave here.
     pub(super) fn author(&self) -> Author<'_> {
         let (config, clock, max_payload) = (&self.config, &*self.clock, self.transport.max_payload());
-        Author { config, clock, rules: self.rules, max_payload, cause: None, scope: &self.scope, act: Act::Publish }
+        let (rules, schemas, scope) = (self.rules, &*self.around.schemas, &self.scope);
+        Author { config, clock, rules, max_payload, schemas, cause: None, scope, act: Act::Publish }
     }
 
     /// Refuses further messages and waits until those on their way have their answer.
@@ -231,6 +247,7 @@ impl Outlet {
                 };
             }
             tracing::warn!(subject, attempt, reason, "no confirmation; publishing again with the same id");
+            self.metrics.retried();
             self.clock.sleep(PUBLISH_PAUSE).await;
             attempt += 1;
             fault = match self.transport.publish(lane, outbound, self.config.publish_timeout).await {

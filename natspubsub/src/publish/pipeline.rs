@@ -11,6 +11,7 @@ use futures::stream::FuturesOrdered;
 use futures::{FutureExt, StreamExt};
 
 use super::entry::Entry;
+use super::layered::store_all_through;
 use super::outlet::Reserved;
 use super::published::Published;
 use super::publisher::Publisher;
@@ -23,6 +24,9 @@ use crate::transport::{PublishFault, Stored};
 /// Publishes messages, as many at once as the window allows; the results in the order of the messages.
 /// `are_accepted`: the application knows that it has to wait for them.
 pub(super) async fn store_all(publisher: &Publisher, entries: Vec<Entry>, are_accepted: bool) -> Vec<PublishResult> {
+    if let Some(layers) = publisher.layers() {
+        return store_all_through(publisher, layers, entries, are_accepted).await;
+    }
     // Before the first: one that had to wait for this would be overtaken. What fails, fails again for its own message.
     let features: BTreeSet<Feature> = entries.iter().flat_map(|entry| entry.features.iter().copied()).collect();
     let _ = publisher.ensure(features.into_iter()).await;
@@ -130,7 +134,7 @@ impl<'a> Line<'a> {
     /// Hands a message over, or gives it back when something has to be waited for.
     fn hand_over(&mut self, entry: Entry) -> Option<Entry> {
         let publisher = self.publisher;
-        let Entry { topic, event_id, is_chosen, is_enveloped, message, features } = entry;
+        let Entry { topic, event_id, is_chosen, is_enveloped, message, features, outgoing } = entry;
         let begun = match message {
             Err(error) => {
                 self.steps.push_back(Step::Ended(PublishResult { topic, event_id, result: Err(error) }));
@@ -147,7 +151,9 @@ impl<'a> Line<'a> {
                 self.steps.push_back(Step::Written(Written { topic, event_id, under_way }));
                 None
             }
-            Err(prepared) => Some(Entry { topic, event_id, is_chosen, is_enveloped, message: Ok(prepared), features }),
+            Err(prepared) => {
+                Some(Entry { topic, event_id, is_chosen, is_enveloped, message: Ok(prepared), features, outgoing })
+            }
         }
     }
 }

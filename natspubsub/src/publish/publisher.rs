@@ -5,13 +5,16 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
+use natspubsub_grammar::Pattern;
 use serde::de::DeserializeOwned;
 
+use super::around::Around;
 use super::author::Author;
 use super::batch::PublishBatch;
 use super::buffered::BufferedPublisher;
 use super::dead_letters::DeadLetters;
 use super::draft::{Draft, Prepared};
+use super::measured::failure;
 use super::message::MessageBuilder;
 use super::outlet::{Outlet, Reserved};
 use super::published::{PublishListener, Published};
@@ -63,14 +66,11 @@ impl Publisher {
         clock: SharedClock,
         config: Config,
         listener: Option<PublishListener>,
+        around: Around,
+        patterns: Vec<Pattern>,
     ) -> Self {
-        Self {
-            outlet: Arc::new(Outlet::new(transport, clock, config)),
-            lane: 0,
-            cause: None,
-            scope: Scope::default(),
-            listener,
-        }
+        let outlet = Outlet::new(transport, clock, config, around, patterns);
+        Self { outlet: Arc::new(outlet), lane: 0, cause: None, scope: Scope::default(), listener }
     }
 
     /// How many messages are accepted and not finished, buffered ones included.
@@ -84,7 +84,8 @@ impl Publisher {
     pub(crate) fn of(&self, app: &str) -> Result<Self> {
         let mut config = self.outlet.config.clone();
         config.namespace = crate::subject::Namespace::new(config.env(), app)?;
-        Ok(Self::new(self.outlet.transport.clone(), self.outlet.clock.clone(), config, None))
+        let (transport, clock) = (self.outlet.transport.clone(), self.outlet.clock.clone());
+        Ok(Self::new(transport, clock, config, None, Around::default(), Vec::new()))
     }
 
     /// Another publisher on the same outlet; with several connections they take turns.
@@ -120,7 +121,8 @@ impl Publisher {
         let mut plan = crate::topology::plan(&empty, &config).map_err(fault)?;
         let terms = crate::topology::Terms::of(&config);
         crate::topology::manage(&mut plan, &terms, transport.as_ref(), &*clock).await.map_err(fault)?;
-        Ok(Self::new(transport, clock, config, None))
+        crate::metrics::describe();
+        Ok(Self::new(transport, clock, config, None, Around::default(), Vec::new()))
     }
 
     /// Publishes a value under a topic and waits until it is stored.
@@ -390,16 +392,18 @@ impl Publisher {
 
     /// When a publish begins, if anybody wants to know.
     pub(super) fn begin(&self) -> Option<Duration> {
-        self.listener.as_ref().map(|_| self.outlet.clock.monotonic())
+        let is_wanted = self.listener.is_some() || self.outlet.metrics.is_recorded();
+        is_wanted.then(|| self.outlet.clock.monotonic())
     }
 
     /// Sends a message that has its place, or was refused one, and tells the listener.
     pub(super) async fn store(
         &self,
-        prepared: Prepared,
+        mut prepared: Prepared,
         place: Result<Reserved<'_>>,
         began: Option<Duration>,
     ) -> Result<Published> {
+        self.measure(&mut prepared);
         let stored = match place {
             Ok(place) => self.outlet.store_reserved(self.lane, &prepared.outbound, place).await,
             Err(refused) => Err(refused),
@@ -409,6 +413,7 @@ impl Publisher {
 
     /// Hands a message to whoever listens now.
     pub(super) async fn hand_over_core(&self, message: Prepared) -> Result<()> {
+        self.outlet.metrics.handed_over(message.subject());
         let sent = self.outlet.transport.publish_core(self.lane, message.outbound).await;
         sent.inspect_err(|error| message.span.failed(error.kind().name()))
     }
@@ -423,8 +428,9 @@ impl Publisher {
         if let Err(error) = &stored {
             prepared.span.failed(error.kind().name());
         }
-        let (event_id, subject) = prepared.into_names();
         let latency = began.map(|began| self.outlet.clock.monotonic().saturating_sub(began)).unwrap_or_default();
+        prepared.measured.end(stored.as_ref().err().map(failure), latency);
+        let (event_id, subject) = prepared.into_names();
         match stored {
             Ok(Stored { stream, sequence, duplicate }) => {
                 let published = Published { event_id, subject, stream, sequence, duplicate };

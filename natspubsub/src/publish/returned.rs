@@ -33,6 +33,7 @@ pub async fn publish_returned<T: Serialize>(
             return Outcome::Failed(Failure::permanent(text));
         }
         let mut message = publisher.message(value).topic(topic).event_id(id);
+        message.draft.broken = facts.broken;
         message.draft.message_type = facts.message_type;
         message.draft.version = facts.version.unwrap_or(message.draft.version);
         if let Err(error) = message.publish().await {
@@ -46,6 +47,7 @@ pub async fn publish_returned<T: Serialize>(
 fn failure(error: Error) -> Failure {
     match error.kind() {
         ErrorKind::Encode
+        | ErrorKind::Validation
         | ErrorKind::PayloadTooLarge { .. }
         | ErrorKind::InvalidSubject
         | ErrorKind::InvalidHeader => Failure::permanent(error),

@@ -41,6 +41,9 @@ impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T, &'a Publisher> {
     /// the others are small.
     pub(super) fn begin(self) -> Result<impl Future<Output = Result<Published>> + use<'a, T>> {
         let (publisher, began) = (self.by, self.by.begin());
+        if let Some(layers) = publisher.layers() {
+            return Ok(Either::Right(Either::Right(Either::Left(Box::pin(self.publish_through(layers))))));
+        }
         // Written when it has a place: what waits before holds no bytes.
         let place = match publisher.outlet().try_reserve(false) {
             Some(place) if self.features().next().is_none() => place,
@@ -50,7 +53,7 @@ impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T, &'a Publisher> {
             Ok(under_way) => Either::Left(under_way.end()),
             Err(back) => {
                 let (prepared, place) = *back;
-                Either::Right(Either::Right(Box::pin(publisher.store(prepared, Ok(place), began))))
+                Either::Right(Either::Right(Either::Right(Box::pin(publisher.store(prepared, Ok(place), began)))))
             }
         })
     }
@@ -95,6 +98,7 @@ impl<'a, T: Encode + ?Sized> MessageBuilder<'a, T, &'a Publisher> {
     }
 
     pub(super) fn prepare(&self) -> Result<Prepared> {
-        self.draft.prepare(&self.by.author(), self.value)
+        let prepared = self.draft.prepare(&self.by.author(), self.value);
+        prepared.inspect_err(|error| self.by.outlet().measure_refused(&self.draft, error))
     }
 }

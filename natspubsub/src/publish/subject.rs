@@ -2,6 +2,7 @@
 
 use super::draft::{Destination, Draft, Prepared};
 use super::message::MessageBuilder;
+use super::outgoing::Way;
 use super::published::Published;
 use super::publisher::Publisher;
 use crate::error::Result;
@@ -90,11 +91,16 @@ impl<'a> SubjectPublisher<'a> {
     pub async fn send_core<T: Encode + ?Sized>(&self, value: &T) -> Result<()> {
         // What is handed over after the drain would never be written.
         let _under_way = self.publisher.outlet().accept()?;
-        let message = self.prepare_core(value)?;
-        self.publisher.hand_over_core(message).await
+        match self.publisher.layers() {
+            None => self.publisher.hand_over_core(self.prepare_core(value)?).await,
+            Some(layers) => {
+                let outgoing = self.message(value).outgoing(Way::Core)?;
+                Box::pin(self.publisher.send_core_through(layers, outgoing)).await
+            }
+        }
     }
 
-    pub(super) fn prepare_core<T: Encode + ?Sized>(&self, value: &T) -> Result<Prepared> {
+    fn prepare_core<T: Encode + ?Sized>(&self, value: &T) -> Result<Prepared> {
         self.draft.prepare_core(&self.publisher.author(), value)
     }
 }

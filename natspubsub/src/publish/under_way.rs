@@ -30,12 +30,13 @@ impl<'a> UnderWay<'a> {
     /// Hands a message over, or gives it back when something has to be waited for.
     pub(super) fn begin(
         publisher: &'a Publisher,
-        prepared: Prepared,
+        mut prepared: Prepared,
         place: Reserved<'a>,
         began: Option<Duration>,
     ) -> Result<Self, Box<(Prepared, Reserved<'a>)>> {
         match publisher.outlet().hand_over(publisher.lane(), &prepared.outbound, place) {
             Ok(HandedOver { confirmation, place }) => {
+                publisher.measure(&mut prepared);
                 Ok(Self { confirmation, sent: Sent { publisher, prepared, began, _place: place } })
             }
             Err(place) => Err(Box::new((prepared, place))),

@@ -10,8 +10,8 @@ use std::sync::Arc;
 pub(crate) use check::{check, missing_states};
 pub use descriptor::{
     BreakerOption, Call, Deliver, HealthCheckDescriptor, HealthCheckOptions, LinkDescriptor, MadeMiddleware,
-    MiddlewareDescriptor, Origin, RateOption, Source, StreamDescriptor, StreamOptions, SubscriberDescriptor,
-    SubscriberOptions,
+    MiddlewareDescriptor, Origin, OwnLayer, OwnMiddleware, RateOption, Source, StreamDescriptor, StreamOptions,
+    SubscriberDescriptor, SubscriberOptions,
 };
 pub use linked::Registration;
 pub(crate) use linked::linked;
@@ -63,6 +63,31 @@ pub(crate) struct Registry {
     pub(crate) left_out_streams: usize,
     /// Linked health checks that are left out because something was named explicitly.
     pub(crate) left_out_checks: usize,
+}
+
+/// The middleware of one subscriber, outermost first.
+#[derive(Clone)]
+pub(crate) struct OwnLayers(Arc<[(&'static str, Arc<dyn DynMiddleware>)]>);
+
+impl OwnLayers {
+    /// Makes what an attribute names.
+    pub(crate) fn made(declared: Option<&[OwnLayer]>) -> Self {
+        Self(declared.into_iter().flatten().map(|layer| (layer.name, (layer.make)().0)).collect())
+    }
+
+    pub(crate) fn middleware(&self) -> impl Iterator<Item = Arc<dyn DynMiddleware>> {
+        self.0.iter().map(|(_, middleware)| middleware.clone())
+    }
+
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|(name, _)| *name).collect()
+    }
+}
+
+impl std::fmt::Debug for OwnLayers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
 }
 
 /// A middleware with its place in the order.

@@ -55,6 +55,8 @@ fn of_subscriber(subscriber: &SubscriberDescriptor) -> Option<String> {
         rate_limit: _,
         circuit_breaker: _,
         publishes: _,
+        middleware: _,
+        validate: _,
         inbox: _,
     } = &subscriber.options;
     None

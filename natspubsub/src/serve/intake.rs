@@ -11,6 +11,7 @@ use super::ears::Ears;
 use super::listener::Listener;
 use super::reply::{BUSY, refuse};
 use crate::clock::timeout;
+use crate::metrics::{Ending, Flight};
 use crate::transport::CoreMessage;
 
 /// How long what is on its way may take to arrive after the listener has left.
@@ -20,7 +21,7 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 pub(crate) async fn intake(
     listener: Arc<Listener>,
     mut ears: Ears,
-    to_worker: UnboundedSender<CoreMessage>,
+    to_worker: UnboundedSender<(CoreMessage, Flight)>,
     stop: CancellationToken,
 ) {
     // Made once: asking whether it is time to stop takes a lock.
@@ -46,15 +47,18 @@ pub(crate) async fn intake(
     }
 }
 
-async fn take(listener: &Listener, message: CoreMessage, to_worker: &UnboundedSender<CoreMessage>) {
+async fn take(listener: &Listener, message: CoreMessage, to_worker: &UnboundedSender<(CoreMessage, Flight)>) {
     listener.ground.stats.received();
-    if listener.backlog.enter(message.message.size()) {
+    let (size, now) = (message.message.size(), listener.ground.clock.monotonic());
+    let flight = Flight::new(listener.metrics.clone(), size, false, now);
+    if listener.backlog.enter(size) {
         // Without a worker nobody is left to take it; the application has ended.
-        let _ = to_worker.send(message);
+        let _ = to_worker.send((message, flight));
         return;
     }
+    flight.end(Ending::Dropped);
     listener.ground.stats.dropped();
-    if let Some(dropped) = listener.backlog.drop_one(listener.ground.clock.monotonic()) {
+    if let Some(dropped) = listener.backlog.drop_one(now) {
         tell(listener, dropped);
     }
     if listener.plan.answers() {

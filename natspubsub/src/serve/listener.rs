@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::backlog::Backlog;
 use super::tally::Tally;
 use crate::clock::SharedClock;
-use crate::handler::{Delivery, DynMiddleware, Services};
+use crate::handler::{Chain, Delivery, DynMiddleware, Services, Target};
+use crate::metrics::{About, DeliveryMetrics};
 use crate::stats::StatsBoard;
-use crate::topology::CorePlan;
+use crate::topology::{CoreCall, CorePlan};
 use crate::trace::{Handling, Templates};
 use crate::transport::SharedTransport;
 
@@ -30,11 +31,14 @@ pub(crate) struct Ground {
 pub(crate) struct Listener {
     pub(super) ground: Ground,
     pub(super) plan: CorePlan,
+    /// The middleware of all, its own, and its handler.
+    pub(super) chain: Arc<Chain>,
     pub(super) name: Arc<str>,
     /// Who it is in contexts and logs: the queue group, else the function.
     pub(super) group: Arc<str>,
     /// The name of the stream that stores its messages: none.
     pub(super) no_stream: Arc<str>,
+    pub(super) metrics: Arc<DeliveryMetrics>,
     pub(super) backlog: Backlog,
     pub(super) tally: Tally,
     templates: Templates,
@@ -45,11 +49,17 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn new(plan: &CorePlan, ground: Ground) -> Self {
+        let target = match plan.call {
+            CoreCall::Each(call) => Target::Each(call),
+            CoreCall::Reply(call) => Target::Reply(call),
+        };
         Self {
+            chain: Chain::new(ground.layers.iter().cloned().chain(plan.layers.middleware()), target),
             ground,
             name: plan.origin.name.into(),
             group: plan.queue.as_deref().unwrap_or(plan.origin.name).into(),
             no_stream: "".into(),
+            metrics: Arc::new(delivery_metrics(plan)),
             backlog: Backlog::new(plan.pending),
             tally: Tally::default(),
             templates: Templates::of(plan.subjects()),
@@ -96,6 +106,11 @@ impl Listener {
         self.ended.store(true, Ordering::Relaxed);
     }
 
+    /// Whether its loops run.
+    pub(crate) fn is_at_work(&self) -> bool {
+        !self.ended.load(Ordering::Relaxed)
+    }
+
     /// What keeps it from receiving messages, in one sentence.
     pub(crate) fn problem(&self) -> Option<String> {
         let name = &self.name;
@@ -105,4 +120,10 @@ impl Listener {
         let denied = self.plan.subjects().find(|subject| self.ground.transport.denies_listening(subject))?;
         Some(format!("{name} hears nothing: the account may not subscribe to {denied}"))
     }
+}
+
+/// There are no dead letters: nobody stored the messages.
+fn delivery_metrics(plan: &CorePlan) -> DeliveryMetrics {
+    let patterns: Vec<String> = plan.subjects().collect();
+    DeliveryMetrics::new(&About::of(&patterns), plan.origin.name, &[])
 }

@@ -11,9 +11,9 @@ use tracing::{Instrument, Span};
 use super::incoming;
 use super::listener::Listener;
 use super::reply::{ENDING, Refusal, refusal, refuse, reply};
-use crate::handler::{Delivery, Failure, Next, Outcome, ReplySlot, Target, guard, panicked, redact};
+use crate::handler::{Delivery, Failure, Outcome, ReplySlot, panicked, redact};
 use crate::message::Context;
-use crate::topology::CoreCall;
+use crate::metrics::{Ending, Flight, RunOutcome};
 use crate::trace::{failed, is_wanted, process_span};
 use crate::transport::CoreMessage;
 
@@ -34,21 +34,24 @@ impl Ended {
 }
 
 /// Handles one message, and answers it if it is a request.
-pub(super) async fn run(listener: &Listener, message: CoreMessage, cut: &CancellationToken) {
+pub(super) async fn run(listener: &Listener, message: CoreMessage, flight: Flight, cut: &CancellationToken) {
     let CoreMessage { message, reply, .. } = message;
-    let (answers, clock) = (listener.plan.answers(), &listener.ground.clock);
-    let began = if answers { clock.monotonic() } else { Duration::ZERO };
     let (size, slot) = (message.body.len(), ReplySlot::default());
+    let began = listener.ground.clock.monotonic();
     let delivery = incoming::read(listener, message);
+    flight.begin(began);
+    let running = listener.metrics.running();
     // Nothing is left to say who failed when the delivery is gone.
     let context = delivery.as_ref().map_or_else(|(context, _)| context.clone(), |delivery| delivery.context().clone());
     // Code of the user also runs outside the handler: in `Drop` after a timeout, in the text of an error.
     let caught = AssertUnwindSafe(ended(listener, delivery, size, &slot, cut)).catch_unwind().await;
     let ended = caught.unwrap_or_else(|panic| Ended::Ran(Outcome::Failed(panicked(panic))));
+    drop(running);
+    let took = listener.ground.clock.monotonic().saturating_sub(began);
+    measure(listener, &flight, &ended, took);
     count(listener, context.subject(), &ended);
-    if answers {
+    if listener.plan.answers() {
         let answer = answer(&ended, &slot);
-        let took = clock.monotonic().saturating_sub(began);
         listener.tally.add(took, answer.as_ref().err());
         match answer {
             Ok(body) => self::reply(listener, reply, body).await,
@@ -72,17 +75,12 @@ async fn ended(
     if cut.is_cancelled() {
         return Ended::Cut;
     }
-    let target = match listener.plan.call {
-        CoreCall::Each(call) => Target::Each(call),
-        CoreCall::Reply(call) => Target::Reply(call, slot),
-    };
-    let ground = &listener.ground;
     let span = if is_wanted() { process_span(&listener.traced(&delivery, size)) } else { Span::none() };
-    let chain = Next::new(&ground.layers, target).run(delivery);
+    let clock = &*listener.ground.clock;
     let ended = tokio::select! {
         biased;
-        ran = guard(&*ground.clock, listener.plan.timeout, chain).instrument(span.clone()) => {
-            Ended::Ran(ran.unwrap_or_else(Outcome::Failed))
+        ran = listener.chain.run(clock, listener.plan.timeout, delivery, Some(slot)).instrument(span.clone()) => {
+            Ended::Ran(ran)
         }
         () = cut.cancelled() => Ended::Cut,
     };
@@ -107,6 +105,18 @@ fn count(listener: &Listener, subject: &str, ended: &Ended) {
             tracing::warn!(subscriber = %name, subject, "cut off by the end of the application; the message is lost");
         }
     }
+}
+
+/// What was cut off has not run to its end, so that it has no duration.
+fn measure(listener: &Listener, flight: &Flight, ended: &Ended, took: Duration) {
+    let Ended::Ran(outcome) = ended else { return flight.end(Ending::Failed) };
+    listener.metrics.ran(RunOutcome::from(outcome), took);
+    flight.end(match outcome {
+        Outcome::Ack => Ending::Processed,
+        Outcome::Discard { .. } => Ending::Discarded,
+        Outcome::Duplicate => Ending::Duplicate,
+        Outcome::Retry { .. } | Outcome::DeadLetter { .. } | Outcome::Failed(_) => Ending::Failed,
+    });
 }
 
 /// The value of the reply, or why there is none.

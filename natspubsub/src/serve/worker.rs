@@ -10,12 +10,13 @@ use tokio_util::sync::{CancellationToken, ReusableBoxFuture};
 
 use super::listener::Listener;
 use super::run::run;
+use crate::metrics::Flight;
 use crate::transport::CoreMessage;
 
 /// Works until the intake has ended and everything it took is handled. From `cut` on, what runs or waits is refused.
 pub(crate) async fn work(
     listener: Arc<Listener>,
-    mut from_intake: UnboundedReceiver<CoreMessage>,
+    mut from_intake: UnboundedReceiver<(CoreMessage, Flight)>,
     cut: CancellationToken,
 ) {
     let (concurrency, mut open) = (listener.plan.concurrency as usize, true);
@@ -27,10 +28,10 @@ pub(crate) async fn work(
             biased;
             Some(()) = running.next(), if !running.is_empty() => listener.set_running(running.len()),
             message = from_intake.recv(), if open && running.len() < concurrency => match message {
-                Some(message) => {
+                Some((message, flight)) => {
                     // It waits no more once it counts as running.
                     listener.set_running(running.len() + 1);
-                    let run = run(&listener, message, &cut);
+                    let run = run(&listener, message, flight, &cut);
                     let mut begun = match at_once.take() {
                         None => ReusableBoxFuture::new(run),
                         Some(mut place) => {

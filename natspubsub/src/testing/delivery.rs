@@ -142,7 +142,7 @@ pub(super) fn made(context: Context, body: Bytes, services: Services) -> Deliver
 /// When no delivery holds a `T`: a handler never receives an empty batch.
 #[track_caller]
 pub fn batch<T: Payload>(deliveries: impl IntoIterator<Item = Delivery>) -> (Batch<T>, Settlement) {
-    let (batch, gathered) = Batch::gather(deliveries.into_iter().collect());
+    let (batch, gathered) = Batch::gather(deliveries.into_iter().collect(), |_| Ok(()));
     assert!(!gathered.is_void(), "no delivery of the batch holds a {}", std::any::type_name::<T>());
     (batch, Settlement(gathered))
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::bell::Bell;
 use super::faults::Trace;
 use crate::clock::SharedClock;
-use crate::handler::{Delivery, Middleware, Next, Outcome};
+use crate::handler::{Delivery, FailureClass, Middleware, Next, Outcome};
 
 /// One run of a handler.
 ///
@@ -92,7 +92,11 @@ impl From<&Outcome> for End {
             Outcome::Retry { .. } => Self::Retry,
             Outcome::DeadLetter { reason } => Self::DeadLetter(reason.clone()),
             Outcome::Discard { reason } => Self::Discarded(reason.clone()),
-            Outcome::Failed(failure) => Self::Failed(failure.describe()),
+            Outcome::Failed(failure) => match failure.class() {
+                FailureClass::Panic => Self::Panicked,
+                FailureClass::Timeout => Self::CutOff,
+                _ => Self::Failed(failure.describe()),
+            },
         }
     }
 }

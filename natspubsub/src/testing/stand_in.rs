@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::handler::{CallFuture, Delivery, DynMiddleware, Middleware, Next, Outcome, Target};
+use crate::handler::{CallFuture, Chain, Cut, Delivery, DynMiddleware, Middleware, Next, Outcome, Target};
 
 /// A handler for a plain call of a middleware: it does what the closure says, and keeps what it was called with.
 ///
@@ -40,7 +40,8 @@ where
     A: Future<Output = Outcome> + Send + 'static,
 {
     let calls: Arc<Mutex<Vec<Delivery>>> = Arc::default();
-    StandIn { layers: [Arc::new(Answer { answer, calls: calls.clone() })], calls }
+    let answer: Arc<dyn DynMiddleware> = Arc::new(Answer { answer, calls: calls.clone() });
+    StandIn { chain: Chain::new([answer], Target::Each(nothing_behind)), cut: Cut::new(None), calls }
 }
 
 /// A handler that stands in for the rest of a chain, made by [`handler()`].
@@ -57,14 +58,15 @@ where
 /// # }
 /// ```
 pub struct StandIn {
-    layers: [Arc<dyn DynMiddleware>; 1],
+    chain: Arc<Chain>,
+    cut: Cut,
     calls: Arc<Mutex<Vec<Delivery>>>,
 }
 
 impl StandIn {
     /// What a middleware calls.
     pub fn next(&self) -> Next<'_> {
-        Next::new(&self.layers, Target::Each(nothing_behind))
+        Next::first(&self.chain, &self.cut)
     }
 
     /// What it was called with so far, in its order.

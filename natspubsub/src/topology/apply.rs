@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use serde_json::json;
 
 use super::change::AssetKind;
@@ -89,14 +91,25 @@ enum Attempt {
     Failed(Vec<String>),
 }
 
+/// Writes on their way at once. A stream may need another; consumers do not know each other.
+const fn at_once(asset: AssetKind) -> usize {
+    match asset {
+        AssetKind::Stream => 1,
+        AssetKind::Consumer => 32,
+    }
+}
+
 /// Streams first; consumers are left alone until the streams are right.
 async fn write(steps: Vec<&Step>, written: &mut Written, transport: &dyn Transport) -> Attempt {
     let mut failed = Vec::new();
     let mut again = None;
     for asset in [AssetKind::Stream, AssetKind::Consumer] {
-        let own: Vec<&&Step> = steps.iter().filter(|step| step.change.asset == asset).collect();
-        for step in own {
-            match carry_out(step, transport).await {
+        let own: Vec<&Step> = steps.iter().copied().filter(|step| step.change.asset == asset).collect();
+        let writes: Vec<BoxFuture<'_, Result<()>>> =
+            own.iter().map(|step| carry_out(step, transport).boxed()).collect();
+        let ends: Vec<Result<()>> = futures::stream::iter(writes).buffered(at_once(asset)).collect().await;
+        for (step, end) in own.into_iter().zip(ends) {
+            match end {
                 Ok(()) => *written.entry((asset, step.change.name.clone())).or_default() += 1,
                 Err(error) => {
                     let passes = ApiFault::is_passing(&error) || ApiFault::is_crossed(&error);

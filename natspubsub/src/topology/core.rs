@@ -8,7 +8,7 @@ use super::plan::patterns;
 use super::settings::TIMEOUT;
 use crate::config::Config;
 use crate::handler::{CallFuture, Delivery, ReplyFuture};
-use crate::registry::{Call, Origin, Source, SubscriberDescriptor};
+use crate::registry::{Call, Origin, OwnLayers, Source, SubscriberDescriptor};
 
 /// Messages that wait beyond those that are handled.
 const PENDING: u32 = 65_536;
@@ -32,6 +32,7 @@ pub(crate) struct CorePlan {
     pub(crate) envelope: bool,
     /// The topic that the returned value is published under.
     pub(crate) publishes: Option<&'static str>,
+    pub(crate) layers: OwnLayers,
     pub(crate) call: CoreCall,
 }
 
@@ -96,6 +97,7 @@ pub(super) fn core_plan(
         // A request is written without one.
         envelope: !answers && options.envelope.unwrap_or(true),
         publishes: options.publishes,
+        layers: OwnLayers::made(options.middleware),
         call,
     })
 }

@@ -14,7 +14,7 @@ use super::settings::SubscriberSettings;
 use super::sweeper::{advisories, sweeper};
 use crate::config::{Config, DurableNames, Storage, StreamSettings};
 use crate::handler::{BatchFuture, BatchSettings, CallFuture, Delivery};
-use crate::registry::{Call, Origin, Registry, Source, SubscriberDescriptor};
+use crate::registry::{Call, Origin, OwnLayers, Registry, Source, SubscriberDescriptor};
 use crate::subject::Namespace;
 use crate::transport::{AssetConfig, config_text};
 
@@ -43,6 +43,17 @@ impl Plan {
     /// The subscribers and the sweeper.
     pub(crate) fn consumers(&self) -> impl Iterator<Item = &SubscriberPlan> {
         self.subscribers.iter().chain(&self.sweeper)
+    }
+
+    /// Patterns of raw subjects that the application declares: of those it reads, and of streams of its own.
+    pub(crate) fn raw_patterns(&self) -> Vec<Pattern> {
+        let raw = self.subscribers.iter().filter(|subscriber| subscriber.source == Source::Subject);
+        let read = raw.flat_map(|subscriber| subscriber.topics.iter().filter_map(|text| Pattern::subject(text).ok()));
+        let heard = self.core.iter().flat_map(|listener| listener.patterns.iter().cloned());
+        let streams = self.streams.iter().filter(|stream| self.declaration(stream).is_some());
+        let stored = streams.flat_map(|stream| stream.get("subjects").and_then(Value::as_array).into_iter().flatten());
+        let stored = stored.filter_map(|subject| Pattern::system(subject.as_str()?).ok());
+        read.chain(heard).chain(stored).collect()
     }
 
     /// Where a stream is declared; those that every application has are not.
@@ -115,6 +126,8 @@ pub(crate) struct SubscriberPlan {
     pub(crate) source: Source,
     /// The topic that the returned value is published under.
     pub(crate) publishes: Option<&'static str>,
+    /// Inside the middleware of all.
+    pub(crate) layers: OwnLayers,
     pub(crate) call: PlannedCall,
 }
 
@@ -236,6 +249,7 @@ fn subscriber(
         settings,
         source: descriptor.source,
         publishes: descriptor.options.publishes,
+        layers: OwnLayers::made(descriptor.options.middleware),
         call,
     }))
 }

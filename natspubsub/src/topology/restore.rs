@@ -18,14 +18,16 @@ pub(crate) struct Position {
     pub(crate) answered: u64,
 }
 
-/// How far the consumer of a subscriber is, and how many messages it could deliver; `None` when it does not exist.
+/// How far the consumer of a subscriber is, with what waits at it; `None` when it does not exist.
 pub(crate) async fn position(
     stream: &str,
     consumer: &str,
     transport: &dyn Transport,
-) -> Result<Option<(Position, u64)>> {
+) -> Result<Option<(Position, Progress)>> {
     let (made_at, progress) = (transport.stream_made_at(stream).await?, transport.progress(stream, consumer).await?);
-    let position = |(stream_made_at, Progress { answered, backlog })| (Position { stream_made_at, answered }, backlog);
+    let position = |(stream_made_at, progress): (Timestamp, Progress)| {
+        (Position { stream_made_at, answered: progress.answered }, progress)
+    };
     Ok(made_at.zip(progress).map(position))
 }
 

@@ -7,7 +7,7 @@ use super::plan::{PlannedCall, SubscriberPlan, stream};
 use super::reading::Home;
 use super::settings::SubscriberSettings;
 use crate::config::StreamSettings;
-use crate::registry::{Origin, Source};
+use crate::registry::{Origin, OwnLayers, Source};
 use crate::subject::Namespace;
 use crate::transport::AssetConfig;
 
@@ -38,6 +38,7 @@ pub(super) fn sweeper(namespace: &Namespace) -> SubscriberPlan {
         settings,
         source: Source::Subject,
         publishes: None,
+        layers: OwnLayers::made(None),
         call: PlannedCall::Sweep,
     }
 }

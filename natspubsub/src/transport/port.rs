@@ -178,6 +178,10 @@ pub(crate) struct Progress {
     pub(crate) answered: u64,
     /// Messages that were never delivered and could be now: none while `max_ack_pending` is reached.
     pub(crate) backlog: u64,
+    /// Messages that were never delivered.
+    pub(crate) pending: u64,
+    /// Messages that were delivered and are not answered.
+    pub(crate) unanswered: u64,
 }
 
 /// Something that the account may be denied, tried without an effect.
@@ -240,6 +244,11 @@ pub(crate) trait Pull: Send {
 
     /// The next event. Dropping the future loses nothing.
     async fn next(&mut self) -> PullEvent;
+
+    /// A delivery that has arrived already, if it is what comes next; otherwise [`Pull::next`] tells.
+    fn arrived(&mut self) -> Option<Received> {
+        None
+    }
 
     /// Withdraws every request; what is already on its way still arrives, then [`PullEvent::Stopped`].
     async fn stop(&mut self);
@@ -378,6 +387,12 @@ pub(crate) trait Transport: Send + Sync + 'static {
 
     /// Answers a delivery. `Ok` means handed to the connection; [`Transport::flush`] makes it certain.
     async fn answer(&self, token: &str, answer: Answer) -> Result<()>;
+
+    /// Hands an acknowledgement to the connection as [`Transport::answer`] does, if nothing has to be waited for.
+    /// Otherwise nothing was sent.
+    fn acknowledge(&self, _token: &str) -> bool {
+        false
+    }
 
     /// Acknowledges a delivery and waits until the server has said that it did.
     async fn confirm(&self, token: &str) -> Result<()>;

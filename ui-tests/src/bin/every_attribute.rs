@@ -35,6 +35,35 @@ async fn core(message: String) {
     let _ = message;
 }
 
+#[middleware(global = false)]
+fn limited() -> impl Middleware {
+    natspubsub::middleware::ConcurrencyLimit::new(3)
+}
+
+mod layers {
+    use natspubsub::prelude::*;
+
+    #[derive(Default)]
+    pub(crate) struct Often<const TIMES: usize>;
+
+    impl<const TIMES: usize> Middleware for Often<TIMES> {
+        async fn handle(&self, delivery: Delivery, next: Next<'_>) -> Outcome {
+            let _ = TIMES;
+            next.run(delivery).await
+        }
+    }
+}
+
+#[topic_subscriber("order.layered", middleware = [limited, layers::Often::<3>], validate = false)]
+async fn layered(order: String) {
+    let _ = order;
+}
+
+#[responder("order.asked", middleware = limited)]
+async fn answers(order: String) -> String {
+    order
+}
+
 #[batch_subscriber("order.created", "order.changed", max = 50, wait = "10ms", concurrency = 2, deliver = "new")]
 async fn batch(orders: Batch<String>, State(limit): State<u32>, publisher: Publisher) -> Result<(), Failure> {
     let _ = (limit, publisher);

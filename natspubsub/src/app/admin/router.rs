@@ -13,7 +13,6 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::metrics::METRICS_TEXT;
 use super::topology;
 use crate::app::health::HealthDesk;
 use crate::clock::timeout;
@@ -59,11 +58,8 @@ pub(super) fn router(admission: Arc<Admission>) -> Router {
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/startupz", get(startupz))
+        .route("/metrics", get(metrics))
         .route("/topology.json", get(topology_json));
-    let routes = match METRICS_TEXT {
-        Some(_) => routes.route("/metrics", get(metrics)),
-        None => routes,
-    };
     routes.with_state(admission)
 }
 
@@ -101,8 +97,14 @@ async fn topology_json(State(admission): Shared) -> Response {
 }
 
 async fn metrics(State(admission): Shared) -> Response {
-    let text = async { METRICS_TEXT.map_or_else(String::new, |write| write()) };
-    let answer = async { answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text.await) };
+    let answer = async {
+        match super::metrics::text() {
+            Some(text) => answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text),
+            None => {
+                answer(StatusCode::NOT_FOUND, "text/plain", "this program records its metrics elsewhere\n".to_owned())
+            }
+        }
+    };
     admission.bounded(answer).await
 }
 

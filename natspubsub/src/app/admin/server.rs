@@ -48,6 +48,8 @@ impl Admin {
         let Some(address) = app.config.admin.filter(|_| !app.surroundings.on_one_thread) else {
             return Ok(Self { admission, server: None });
         };
+        // Before anything counts: what is made without a recorder stays silent.
+        super::metrics::record(note);
         let thread = IoThread::start("natspubsub-admin")?;
         let listener = thread.run(listen(address)).await?;
         let address = listener.local_addr().unwrap_or(address);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ConfigBuilder;
-use crate::config::{DurableNames, Preset, preset, settings};
+use crate::config::{DurableNames, LogHandled, Preset, preset, settings};
 
 impl ConfigBuilder {
     /// Other defaults for subscribers, as fit a development machine, tests, staging or production. Default: none.
@@ -81,5 +81,18 @@ impl ConfigBuilder {
     #[must_use]
     pub fn durable_names(self, names: DurableNames) -> Self {
         self.set("durable_names", settings::durable_names_name(names))
+    }
+
+    /// How loud the log is about a message that is handled well. Default: [`LogHandled::Info`].
+    ///
+    /// ```
+    /// use natspubsub::{Config, LogHandled};
+    /// let config = Config::builder().url("memory:").app("a").log_handled(LogHandled::Off).build()?;
+    /// assert!(config.explain().contains("log_handled"));
+    /// # Ok::<(), natspubsub::Error>(())
+    /// ```
+    #[must_use]
+    pub fn log_handled(self, level: LogHandled) -> Self {
+        self.set("log_handled", level.name())
     }
 }

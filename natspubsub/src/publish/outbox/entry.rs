@@ -1,11 +1,19 @@
 //! A built message is written into an outbox.
 
+use std::sync::{Mutex, PoisonError};
+
+use futures::future::BoxFuture;
+
 use super::{InTransaction, Outbox, Queued};
 use crate::clock::event_id;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{Encode, headers};
+use crate::publish::author::Author;
 use crate::publish::draft::{Destination, Draft, Prepared};
+use crate::publish::layers::{End, PublishLayers};
 use crate::publish::message::MessageBuilder;
+use crate::publish::outgoing::{Outgoing, Way};
+use crate::publish::published::Published;
 use crate::store::{OutboxMessage, SqlStore};
 use crate::trace::SendSpan;
 
@@ -76,7 +84,13 @@ impl<T: Encode + ?Sized, S: SqlStore> MessageBuilder<'_, T, OutboxEntry<S>> {
     /// As [`Outbox::publish`]; and [`ErrorKind::InvalidSubject`] and [`ErrorKind::InvalidHeader`] for a topic, a header or
     /// an event id that breaks the rules.
     pub async fn publish(self, tx: &mut (impl InTransaction<S::Database> + ?Sized)) -> Result<Queued> {
-        let (message, span) = self.written(self.draft.clone())?;
+        self.check()?;
+        if let Some(layers) = self.by.outbox.layers() {
+            let outgoing = Outgoing::of(self.draft.clone(), self.value, Way::Outbox, &self.by.outbox.author())?;
+            return through(layers, outgoing, &self.by, tx).await;
+        }
+        let written = self.by.written(self.draft.clone(), |draft, author| draft.prepare(author, self.value));
+        let (message, span) = written?;
         let mut queued = self.by.outbox.write_traced(tx, vec![message], &[span]).await?;
         queued.pop().ok_or_else(|| Error::new(ErrorKind::Database, "the store has written nothing"))
     }
@@ -99,37 +113,97 @@ impl<T: Encode + ?Sized, S: SqlStore> MessageBuilder<'_, T, OutboxEntry<S>> {
         tx: &mut (impl InTransaction<S::Database> + ?Sized),
         topics: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Vec<Queued>> {
+        self.check()?;
         let clock = self.by.outbox.author().clock;
         let id = self.draft.event_id.clone().unwrap_or_else(|| event_id(clock, clock.now()));
-        let messages = topics.into_iter().map(|topic| {
+        let drafts = topics.into_iter().map(|topic| {
             let destination = Destination::Topic(topic.into());
-            self.written(Draft { destination, event_id: Some(id.clone()), is_one_of_many: true, ..self.draft.clone() })
+            Draft { destination, event_id: Some(id.clone()), is_one_of_many: true, ..self.draft.clone() }
         });
+        if let Some(layers) = self.by.outbox.layers() {
+            let drafts: Vec<Draft> = drafts.collect();
+            let mut queued = Vec::new();
+            for draft in drafts {
+                let outgoing = Outgoing::of(draft, self.value, Way::Outbox, &self.by.outbox.author())?;
+                queued.push(through(layers, outgoing, &self.by, tx).await?);
+            }
+            return Ok(queued);
+        }
+        let messages = drafts.map(|draft| self.by.written(draft, |draft, author| draft.prepare(author, self.value)));
         let (messages, spans): (Vec<_>, Vec<_>) = messages.collect::<Result<Vec<_>>>()?.into_iter().unzip();
         self.by.outbox.write_traced(tx, messages, &spans).await
     }
 
-    /// The message as the relay will send it. The outbox keeps its delay, so that the server need not.
-    fn written(&self, mut draft: Draft) -> Result<(OutboxMessage, SendSpan)> {
-        if draft.expected_last_sequence.is_some() {
+    fn check(&self) -> Result<()> {
+        if self.draft.expected_last_sequence.is_some() {
             let text =
                 "expected_last_sequence has no meaning in an outbox: the message is published later, behind others";
             return Err(Error::new(ErrorKind::InvalidHeader, text));
         }
+        Ok(())
+    }
+}
+
+impl<S: SqlStore> OutboxEntry<S> {
+    /// The message as the relay will send it. The outbox keeps its delay, so that the server need not.
+    fn written(
+        &self,
+        mut draft: Draft,
+        prepare: impl FnOnce(&Draft, &Author<'_>) -> Result<Prepared>,
+    ) -> Result<(OutboxMessage, SendSpan)> {
         let delay = draft.delay.take().unwrap_or_default();
-        let Prepared { event_id, outbound, span, .. } = draft.prepare(&self.by.outbox.author(), self.value)?;
+        let Prepared { event_id, outbound, span, .. } = prepare(&draft, &self.outbox.author())?;
         let message_id = outbound.headers.get(headers::MESSAGE_ID).unwrap_or(&event_id).to_owned();
         let message = OutboxMessage {
             event_id,
             message_id,
             subject: outbound.subject,
-            key: self.by.key.clone(),
+            key: self.key.clone(),
             headers: outbound.headers,
             body: outbound.body,
             delay,
         };
         Ok((message, span))
     }
+}
+
+/// The outbox, once a message has passed the middleware.
+struct Write<'a, S, T: ?Sized> {
+    entry: &'a OutboxEntry<S>,
+    /// Taken by one message.
+    tx: Mutex<Option<(&'a mut T, &'a mut Option<Queued>)>>,
+}
+
+impl<S: SqlStore, T: InTransaction<S::Database> + ?Sized> End for Write<'_, S, T> {
+    fn publish(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Published>> {
+        Box::pin(async move {
+            let missing = || Error::new(ErrorKind::Database, "the store has written nothing");
+            let (message, span) =
+                self.entry.written(outgoing.draft.clone(), |draft, author| outgoing.prepare_as(draft, author))?;
+            let taken = self.tx.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let (tx, slot) = taken.ok_or_else(missing)?;
+            let queued = self.entry.outbox.write_traced(tx, vec![message], &[span]).await?.pop().ok_or_else(missing)?;
+            let Queued { event_id, subject, duplicate } = queued.clone();
+            *slot = Some(queued);
+            Ok(Published { event_id, subject, stream: String::new(), sequence: 0, duplicate })
+        })
+    }
+}
+
+/// Writes one message through the middleware.
+async fn through<S: SqlStore>(
+    layers: &PublishLayers,
+    outgoing: Outgoing,
+    entry: &OutboxEntry<S>,
+    tx: &mut (impl InTransaction<S::Database> + ?Sized),
+) -> Result<Queued> {
+    let (topic, mut queued) = (outgoing.topic().to_owned(), None);
+    let passed = layers.publish(outgoing, &Write { entry, tx: Mutex::new(Some((tx, &mut queued))) }).await;
+    passed?;
+    queued.ok_or_else(|| {
+        let text = format!("a middleware kept the message for {topic:?} back, and nothing is written");
+        Error::new(ErrorKind::Rejected, text)
+    })
 }
 
 impl<S: SqlStore> Outbox<S> {

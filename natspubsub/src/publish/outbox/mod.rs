@@ -14,6 +14,7 @@ pub use tx::Tx;
 
 use super::author::Author;
 use super::draft::Draft;
+use super::layers::PublishLayers;
 use super::message::MessageBuilder;
 use super::outlet::Outlet;
 use super::publisher::Publisher;
@@ -22,6 +23,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::handler::{Delivery, Failure, FromDelivery, Requirement, Services};
 use crate::message::{Context, Encode, Event};
+use crate::middleware::NO_SCHEMAS;
 use crate::store::SqlStore;
 use crate::trace::{Act, Scope};
 
@@ -231,13 +233,27 @@ impl<S: SqlStore> Outbox<S> {
         MessageBuilder::new(OutboxEntry { outbox: self.clone(), key: event.key() }, event, Draft::of_event(event))
     }
 
+    /// What lies around publishing in the application, if anything does.
+    fn layers(&self) -> Option<&PublishLayers> {
+        match &self.desk {
+            Desk::App(outlet) => Some(&outlet.around.layers).filter(|layers| !layers.is_empty()),
+            Desk::Own { .. } => None,
+        }
+    }
+
     fn author(&self) -> Author<'_> {
         let (cause, scope, act) = (self.cause.as_ref(), &self.scope, Act::Create);
         match &self.desk {
-            Desk::Own { config, clock, max_payload } => {
-                let (rules, max_payload) = (Author::rules(config), *max_payload);
-                Author { config, clock: &**clock, rules, max_payload, cause, scope, act }
-            }
+            Desk::Own { config, clock, max_payload } => Author {
+                config,
+                clock: &**clock,
+                rules: Author::rules(config),
+                max_payload: *max_payload,
+                schemas: &NO_SCHEMAS,
+                cause,
+                scope,
+                act,
+            },
             Desk::App(outlet) => Author { cause, scope, act, ..outlet.author() },
         }
     }

@@ -56,6 +56,32 @@ pub struct MiddlewareDescriptor {
     pub make: fn() -> MadeMiddleware,
 }
 
+/// One middleware that a subscriber names.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnLayer {
+    /// The name as it was written, without its module.
+    pub name: &'static str,
+    /// Makes the middleware, once for each subscriber.
+    pub make: fn() -> MadeMiddleware,
+}
+
+/// What a subscriber can name as its middleware.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the middleware of a subscriber",
+    label = "not a middleware that can be made here",
+    note = "name a type that implements `Middleware` and `Default`, or a function with `#[middleware(global = false)]`"
+)]
+pub trait OwnMiddleware {
+    /// Makes one.
+    fn made() -> MadeMiddleware;
+}
+
+impl<M: Middleware + Default> OwnMiddleware for M {
+    fn made() -> MadeMiddleware {
+        MadeMiddleware::new(M::default())
+    }
+}
+
 /// A middleware behind a pointer.
 pub struct MadeMiddleware(pub(crate) Arc<dyn DynMiddleware>);
 

@@ -1,6 +1,6 @@
 //! What one attribute on a handler declared.
 
-use super::Origin;
+use super::{Origin, OwnLayer};
 use crate::handler::{BatchFuture, CallFuture, Delivery, ReplyFuture, Requirement};
 
 /// What one attribute on a handler declared.
@@ -118,6 +118,10 @@ pub struct SubscriberOptions {
     pub circuit_breaker: Option<BreakerOption>,
     /// The topic that the returned value is published under.
     pub publishes: Option<&'static str>,
+    /// The middleware of this subscriber alone, outermost first.
+    pub middleware: Option<&'static [OwnLayer]>,
+    /// Whether the payload has to keep its rules.
+    pub validate: Option<bool>,
 }
 
 /// Where a new consumer starts.
@@ -187,5 +191,7 @@ impl SubscriberOptions {
         rate_limit: None,
         circuit_breaker: None,
         publishes: None,
+        middleware: None,
+        validate: None,
     };
 }

@@ -86,6 +86,8 @@ pub(super) struct Pending {
     pub(super) unanswered: u64,
     /// Messages that were never delivered and could be now.
     pub(super) backlog: u64,
+    /// Messages that were never delivered.
+    pub(super) pending: u64,
     /// The subjects that it reads; none is every one.
     pub(super) filters: Vec<String>,
 }
@@ -259,10 +261,10 @@ pub(super) async fn pending(link: &Link, stream: &str, consumer: &str) -> Result
     let many = config.get("filter_subjects").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let one = Some(config_text(&config, "filter_subject")).filter(|filter| !filter.is_empty());
     let filters = many.chain(one).map(str::to_owned).collect();
-    let unanswered = reply.num_ack_pending;
+    let (unanswered, pending) = (reply.num_ack_pending, reply.num_pending);
     let window = config.get("max_ack_pending").and_then(Value::as_u64);
-    let backlog = if window.is_some_and(|window| unanswered >= window) { 0 } else { reply.num_pending };
-    Ok(Some(Pending { answered, delivered, unanswered, backlog, filters }))
+    let backlog = if window.is_some_and(|window| unanswered >= window) { 0 } else { pending };
+    Ok(Some(Pending { answered, delivered, unanswered, backlog, pending, filters }))
 }
 
 /// A stored message, or `None` if it does not exist.

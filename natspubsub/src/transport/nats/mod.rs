@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::FutureExt;
 use jiff::Timestamp;
 
 use self::api::Pending;
@@ -265,7 +266,10 @@ impl Transport for NatsTransport {
 
     async fn progress(&self, stream: &str, durable: &str) -> Result<Option<Progress>> {
         let pending = api::pending(self.main(), stream, durable).await?;
-        Ok(pending.map(|Pending { answered, backlog, .. }| Progress { answered, backlog }))
+        Ok(pending.map(|told| {
+            let Pending { answered, backlog, pending, unanswered, .. } = told;
+            Progress { answered, backlog, pending, unanswered }
+        }))
     }
 
     async fn pull(&self, stream: &str, durable: &str) -> Result<Box<dyn Pull>> {
@@ -285,6 +289,12 @@ impl Transport for NatsTransport {
             Answer::Term(reason) => format!("+TERM {reason}").into(),
         };
         send("the answer to a delivery", self.main().client.publish(token.to_owned(), body)).await
+    }
+
+    fn acknowledge(&self, token: &str) -> bool {
+        // A future that waits for room and is dropped has sent nothing.
+        let sending = self.main().client.publish(token.to_owned(), ACK);
+        matches!(sending.now_or_never(), Some(Ok(())))
     }
 
     async fn confirm(&self, token: &str) -> Result<()> {

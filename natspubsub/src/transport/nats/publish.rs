@@ -196,8 +196,11 @@ pub(super) fn header_map(headers: &Headers) -> HeaderMap {
 /// Headers of a received message.
 pub(super) fn read_headers(headers: Option<&HeaderMap>) -> Headers {
     let all = headers.into_iter().flat_map(HeaderMap::iter);
-    all.flat_map(|(name, values)| values.iter().map(move |value| (name.to_string(), value.as_str().to_owned())))
-        .collect()
+    let mut read = Headers::default();
+    for (name, values) in all {
+        values.iter().for_each(|value| read.push_received(name.as_ref(), value.as_str()));
+    }
+    read
 }
 
 #[cfg(test)]

@@ -6,12 +6,11 @@
 
 use std::time::Duration;
 
-use async_nats::{Message, StatusCode, Subscriber};
+use async_nats::{Message, StatusCode, Subject, Subscriber};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::future::BoxFuture;
-use jiff::Timestamp;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
 
 use super::link::Link;
@@ -39,6 +38,12 @@ const PROBE_LIMIT: Duration = Duration::from_secs(5);
 /// How long after its end a request may stay unanswered before it counts as lost.
 const LATE: Duration = Duration::from_millis(500);
 
+/// What a message on the inbox means.
+enum Read {
+    Delivered(Received),
+    Told(PullEvent),
+}
+
 pub(super) struct NatsPull {
     link: Link,
     clock: SharedClock,
@@ -47,13 +52,15 @@ pub(super) struct NatsPull {
     subscription: Subscriber,
     inbox: String,
     inbox_below: String,
-    next_subject: String,
+    next_subject: Subject,
     info_subject: String,
     answer_prefix: String,
     requests: Requests,
     stopped: bool,
     /// A request has ended without a word, and nothing has been heard since.
     silent: bool,
+    /// What came behind a delivery, and is not told yet.
+    told_next: Option<PullEvent>,
     /// Asks whether the server answers; at the end, waits until it has sent what open requests brought.
     round_trip: Option<BoxFuture<'static, bool>>,
 }
@@ -65,7 +72,8 @@ impl NatsPull {
         let subscription = send("a subscription", link.client.subscribe(format!("{inbox}.*"))).await?;
         connections.mark_unchanged();
         let info_subject = format!("$JS.API.CONSUMER.INFO.{stream}.{durable}");
-        let next_subject = pull_subject(stream, durable);
+        // Read once; a clone copies nothing.
+        let next_subject = Subject::from(pull_subject(stream, durable));
         Ok(Self {
             link,
             clock,
@@ -78,6 +86,7 @@ impl NatsPull {
             requests: Requests::default(),
             stopped: false,
             silent: false,
+            told_next: None,
             round_trip: None,
             info_subject,
             answer_prefix: answer_prefix(stream, durable),
@@ -113,13 +122,20 @@ impl NatsPull {
     }
 
     /// What a message on the inbox means; `None` for one that means nothing.
-    fn read(&mut self, message: Message) -> Option<PullEvent> {
+    fn read(&mut self, message: Message) -> Option<Read> {
         self.silent = false;
-        let Some(status) = message.status else {
-            let received = received(message)?;
-            self.requests.fill_one();
-            return Some(PullEvent::Message(Box::new(received)));
-        };
+        match message.status {
+            Some(status) => self.read_status(status, &message).map(Read::Told),
+            None => {
+                let received = received(&self.answer_prefix, message)?;
+                self.requests.fill_one();
+                Some(Read::Delivered(received))
+            }
+        }
+    }
+
+    /// What the server says in place of a delivery.
+    fn read_status(&mut self, status: StatusCode, message: &Message) -> Option<PullEvent> {
         let id = message.subject.rsplit('.').next().and_then(|id| id.parse().ok()).unwrap_or(0);
         let description = message.description.as_deref().unwrap_or("");
         let pending = message.headers.as_ref().and_then(|headers| headers.get(PENDING_MESSAGES)?.as_str().parse().ok());
@@ -147,7 +163,7 @@ impl NatsPull {
     /// What the pull needs and the server does not permit. What cannot be answered is not to be delivered either.
     fn denied(&self) -> Option<String> {
         let denials = self.link.denials();
-        let needed = [&self.next_subject, &self.inbox_below, &self.answer_prefix];
+        let needed = [self.next_subject.as_str(), &self.inbox_below, &self.answer_prefix];
         needed.into_iter().find_map(|subject| denials.find(subject))
     }
 
@@ -184,7 +200,28 @@ impl Pull for NatsPull {
         Ok(())
     }
 
+    fn arrived(&mut self) -> Option<Received> {
+        if self.told_next.is_some() {
+            return None;
+        }
+        loop {
+            // Its end is told by `next`, which finds it again.
+            let message = self.subscription.next().now_or_never()??;
+            match self.read(message) {
+                Some(Read::Delivered(received)) => return Some(received),
+                Some(Read::Told(event)) => {
+                    self.told_next = Some(event);
+                    return None;
+                }
+                None => {}
+            }
+        }
+    }
+
     async fn next(&mut self) -> PullEvent {
+        if let Some(event) = self.told_next.take() {
+            return event;
+        }
         loop {
             if let Some(event) = self.end_late() {
                 return event;
@@ -202,8 +239,10 @@ impl Pull for NatsPull {
                 // Deliveries first: what has arrived on the old connection is still ours to handle.
                 biased;
                 message = self.subscription.next() => match message {
-                    Some(message) => if let Some(event) = self.read(message) {
-                        return event;
+                    Some(message) => match self.read(message) {
+                        Some(Read::Delivered(received)) => return PullEvent::Message(Box::new(received)),
+                        Some(Read::Told(event)) => return event,
+                        None => {}
                     },
                     None if self.stopped => return PullEvent::Stopped,
                     None => {
@@ -240,23 +279,22 @@ impl Pull for NatsPull {
     }
 }
 
-/// A delivery in the words of the port; `None` for a message that is none.
-fn received(message: Message) -> Option<Received> {
-    let token = message.reply.as_ref()?.to_string();
-    let Some(delivery) = AckSubject::parse(&token) else {
+/// A delivery in the words of the port; `None` for a message that is none. `prefix` is how the answers of the consumer begin.
+fn received(prefix: &str, message: Message) -> Option<Received> {
+    let token = message.reply?.into_string();
+    let numbers = AckSubject::parse_behind(prefix, &token);
+    let Some(numbers) = numbers.or_else(|| Some(AckSubject::parse(&token)?.numbers())) else {
         tracing::warn!(%token, "a message on the pull inbox is no delivery");
         return None;
     };
-    let (sequence, deliveries, stored_at): (u64, u64, Timestamp) =
-        (delivery.sequence, delivery.deliveries, delivery.stored_at);
     let headers = read_headers(message.headers.as_ref());
     Some(Received {
         subject: message.subject.into_string(),
         headers,
         body: message.payload,
-        sequence,
-        deliveries,
-        stored_at,
+        sequence: numbers.sequence,
+        deliveries: numbers.deliveries,
+        stored_at: numbers.stored_at,
         token,
         fault: None,
     })

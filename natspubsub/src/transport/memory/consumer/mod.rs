@@ -80,8 +80,9 @@ impl Consumer {
     }
 
     pub(super) fn progress(&self) -> Progress {
-        let backlog = if self.is_full() { 0 } else { self.cursor.backlog() };
-        Progress { answered: self.pending.answered(), backlog }
+        let pending = self.cursor.backlog();
+        let backlog = if self.is_full() { 0 } else { pending };
+        Progress { answered: self.pending.answered(), backlog, pending, unanswered: self.pending.len() }
     }
 
     pub(super) fn state(&self) -> ConsumerState {
