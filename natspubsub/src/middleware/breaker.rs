@@ -176,6 +176,12 @@ impl Breaker {
         }
     }
 
+    /// Whether a success would change nothing, so that nobody need ask what time it is.
+    fn needs_no_success(&self) -> bool {
+        let counts_all_runs = matches!(self.rule, Some(Rule { trip: Trip::Rate { .. }, .. }));
+        !counts_all_runs && *self.state() == (State::Closed { failures: 0 })
+    }
+
     /// Ends when the state may have changed; listen before looking.
     pub(crate) fn changed(&self) -> &Notify {
         &self.changed
@@ -284,7 +290,7 @@ impl Permit<'_> {
     /// Notes how the run ended; `true` when the breaker opened by it.
     pub(crate) fn ended(mut self, verdict: Verdict, now: impl FnOnce() -> Duration) -> bool {
         self.used = true;
-        if !self.is_trial && verdict == Verdict::Success && *self.breaker.state() == (State::Closed { failures: 0 }) {
+        if !self.is_trial && verdict == Verdict::Success && self.breaker.needs_no_success() {
             return false;
         }
         self.breaker.note(self.is_trial, verdict, now())
