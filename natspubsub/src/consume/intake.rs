@@ -108,11 +108,15 @@ impl Intake {
                     break;
                 }
                 Step::Freed => {}
-                Step::Stalled(backlog) => self.heal(&format!("{backlog} message(s) wait, and none arrives")),
+                Step::Stalled(backlog) => {
+                    // What the server delivers to the old pull now would wait for ack_wait.
+                    self.withdraw().await;
+                    self.heal(&format!("{backlog} message(s) wait, and none arrives"));
+                }
                 Step::Stop => break,
             }
         }
-        self.finish().await;
+        self.withdraw().await;
     }
 
     async fn step(
@@ -272,7 +276,7 @@ impl Intake {
     }
 
     /// Withdraws the pull and takes what is already on its way.
-    async fn finish(mut self) {
+    async fn withdraw(&mut self) {
         let clock = self.subscriber.shared.clock.clone();
         let rest = async {
             let PullState::Open(pull) = &mut self.pull else { return };
