@@ -25,6 +25,8 @@ const REQUESTS_MAX: usize = 64;
 /// How long one answer may take: longer than a check does unless it was given more time.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
+const NOT_RECORDED: &str = "no metrics are recorded for this route: either the program has a recorder of its own, or it mounts these routes and has not called natspubsub::metrics::Exposition::install() before its start\n";
+
 /// What the routes share.
 pub(super) struct Admission {
     pub(super) desk: Arc<HealthDesk>,
@@ -100,9 +102,7 @@ async fn metrics(State(admission): Shared) -> Response {
     let answer = async {
         match super::metrics::text() {
             Some(text) => answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text),
-            None => {
-                answer(StatusCode::NOT_FOUND, "text/plain", "this program records its metrics elsewhere\n".to_owned())
-            }
+            None => answer(StatusCode::NOT_FOUND, "text/plain", NOT_RECORDED.to_owned()),
         }
     };
     admission.bounded(answer).await
