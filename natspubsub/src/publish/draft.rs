@@ -50,8 +50,8 @@ pub(super) struct Draft {
     pub(super) delay: Option<Duration>,
     /// Whether JSON lies in an envelope.
     pub(super) is_enveloped: bool,
-    /// The rules of its type that the value breaks.
-    pub(super) broken: Option<Violations>,
+    /// The rules of its type that the value breaks. In a box: a publish that waits holds little.
+    pub(super) broken: Option<Box<Violations>>,
 }
 
 /// A value as it is written.
@@ -139,7 +139,7 @@ impl Draft {
             message_type: Some(E::MESSAGE_TYPE),
             version: E::VERSION,
             event_id: event.id(),
-            broken: event.check_rules().err(),
+            broken: event.check_rules().err().map(Box::new),
             ..Self::new(destination)
         }
     }
@@ -273,7 +273,7 @@ impl Draft {
         encode: impl Fn(&mut Vec<u8>) -> Result<(), BoxError>,
     ) -> Result<()> {
         let broken = match &self.broken {
-            Some(broken) => Some(broken.clone()),
+            Some(broken) => Some(Violations::clone(broken)),
             None if author.schemas.apply_to(topic) => {
                 let mut body = Vec::new();
                 // What cannot be encoded is told when it is written.

@@ -33,7 +33,7 @@ pub async fn publish_returned<T: Serialize>(
             return Outcome::Failed(Failure::permanent(text));
         }
         let mut message = publisher.message(value).topic(topic).event_id(id);
-        message.draft.broken = facts.broken;
+        message.draft.broken = facts.broken.map(Box::new);
         message.draft.message_type = facts.message_type;
         message.draft.version = facts.version.unwrap_or(message.draft.version);
         if let Err(error) = message.publish().await {
