@@ -1,10 +1,12 @@
 //! The spans of a message that is received, processed and settled. Each is a child of the span that sent the message.
+//!
+//! Where nobody listens there is none: a disabled span of `tracing` still costs something, and an empty one nothing.
 
 use tracing::Span;
 use tracing::field::Empty;
 
 use super::destination::Templates;
-use super::{TARGET, mark_failed, otel};
+use super::{TARGET, is_wanted, mark_failed, otel};
 use crate::message::Headers;
 
 /// What is known about a message that is handled.
@@ -37,6 +39,9 @@ impl<'a> Handling<'a> {
 
 /// The span in which a message is read; its id is not known before.
 pub(crate) fn receive_span(message: &Handling<'_>) -> Span {
+    if !is_wanted() {
+        return Span::none();
+    }
     let span = tracing::debug_span!(
         target: TARGET,
         parent: None,
@@ -60,6 +65,9 @@ pub(crate) fn receive_span(message: &Handling<'_>) -> Span {
 
 /// The span of one attempt to handle a message, middleware included.
 pub(crate) fn process_span(message: &Handling<'_>) -> Span {
+    if !is_wanted() {
+        return Span::none();
+    }
     let span = tracing::debug_span!(
         target: TARGET,
         parent: None,
@@ -85,6 +93,9 @@ pub(crate) fn process_span(message: &Handling<'_>) -> Span {
 /// The span in which a message is settled. `operation` is what the server is told: `ack`, `nak` or `term`; `dead_reason`
 /// is why it becomes a dead letter before that.
 pub(crate) fn settle_span(message: &Handling<'_>, operation: &'static str, dead_reason: Option<&'static str>) -> Span {
+    if !is_wanted() {
+        return Span::none();
+    }
     let span = tracing::debug_span!(
         target: TARGET,
         parent: None,

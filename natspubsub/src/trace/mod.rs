@@ -13,6 +13,8 @@ mod otel;
 mod otel;
 mod sending;
 
+use tracing::level_filters::LevelFilter;
+
 pub(crate) use carry::{Cause, Ids, carry};
 pub(crate) use destination::Templates;
 pub(crate) use handling::{Handling, batch_span, failed, process_span, receive_span, received, settle_span};
@@ -25,9 +27,10 @@ const TARGET: &str = "natspubsub::trace";
 /// Dropped above this: the limit of W3C Baggage.
 const BAGGAGE_BYTES_MAX: usize = 8 * 1024;
 
-/// Whether anybody is interested in spans; what costs something to say about one is not asked for otherwise.
+/// Whether anybody may be interested in spans; what costs something to say about one is not asked for otherwise. A filter may
+/// go by a span's name, so that only the level says it for certain.
 pub(crate) fn is_wanted() -> bool {
-    tracing::span_enabled!(target: TARGET, tracing::Level::DEBUG)
+    LevelFilter::current() >= LevelFilter::DEBUG
 }
 
 /// The fields that say that an operation failed.
