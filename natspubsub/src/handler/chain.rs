@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::cut::Cut;
 use super::delivery::Delivery;
-use super::guard::watched;
+use super::guard::{watched, work};
 use super::outcome::Outcome;
 use super::target::{ReplySlot, Target};
 use crate::clock::Clock;
@@ -83,7 +83,8 @@ impl Chain {
     ) -> Outcome {
         let cut = Cut::new(limit);
         let next = Next { chain: self, at: 0, call: Running { cut: &cut, slot } };
-        watched(clock, limit, Some(&cut), next.run(delivery)).await.unwrap_or_else(Outcome::Failed)
+        let running = pin!(work(next.run(delivery)));
+        watched(clock, limit, Some(&cut), running).await.unwrap_or_else(Outcome::Failed)
     }
 }
 

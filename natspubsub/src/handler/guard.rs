@@ -2,11 +2,11 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::OptionFuture;
+use futures::future::{CatchUnwind, OptionFuture};
 
 use super::cut::Cut;
 use super::failure::{Failure, FailureClass};
@@ -15,29 +15,36 @@ use crate::clock::{Clock, timeout};
 /// How long middleware may go on after the handler was cut off.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What the work ends with, or the failure that a panic or the time limit is.
-pub(crate) fn guard<T>(
+/// Work whose panics are caught, and which can be dropped where it stands.
+pub(super) type Work<F> = OptionFuture<CatchUnwind<AssertUnwindSafe<F>>>;
+
+/// Makes work of a future.
+pub(super) fn work<F: Future>(future: F) -> Work<F> {
+    Some(AssertUnwindSafe(future).catch_unwind()).into()
+}
+
+/// What the future ends with, or the failure that a panic or the time limit is.
+pub(crate) async fn guard<F: Future>(
     clock: &dyn Clock,
     limit: Option<Duration>,
-    work: impl Future<Output = T>,
-) -> impl Future<Output = Result<T, Failure>> {
-    watched(clock, limit, None, work)
+    future: F,
+) -> Result<F::Output, Failure> {
+    watched(clock, limit, None, pin!(work(future))).await
 }
 
 /// The same for a chain of middleware: at its limit the handler is cut off first, and what lies around it a moment later.
-/// The work is held once: a handler's future is large.
-pub(super) async fn watched<T>(
+/// The work stays where it is: it is large, and would be held twice here.
+pub(super) async fn watched<F: Future>(
     clock: &dyn Clock,
     limit: Option<Duration>,
     cut: Option<&Cut>,
-    work: impl Future<Output = T>,
-) -> Result<T, Failure> {
-    let mut caught = pin!(OptionFuture::from(Some(AssertUnwindSafe(work).catch_unwind())));
+    mut work: Pin<&mut Work<F>>,
+) -> Result<F::Output, Failure> {
     let (mut left, mut cut) = (limit, cut);
     let ended = loop {
         let ended = match left {
-            Some(left) => timeout(clock, left, caught.as_mut()).await.flatten(),
-            None => caught.as_mut().await,
+            Some(left) => timeout(clock, left, work.as_mut()).await.flatten(),
+            None => work.as_mut().await,
         };
         match (ended, cut.take()) {
             (None, Some(cut)) => {
@@ -51,7 +58,7 @@ pub(super) async fn watched<T>(
         Some(Ok(value)) => Ok(value),
         Some(Err(panic)) => Err(panicked(panic)),
         None => {
-            dropped(|| caught.set(None.into()));
+            dropped(|| work.set(None.into()));
             Err(timed_out(limit.unwrap_or_default()))
         }
     }

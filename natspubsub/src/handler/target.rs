@@ -32,7 +32,8 @@ impl Target {
                 Ok(outcome) => outcome,
                 Err(failure) => Outcome::Failed(failure),
             },
-            Self::Batch(batcher) => batcher.submit(delivery).await,
+            // In a box: it is large, and most handlers take one message.
+            Self::Batch(batcher) => Box::pin(batcher.submit(delivery)).await,
             Self::Reply(call) => match cut.around(|| call(delivery)).await.and_then(|replied| replied) {
                 Ok(reply) => {
                     if let Some(slot) = slot {
