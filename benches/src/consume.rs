@@ -46,7 +46,7 @@ pub async fn case(
 pub async fn budgeted(rounds: usize, messages: usize) -> Outcome<[Found; 2]> {
     let ground = Ground::new(Storage::Memory).await?;
     Ok([
-        case(&ground, "consume, ack each, 256 B, concurrency 16", SIXTEEN, 256, rounds, messages).await?,
+        case(&ground, "consume, ack each, 256 B, concurrency 16", SIXTEEN_AHEAD, 256, rounds, messages).await?,
         case(&ground, "consume, 1 ms handler, concurrency 100", HUNDRED_SLOW, 256, rounds, messages / 2).await?,
     ])
 }
@@ -63,7 +63,7 @@ pub async fn run(rounds: usize, messages: usize) -> Outcome {
                 case(&ground, &name, reader, bytes, rounds, messages).await?.print();
             }
         }
-        let name = format!("{storage:?}, ack each, 256 B, concurrency 16, prefetch 256");
+        let name = format!("{storage:?}, ack each, 256 B, concurrency 16, prefetch 484");
         case(&ground, &name, SIXTEEN_AHEAD, 256, rounds, messages).await?.print();
         let name = format!("{storage:?}, 1 ms handler, concurrency 100");
         case(&ground, &name, HUNDRED_SLOW, 256, rounds, messages / 2).await?.print();

@@ -15,6 +15,8 @@ pub mod order;
 mod postgres;
 pub mod publish;
 pub mod readers;
+#[cfg(feature = "seen")]
+pub mod seen;
 pub mod server;
 #[cfg(feature = "postgres")]
 pub mod stores;

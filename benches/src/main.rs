@@ -4,11 +4,13 @@
 //! budget. `batch` and `windowed` are one side alone, for a profiler.
 
 use natspubsub_bench::budgets::{Budgets, Table};
+#[cfg(feature = "seen")]
+use natspubsub_bench::seen;
 #[cfg(feature = "postgres")]
 use natspubsub_bench::stores;
 use natspubsub_bench::{Outcome, consume, core, latency, publish, subscribers};
 
-const CASES: &str = "name a case: budgets, publish, consume, payloads, latency, requests, core, subscribers, relay, inbox [pairs] [messages]; \
+const CASES: &str = "name a case: budgets, publish, consume, payloads, latency, requests, core, subscribers, seen, relay, inbox [pairs] [messages]; \
     batch, windowed [rounds] [messages]; memory [messages]";
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -37,6 +39,10 @@ async fn main() -> Outcome {
         Some("subscribers") => subscribers::run(pairs?, number(2, 20_000)?).await,
         Some("subscribers-child") => subscribers::child(&arguments[1], number(2, 1)?).await,
         Some(side @ ("batch" | "windowed")) => publish::one_side(side == "batch", pairs?, number(2, 100_000)?).await,
+        #[cfg(feature = "seen")]
+        Some("seen") => seen::run(pairs?, number(2, 100_000)?).await,
+        #[cfg(feature = "seen")]
+        Some("seen-child") => seen::child(&arguments[1], &arguments[2], number(3, 1)?).await,
         #[cfg(feature = "postgres")]
         Some("relay") => stores::relay(pairs?, number(2, 50_000)?).await,
         #[cfg(feature = "postgres")]

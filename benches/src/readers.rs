@@ -44,11 +44,11 @@ reader!(ONE, read_one, "one", 1);
 reader!(SIXTEEN, read_sixteen, "sixteen", 16);
 reader!(MANY, read_many, "many", 256);
 
-/// With a look-ahead of 256 messages instead of the default, which is as many as handlers.
+/// With as many messages in hand as the loop by hand asks for, 500, instead of the default, which is twice as many as handlers.
 pub const SIXTEEN_AHEAD: Reader =
     Reader { durable: "ahead", concurrency: 16, slow: false, name: |app| app.subscriber(read_ahead {}) };
 
-#[topic_subscriber("order.created", durable = "ahead", concurrency = 16, prefetch = 256)]
+#[topic_subscriber("order.created", durable = "ahead", concurrency = 16, prefetch = 484)]
 async fn read_ahead(order: Order) {
     count(order).await;
 }
