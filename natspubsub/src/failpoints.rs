@@ -63,6 +63,10 @@ mod armed {
 
     pub(crate) async fn reached(_: Point) {}
 
+    pub(crate) const fn is_set(_: Point) -> bool {
+        false
+    }
+
     pub(crate) const fn sabotaged(_: Sabotage) -> bool {
         false
     }
@@ -100,6 +104,11 @@ mod armed {
         let text = std::env::var("NATSPUBSUB_SABOTAGE").ok().filter(|text| !text.is_empty())?;
         Some(text.parse().unwrap_or_else(|()| panic!("NATSPUBSUB_SABOTAGE: {text:?} is no sabotage")))
     });
+
+    /// Whether the environment says that something happens there.
+    pub(crate) fn is_set(point: Point) -> bool {
+        FAILPOINTS.iter().any(|failpoint| failpoint.point == point)
+    }
 
     /// Sleeps or dies, if the environment says so.
     pub(crate) async fn reached(point: Point) {
@@ -197,4 +206,4 @@ mod armed {
     }
 }
 
-pub(crate) use armed::{reached, sabotaged};
+pub(crate) use armed::{is_set, reached, sabotaged};

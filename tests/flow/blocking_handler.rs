@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use natspubsub::prelude::*;
-use natspubsub_tests::{NatsServer, config};
+use natspubsub_tests::{Inspector, NatsServer, config, eventually};
 
 #[derive(Clone, Default)]
 struct Runs(Arc<AtomicU64>);
@@ -80,4 +80,24 @@ async fn long_and_blocking_handlers_are_not_delivered_twice() {
     let stats = running.wait_until(|stats| stats.settled() == 6, Duration::from_secs(30)).await.unwrap();
     running.shutdown().await;
     assert_eq!((runs.0.load(Ordering::Relaxed), stats.received), (6, 6), "no message came twice");
+}
+
+/// Acknowledgements of a worker go together; while a handler blocks it, they do not wait for its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_blocks_holds_back_no_acknowledgement() {
+    let server = NatsServer::start().await;
+    let inspector = Inspector::connect(&server.url()).await;
+    let app = App::builder().config(config(&server.url(), "blocking")).state(Runs::default()).subscriber(blocks {});
+    let running = app.build().unwrap().start().await.unwrap();
+    for number in 0..3_u64 {
+        running.publisher().publish("job.created", &number).await.unwrap();
+    }
+    running.wait_until(|stats| stats.processed == 1, Duration::from_secs(20)).await.unwrap();
+    eventually("the first is acknowledged", Duration::from_secs(2), async || {
+        let consumer = inspector.consumer("test-blocking-stream", "blocking-blocks").await;
+        (consumer.ack_floor.stream_sequence == 1).then_some(())
+    })
+    .await;
+    assert_eq!(running.stats().processed, 1, "the second still runs");
+    assert!(running.shutdown().await.is_clean());
 }

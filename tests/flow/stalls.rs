@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use natspubsub::HealthStatus;
 use natspubsub::prelude::*;
-use natspubsub_tests::{Inspector, NatsServer, config, eventually};
+use natspubsub_tests::{Inspector, Mode, NatsServer, Proxy, config, eventually};
 
 #[topic_subscriber("order.created")]
 async fn orders(_order: u32) {}
@@ -46,5 +46,32 @@ async fn a_consumer_that_delivers_nothing_while_messages_wait_is_not_healthy() {
         std::future::ready((running.health().status == HealthStatus::Healthy).then_some(()))
     })
     .await;
+    assert!(running.shutdown().await.is_clean());
+}
+
+/// What the server delivers while the application gives its pull up is taken; lost, it would come again after `ack_wait`.
+#[tokio::test]
+async fn what_is_delivered_while_a_stalled_pull_is_given_up_is_not_lost() {
+    const ONE_WAY: Duration = Duration::from_millis(200);
+    let server = NatsServer::start().await;
+    let proxy = Proxy::to(server.address()).await;
+    let inspector = Inspector::connect(&server.url()).await;
+    let app = App::builder().config(config(&proxy.url(), "stalls")).subscriber(orders {});
+    let running = app.build().unwrap().start().await.unwrap();
+    let nearby = Publisher::connect(config(&server.url(), "stalls")).await.unwrap();
+    nearby.publish("order.created", &0_u32).await.unwrap();
+    running.wait_until(|stats| stats.processed == 1, Duration::from_secs(10)).await.unwrap();
+    pause(&inspector, "2100-01-01T00:00:00Z").await;
+    nearby.publish("order.created", &1_u32).await.unwrap();
+    proxy.set(Mode::Latency(ONE_WAY));
+    eventually("the stall is noticed", Duration::from_secs(30), || {
+        let problems = running.health().problems.join(", ");
+        std::future::ready(problems.contains("none arrives").then_some(()))
+    })
+    .await;
+    // The end of the pull is on its way to the server, which goes on before it hears of it.
+    pause(&inspector, "2000-01-01T00:00:00Z").await;
+    nearby.publish("order.created", &2_u32).await.unwrap();
+    running.wait_until(|stats| stats.processed == 3, Duration::from_secs(10)).await.unwrap();
     assert!(running.shutdown().await.is_clean());
 }

@@ -84,7 +84,7 @@ pub struct Delivery {
 
 impl From<Received> for Delivery {
     fn from(received: Received) -> Self {
-        let Received { subject, headers, body, sequence, deliveries, stored_at, token, fault: _ } = received;
+        let Received { subject, headers, body, sequence, deliveries, stored_at, token, .. } = received;
         Self { subject, headers, body, sequence, deliveries, stored_at, token }
     }
 }

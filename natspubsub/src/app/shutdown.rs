@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use super::running::RunningApp;
 use crate::clock::timeout;
+use crate::consume::Shared;
 use crate::failpoints::{Point, Sabotage, reached, sabotaged};
 use crate::stats::Stats;
 
@@ -138,7 +139,9 @@ impl RunningApp {
     }
 
     async fn flush(&self) -> bool {
-        match self.shared.transport.flush(&self.config.namespace.stream(), FLUSH_LIMIT).await {
+        let Shared { acks, transport, clock, .. } = &self.shared;
+        let _ = timeout(&**clock, FLUSH_LIMIT, acks.hand_over_all(transport.as_ref())).await;
+        match transport.flush(&self.config.namespace.stream(), FLUSH_LIMIT).await {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, "the server did not confirm the last acknowledgements");
@@ -150,7 +153,7 @@ impl RunningApp {
     fn shutdown_report(&self, before: &Stats, flushed: bool, stuck: usize) -> ShutdownReport {
         let stats = self.shared.stats.read();
         let answers = |stats: &Stats| stats.settled() + stats.retried + stats.released;
-        let in_hand = self.shared.keeper.len() as u64;
+        let in_hand = (self.shared.keeper.len() + self.shared.acks.len()) as u64;
         // Without a confirmation, everything answered during the drain may have to be answered again.
         let unconfirmed = if flushed { 0 } else { (answers(&stats) - answers(before)).max(1) };
         ShutdownReport {

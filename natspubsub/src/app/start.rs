@@ -234,6 +234,7 @@ fn shared(app: &App, transport: SharedTransport, publisher: &Publisher) -> Share
         services: Arc::new(services),
         inbox: app.stores.first().map(|store| store.inbox.clone()),
         layers: layers.map(|layer| layer.middleware.clone()).collect(),
+        acks: Arc::default(),
         keeper: Arc::new(Keeper::new(clock.clone(), shortest.unwrap_or(KEEPER_ACK_WAIT))),
         stats: Arc::default(),
         id: format!("{:016x}", clock.random()).into(),
@@ -271,9 +272,9 @@ fn start_watching(io: &IoThread, crew: &Arc<Crew>, gauges: &Gauges, shared: &Sha
 }
 
 fn start_keeper(io: &IoThread, crew: &Arc<Crew>, shared: &Shared) {
-    let Shared { keeper, transport, namespace, .. } = shared.clone();
+    let Shared { keeper, acks, transport, namespace, .. } = shared.clone();
     let stream = namespace.stream();
-    io.spawn(async move { keeper.run(transport, &stream).await });
+    io.spawn(async move { keeper.run(transport, &acks, &stream).await });
     if !crew.subscribers().is_empty() {
         io.spawn(shared.clone().stay());
     }

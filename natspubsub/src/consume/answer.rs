@@ -1,5 +1,6 @@
 //! Carries a settlement out: the only code that acknowledges, delays or ends a delivery.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::Span;
@@ -10,7 +11,7 @@ use super::inbox;
 use super::releases;
 use super::settle::{DeadReason, Settlement};
 use super::subscriber::{Shared, Subscriber};
-use crate::failpoints::{Point, Sabotage, reached, sabotaged};
+use crate::failpoints::{Point, Sabotage, is_set, reached, sabotaged};
 use crate::message::Context;
 use crate::metrics::{AckFailure, Ending};
 use crate::trace;
@@ -19,8 +20,31 @@ use crate::transport::Answer;
 /// How often an acknowledgement with `confirm_ack` is sent.
 const CONFIRM_ATTEMPTS: u32 = 2;
 
+/// Carries out the settlement of what succeeded, if nothing has to be waited for; `false` when [`settle`] has to do it.
+pub(super) fn settled_at_once(subscriber: &Subscriber, hand: &Arc<InHand>, settlement: &Settlement) -> bool {
+    let waits = subscriber.plan.settings.confirm_ack || hand.is_void() || is_set(Point::BeforeAnswer);
+    if *settlement != Settlement::Done || waits || !is_acknowledged(subscriber, hand) {
+        return false;
+    }
+    subscriber.memory.forget(hand);
+    let_go_of(subscriber, hand, Ending::Processed);
+    subscriber.stats.processed();
+    true
+}
+
+/// Acknowledges with the others of this pass, or at once; `false` when neither can be.
+fn is_acknowledged(subscriber: &Subscriber, hand: &Arc<InHand>) -> bool {
+    let shared = &subscriber.shared;
+    hand.stop_signals();
+    if shared.transport.gathers_acknowledgements() {
+        shared.acks.add(hand.clone());
+        return true;
+    }
+    shared.transport.acknowledge(hand.token())
+}
+
 /// Carries out a settlement. [`Settlement::Hold`] and [`Settlement::Wait`] do not end a delivery, and never come here.
-pub(super) async fn settle(subscriber: &Subscriber, hand: &InHand, context: &Context, settlement: Settlement) {
+pub(super) async fn settle(subscriber: &Subscriber, hand: &Arc<InHand>, context: &Context, settlement: Settlement) {
     let stats = &subscriber.stats;
     match if hand.is_void() { settlement.without_return() } else { settlement } {
         Settlement::Done => {
@@ -87,7 +111,13 @@ fn log_retry(context: &Context, delay: Duration, error: &str) {
 
 /// Stores the dead letter and waits for the confirmation; only then ends the original. Without a confirmation the
 /// original stays, the cause is remembered, and its next delivery comes straight here.
-async fn settle_dead(subscriber: &Subscriber, hand: &InHand, context: &Context, reason: DeadReason, error: String) {
+async fn settle_dead(
+    subscriber: &Subscriber,
+    hand: &Arc<InHand>,
+    context: &Context,
+    reason: DeadReason,
+    error: String,
+) {
     if sabotaged(Sabotage::TermBeforeDeadLetter) {
         answer_too_early(subscriber, hand, Answer::Term(reason.to_string())).await;
     }
@@ -141,8 +171,10 @@ fn original<'a>(subscriber: &Subscriber, hand: &'a InHand, context: &'a Context)
     }
 }
 
-/// Gives a delivery back that was never run or was cut off.
-pub(super) async fn release(subscriber: &Subscriber, hand: &InHand) {
+/// Gives a delivery back that was never run or was cut off, because the application ends.
+pub(super) async fn release(subscriber: &Subscriber, hand: &Arc<InHand>) {
+    // Given back earlier, it would come back here, to be given back once more.
+    subscriber.withdrawn.cancelled().await;
     // Past the deadline the server has delivered it again, and nothing is given back here.
     if hand.is_ours(subscriber.shared.clock.monotonic()) {
         releases::record(subscriber, hand).await;
@@ -152,13 +184,13 @@ pub(super) async fn release(subscriber: &Subscriber, hand: &InHand) {
     }
 }
 
-/// The one place that answers a delivery; whether the answer was handed to a connection that stands.
+/// The one place that answers a delivery; whether the answer was handed to a connection that stands, or will be.
 ///
 /// Past the deadline, or after an outage, the server has delivered the message again: a NAK or TERM would then hit that
 /// other run, so nothing but an acknowledgement of finished work is sent. Of a stream that was made again, the number of
 /// an old message is that of a new one, and nothing is sent at all. A dropped future leaves the delivery in
 /// the keeper's table, from where it is released.
-pub(super) async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answer, ending: Ending) -> bool {
+pub(super) async fn answer(subscriber: &Subscriber, hand: &Arc<InHand>, answer: Answer, ending: Ending) -> bool {
     let shared = &subscriber.shared;
     hand.stop_signals();
     reached(Point::BeforeAnswer).await;
@@ -172,7 +204,7 @@ pub(super) async fn answer(subscriber: &Subscriber, hand: &InHand, answer: Answe
         Err((AckFailure::StreamGone, reason.to_owned()))
     } else if answer == Answer::Ack && subscriber.plan.settings.confirm_ack {
         confirm(shared, hand.token()).await.map_err(|reason| (AckFailure::Unconfirmed, reason))
-    } else if answer == Answer::Ack && shared.transport.acknowledge(hand.token()) {
+    } else if answer == Answer::Ack && is_acknowledged(subscriber, hand) {
         Ok(())
     } else if answer == Answer::Ack || is_ours() {
         shared.transport.answer(hand.token(), answer).await.map_err(|error| (AckFailure::NotSent, error.to_string()))

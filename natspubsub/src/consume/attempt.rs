@@ -61,7 +61,8 @@ pub(super) async fn attempted(
     let outcome = match subscriber.plan.settings.inbox {
         Some(Inbox::Lease) => {
             let context = delivery.context().clone();
-            inbox::claimed(subscriber, &context, call(subscriber, chain, hand, delivery)).await
+            // In a box: every run would be as large.
+            Box::pin(inbox::claimed(subscriber, &context, call(subscriber, chain, hand, delivery))).await
         }
         Some(Inbox::Transaction) | None => call(subscriber, chain, hand, delivery).await,
     };

@@ -119,6 +119,7 @@ mod tests {
             sequence,
             deliveries: 1,
             stored_at: Timestamp::UNIX_EPOCH,
+            backlog: 0,
             token: String::new(),
             fault: None,
         };

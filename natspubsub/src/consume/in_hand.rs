@@ -195,6 +195,7 @@ mod tests {
             sequence: 1,
             deliveries: 1,
             stored_at: jiff::Timestamp::UNIX_EPOCH,
+            backlog: 0,
             token: String::new(),
             fault: None,
         };

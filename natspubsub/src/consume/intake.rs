@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::sync::futures::Notified;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::in_hand::InHand;
 use super::lookout::Lookout;
@@ -44,6 +44,8 @@ pub(crate) struct Intake {
     lookout: Lookout,
     /// The pause before the next attempt to get the consumer back; short again once something worked.
     heal_pause: Duration,
+    /// Says when nothing more is pulled.
+    _withdrawn: DropGuard,
 }
 
 enum PullState {
@@ -77,6 +79,7 @@ impl Intake {
     ) -> Self {
         Self {
             lookout: Lookout::new(subscriber.clone(), position),
+            _withdrawn: subscriber.withdrawn.clone().drop_guard(),
             subscriber,
             worker,
             pull: PullState::Open(pull),
@@ -101,13 +104,15 @@ impl Intake {
                 Step::Pulled(event) => {
                     self.note(event);
                     self.take_arrived();
+                    // This thread is awake anyway.
+                    self.hand_over();
                 }
                 Step::Healed(Some(reopened)) => self.resume(reopened),
                 Step::Healed(None) => {
                     self.subscriber.leave();
                     break;
                 }
-                Step::Freed => {}
+                Step::Freed => self.hand_over(),
                 Step::Stalled(backlog) => {
                     // What the server delivers to the old pull now would wait for ack_wait.
                     self.withdraw().await;
@@ -170,25 +175,36 @@ impl Intake {
             Some(_) => credit = 1,
         }
         match pull.request(credit, PULL_EXPIRES).await {
-            Ok(()) => self.outstanding += credit,
+            Ok(()) => self.expect(self.outstanding + credit),
             Err(error) => self.heal(&error.to_string()),
         }
         None
     }
 
+    /// Notes how many messages open pull requests may still bring.
+    fn expect(&mut self, outstanding: u32) {
+        self.outstanding = outstanding;
+        self.subscriber.load.note_outstanding(outstanding);
+    }
+
+    fn hand_over(&self) {
+        let shared = &self.subscriber.shared;
+        shared.acks.hand_over(shared.transport.as_ref());
+    }
+
     fn note(&mut self, event: PullEvent) {
         match event {
             PullEvent::Message(received) => {
-                self.outstanding = self.outstanding.saturating_sub(1);
+                self.expect(self.outstanding.saturating_sub(1));
                 self.heal_pause = HEAL_PAUSES.0;
                 self.take(*received);
             }
             PullEvent::Ended { unfilled } => {
                 self.heal_pause = HEAL_PAUSES.0;
-                self.outstanding = self.outstanding.saturating_sub(unfilled);
+                self.expect(self.outstanding.saturating_sub(unfilled));
             }
             PullEvent::Reset => {
-                self.outstanding = 0;
+                self.expect(0);
                 self.unsearched = true;
                 self.lookout.ask(false);
             }
@@ -203,7 +219,7 @@ impl Intake {
         for _ in 0..self.outstanding {
             let PullState::Open(pull) = &mut self.pull else { return };
             let Some(received) = pull.arrived() else { return };
-            self.outstanding = self.outstanding.saturating_sub(1);
+            self.expect(self.outstanding.saturating_sub(1));
             self.take(received);
         }
     }
@@ -215,7 +231,7 @@ impl Intake {
         if received.deliveries == 1 {
             subscriber.consumer_metrics.arrived(received.stored_at);
         }
-        subscriber.load.add();
+        subscriber.load.add(received.backlog > 0);
         let hand = subscriber.shared.keeper.hold(subscriber.holder(), received);
         if let Err(unsent) = self.worker.send(hand) {
             subscriber.shared.keeper.forget(&unsent.0);
@@ -258,7 +274,7 @@ impl Intake {
     fn heal(&mut self, reason: &str) {
         let Subscriber { durable, stream, .. } = &*self.subscriber;
         tracing::error!(consumer = %durable, %stream, reason, "the consumer is lost; getting it back");
-        self.outstanding = 0;
+        self.expect(0);
         self.subscriber.set_healing(true);
         self.pull =
             PullState::Healing(Box::pin(reopen(self.subscriber.clone(), self.lookout.position(), self.heal_pause)));

@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 
+use super::acks::Acks;
 use super::in_hand::{Holder, InHand, nanos};
 use crate::clock::SharedClock;
 use crate::transport::{Received, SharedTransport, Transport};
@@ -102,14 +103,16 @@ impl Keeper {
 
     /// Looks at the clock, and signals, for ever; the caller ends it by dropping the future. `stream` is one that a
     /// question to the server may be about.
-    pub(crate) async fn run(&self, transport: SharedTransport, stream: &str) {
-        futures::join!(self.watch(transport.as_ref(), stream), self.signal_all(&transport));
+    pub(crate) async fn run(&self, transport: SharedTransport, acks: &Acks, stream: &str) {
+        futures::join!(self.watch(transport.as_ref(), acks, stream), self.signal_all(&transport));
     }
 
-    /// Notices that this process was stopped and goes on.
-    async fn watch(&self, transport: &dyn Transport, stream: &str) {
+    /// Hands over what waits, and notices that this process was stopped and goes on.
+    async fn watch(&self, transport: &dyn Transport, acks: &Acks, stream: &str) {
         loop {
             self.clock.sleep(self.look).await;
+            // A handler that blocks keeps its worker from it.
+            acks.hand_over(transport);
             let (now, looked) = (self.clock.monotonic(), self.looked());
             self.looked_ns.store(nanos(now), Ordering::Relaxed);
             if self.is_gap(looked, now) {

@@ -1,5 +1,6 @@
 //! Consuming: pull, dispatch, run, decide, settle.
 
+mod acks;
 mod answer;
 mod attempt;
 mod dead_letter;

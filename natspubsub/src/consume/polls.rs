@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use tokio_util::sync::ReusableBoxFuture;
 
 use super::subscriber::Subscriber;
 use crate::clock::SharedClock;
@@ -30,7 +30,7 @@ pub(super) struct Polls {
 pub(super) struct Counted<T> {
     pub(super) subscriber: Arc<Subscriber>,
     pub(super) sequence: u64,
-    pub(super) run: BoxFuture<'static, T>,
+    pub(super) run: ReusableBoxFuture<'static, T>,
 }
 
 impl<T> Future for Counted<T> {
@@ -39,7 +39,7 @@ impl<T> Future for Counted<T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let Self { subscriber, sequence, run } = self.get_mut();
         let _under_way = subscriber.polls.begin(*sequence);
-        run.as_mut().poll(context)
+        run.poll(context)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use tracing::{Instrument, Span};
 
-use super::answer::{answer_too_early, settle};
+use super::answer::{answer_too_early, settle, settled_at_once};
 use super::attempt::{Attempted, attempted, unless_stopping};
 use super::in_hand::InHand;
 use super::incoming;
@@ -54,7 +54,10 @@ pub(super) async fn run(subscriber: &Subscriber, hand: &Arc<InHand>) -> Ended {
     let span = settlement.operation().map_or_else(Span::none, |operation| {
         settle_span(&subscriber.traced(hand, Some(&context)), operation, settlement.dead_reason())
     });
-    settle(subscriber, hand, &context, settlement).instrument(span).await;
+    if !span.in_scope(|| settled_at_once(subscriber, hand, &settlement)) {
+        // In a box: what most messages need not would make each run larger.
+        Box::pin(settle(subscriber, hand, &context, settlement)).instrument(span).await;
+    }
     ended
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::acks::Acks;
 use super::failure_memory::FailureMemory;
 use super::in_hand::{Holder, InHand};
 use super::keeper::Keeper;
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) inbox: Option<SharedInbox>,
     pub(crate) layers: Arc<[Arc<dyn DynMiddleware>]>,
     pub(crate) keeper: Arc<Keeper>,
+    pub(crate) acks: Arc<Acks>,
     pub(crate) stats: Arc<StatsBoard>,
     /// The id of this process among those of the application.
     pub(crate) id: Arc<str>,
@@ -122,6 +124,8 @@ pub(crate) struct Subscriber {
     /// The message whose handler is stuck; 0 when none is.
     stuck: AtomicU64,
     pub(super) polls: Polls,
+    /// Set when nothing more is pulled.
+    pub(super) withdrawn: CancellationToken,
     ended: AtomicBool,
     /// Whether its stream is gone for good.
     left: AtomicBool,
@@ -156,6 +160,7 @@ impl Subscriber {
             stalled: AtomicU64::new(0),
             stuck: AtomicU64::new(0),
             polls: Polls::default(),
+            withdrawn: CancellationToken::new(),
             ended: AtomicBool::new(false),
             left: AtomicBool::new(false),
         }

@@ -3,6 +3,7 @@
 //! The engine counts attempts and stops long before; at the limit arrives what kills every process that receives it.
 //! The server then stops delivering it without a word to anybody but an advisory, which a stream keeps.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -33,7 +34,7 @@ struct Advisory {
 }
 
 /// Follows one advisory: stores the dead letter, and only then acknowledges the advisory.
-pub(super) async fn sweep(subscriber: &Subscriber, hand: &InHand) {
+pub(super) async fn sweep(subscriber: &Subscriber, hand: &Arc<InHand>) {
     let done = match serde_json::from_slice::<Advisory>(&hand.received().body) {
         Ok(advisory) => follow(subscriber, &advisory).await,
         Err(error) => {

@@ -3,13 +3,15 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
+use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, ReusableBoxFuture};
 
+use super::acks::Handover;
 use super::answer::release;
 use super::in_hand::InHand;
 use super::incoming;
@@ -31,6 +33,20 @@ enum Job {
     Release(Arc<InHand>),
 }
 
+impl Job {
+    fn hand(&self) -> &InHand {
+        match self {
+            Self::Run(_, hand) | Self::Release(hand) => hand,
+        }
+    }
+}
+
+/// Of a job that has ended.
+type Worked = (Option<Key>, Ended);
+
+/// Where a run is.
+type Place = ReusableBoxFuture<'static, Worked>;
+
 impl Worker {
     pub(crate) fn new(subscriber: Arc<Subscriber>, intake: UnboundedReceiver<Arc<InHand>>) -> Self {
         Self { subscriber, intake, lanes: Lanes::default() }
@@ -42,7 +58,9 @@ impl Worker {
         let mut open = true;
         let subscriber = self.subscriber.clone();
         let mut running = FuturesUnordered::new();
-        let push = |job| worked(&subscriber, job);
+        // A run is large, and many end at once: they follow each other in one place.
+        let mut place = None;
+        let mut handover = Handover::new(subscriber.clone());
         // Listened to once, rather than anew for each message.
         let mut cut = pin!(cut.cancelled());
         while open || !running.is_empty() {
@@ -51,13 +69,25 @@ impl Worker {
                 biased;
                 () = &mut cut => break,
                 Some((key, ended)) = running.next(), if !running.is_empty() => {
-                    self.ended(key, ended).into_iter().for_each(|job| running.push(push(job)));
+                    self.ended(key, ended).into_iter().for_each(|job| running.push(worked(&subscriber, None, job)));
                 }
                 hand = self.intake.recv(), if open && busy < concurrency => match hand {
-                    Some(hand) => self.begin(hand).into_iter().for_each(|job| running.push(push(job))),
+                    Some(hand) => if let Some(job) = self.begin(hand) {
+                        let mut begun = worked(&subscriber, place.take(), job);
+                        match futures::poll!(&mut begun) {
+                            Poll::Ready((key, ended)) => {
+                                place = Some(begun.run);
+                                let next = self.ended(key, ended).into_iter();
+                                next.for_each(|job| running.push(worked(&subscriber, None, job)));
+                            }
+                            Poll::Pending => running.push(begun),
+                        }
+                    },
                     None => open = false,
                 },
                 () = subscriber.parking.entered() => {}
+                // There is nothing more to do now.
+                () = handover.at_end_of_pass() => {}
             }
         }
         // Handlers are dropped first, so that nothing runs here when it is delivered to somebody else.
@@ -66,6 +96,7 @@ impl Worker {
             let _ = std::panic::catch_unwind(AssertUnwindSafe(|| running.clear()));
         }
         self.release_rest().await;
+        subscriber.shared.acks.hand_over(subscriber.shared.transport.as_ref());
     }
 
     /// What becomes of a delivery: it runs at once, or when those before it in its lane have ended.
@@ -99,22 +130,26 @@ impl Worker {
     }
 }
 
-/// Carries a job out, with its polls counted. In a box: a run has some kilobytes, and would be moved with what is polled.
-fn worked(subscriber: &Arc<Subscriber>, job: Job) -> Counted<(Option<Key>, Ended)> {
+/// Carries a job out, with its polls counted. In a box, which may be there already: a run has some kilobytes, and would be
+/// moved with what is polled.
+fn worked(subscriber: &Arc<Subscriber>, place: Option<Place>, job: Job) -> Counted<Worked> {
     let (subscriber, holder) = (subscriber.clone(), subscriber.clone());
-    match job {
-        Job::Run(key, hand) => {
-            let sequence = hand.sequence();
-            let run = async move { (key, run(&holder, &hand).await) };
-            Counted { subscriber, sequence, run: run.boxed() }
-        }
-        Job::Release(hand) => {
-            let sequence = hand.sequence();
-            let run = async move {
+    let sequence = job.hand().sequence();
+    let run = async move {
+        match job {
+            Job::Run(key, hand) => (key, run(&holder, &hand).await),
+            Job::Release(hand) => {
                 release(&holder, &hand).await;
                 (None, Ended::Released)
-            };
-            Counted { subscriber, sequence, run: run.boxed() }
+            }
         }
-    }
+    };
+    let run = match place {
+        None => Place::new(run),
+        Some(mut place) => {
+            place.set(run);
+            place
+        }
+    };
+    Counted { subscriber, sequence, run }
 }

@@ -18,6 +18,8 @@ pub(crate) struct AckSubject<'a> {
     pub(crate) deliveries: u64,
     pub(crate) sequence: u64,
     pub(crate) stored_at: Timestamp,
+    /// Messages that wait behind it at the consumer.
+    pub(crate) backlog: u64,
 }
 
 /// The numbers of a delivery.
@@ -26,6 +28,8 @@ pub(crate) struct Numbers {
     pub(crate) deliveries: u64,
     pub(crate) sequence: u64,
     pub(crate) stored_at: Timestamp,
+    /// Messages that wait behind it at the consumer.
+    pub(crate) backlog: u64,
 }
 
 fn stored_at(nanos: i64) -> Option<Timestamp> {
@@ -63,6 +67,7 @@ impl<'a> AckSubject<'a> {
             deliveries: token(2).parse().ok()?,
             sequence: token(3).parse().ok()?,
             stored_at: stored_at(token(5).parse().ok()?)?,
+            backlog: token(6).parse().ok()?,
         })
     }
 
@@ -79,22 +84,23 @@ impl<'a> AckSubject<'a> {
                 _ => return None,
             }
         }
-        let [deliveries, sequence, _, nanos, _] = numbers;
+        let [deliveries, sequence, _, nanos, backlog] = numbers;
         let stored_at = stored_at(i64::try_from(nanos).ok()?)?;
-        (count == numbers.len() - 1).then_some(Numbers { deliveries, sequence, stored_at })
+        (count == numbers.len() - 1).then_some(Numbers { deliveries, sequence, stored_at, backlog })
     }
 
     /// What a delivery is told apart by.
     pub(crate) fn numbers(&self) -> Numbers {
-        Numbers { deliveries: self.deliveries, sequence: self.sequence, stored_at: self.stored_at }
+        let Self { deliveries, sequence, stored_at, backlog, .. } = *self;
+        Numbers { deliveries, sequence, stored_at, backlog }
     }
 
     /// Writes the older form.
-    pub(crate) fn write(&self, consumer_sequence: u64, pending: u64) -> String {
-        let Self { stream, consumer, deliveries, sequence, stored_at } = self;
+    pub(crate) fn write(&self, consumer_sequence: u64) -> String {
+        let Self { stream, consumer, deliveries, sequence, stored_at, backlog } = self;
         let nanos =
             Duration::try_from(stored_at.duration_since(Timestamp::UNIX_EPOCH)).map_or(0, |since| since.as_nanos());
-        format!("$JS.ACK.{stream}.{consumer}.{deliveries}.{sequence}.{consumer_sequence}.{nanos}.{pending}")
+        format!("$JS.ACK.{stream}.{consumer}.{deliveries}.{sequence}.{consumer_sequence}.{nanos}.{backlog}")
     }
 }
 
@@ -110,8 +116,8 @@ mod tests {
             assert_eq!(AckSubject::parse(&new).unwrap(), old, "{new}");
         }
         assert_eq!(old.stored_at.to_string(), "2026-01-02T03:04:05.678Z");
-        assert_eq!((old.stream, old.consumer, old.deliveries, old.sequence), ("S", "C", 2, 7));
-        assert_eq!(old.write(9, 3), "$JS.ACK.S.C.2.7.9.1767323045678000000.3");
+        assert_eq!((old.stream, old.consumer, old.deliveries, old.sequence, old.backlog), ("S", "C", 2, 7, 3));
+        assert_eq!(old.write(9), "$JS.ACK.S.C.2.7.9.1767323045678000000.3");
     }
 
     #[test]

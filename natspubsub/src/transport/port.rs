@@ -115,6 +115,8 @@ pub(crate) struct Received {
     pub(crate) sequence: u64,
     pub(crate) deliveries: u64,
     pub(crate) stored_at: Timestamp,
+    /// Messages that waited behind it at the consumer when it was delivered; 0 where that is not known.
+    pub(crate) backlog: u64,
     /// What an answer to this delivery is addressed to.
     pub(crate) token: String,
     /// Why the headers could not be read; they are left out then.
@@ -387,6 +389,11 @@ pub(crate) trait Transport: Send + Sync + 'static {
 
     /// Answers a delivery. `Ok` means handed to the connection; [`Transport::flush`] makes it certain.
     async fn answer(&self, token: &str, answer: Answer) -> Result<()>;
+
+    /// Whether acknowledgements are better handed over several at once, by [`Transport::acknowledge`].
+    fn gathers_acknowledgements(&self) -> bool {
+        false
+    }
 
     /// Hands an acknowledgement to the connection as [`Transport::answer`] does, if nothing has to be waited for.
     /// Otherwise nothing was sent.

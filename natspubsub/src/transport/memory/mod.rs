@@ -256,6 +256,13 @@ impl Transport for MemoryTransport {
         Ok(())
     }
 
+    fn acknowledge(&self, token: &str) -> bool {
+        AckSubject::parse(token).is_some_and(|delivery| {
+            self.broker.answer(&delivery, &Answer::Ack);
+            true
+        })
+    }
+
     async fn confirm(&self, token: &str) -> Result<()> {
         let delivery = AckSubject::parse(token).filter(|delivery| self.broker.answer(delivery, &Answer::Ack));
         match delivery {

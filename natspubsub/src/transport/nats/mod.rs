@@ -291,6 +291,10 @@ impl Transport for NatsTransport {
         send("the answer to a delivery", self.main().client.publish(token.to_owned(), body)).await
     }
 
+    fn gathers_acknowledgements(&self) -> bool {
+        true
+    }
+
     fn acknowledge(&self, token: &str) -> bool {
         // A future that waits for room and is dropped has sent nothing.
         let sending = self.main().client.publish(token.to_owned(), ACK);

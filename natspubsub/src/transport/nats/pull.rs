@@ -295,6 +295,7 @@ fn received(prefix: &str, message: Message) -> Option<Received> {
         sequence: numbers.sequence,
         deliveries: numbers.deliveries,
         stored_at: numbers.stored_at,
+        backlog: numbers.backlog,
         token,
         fault: None,
     })

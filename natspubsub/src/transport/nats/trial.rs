@@ -66,7 +66,8 @@ async fn attempt(link: &Link, trial: &Trial) -> Result<Message, Unanswered> {
         Trial::Answer { stream, durable } => {
             let stored_at = jiff::Timestamp::UNIX_EPOCH;
             let token =
-                AckSubject { stream, consumer: durable, deliveries: 1, sequence: NO_SEQUENCE, stored_at }.write(0, 0);
+                AckSubject { stream, consumer: durable, deliveries: 1, sequence: NO_SEQUENCE, stored_at, backlog: 0 }
+                    .write(0);
             (token, Bytes::from_static(b"+WPI"))
         }
         // The stream has no message 0: the server refuses it.

@@ -59,7 +59,7 @@ pub(super) async fn unreadable(link: &Link, stream: &str, consumer: &str) -> Res
         let Some(stored) = stored? else { continue };
         if stored.headers().is_err() && is_own(&stored.subject) {
             let (sequence, stored_at) = (stored.seq, stored.time);
-            let token = AckSubject { stream, consumer, deliveries: 1, sequence, stored_at }.write(1, 0);
+            let token = AckSubject { stream, consumer, deliveries: 1, sequence, stored_at, backlog: 0 }.write(1);
             found.push(stored.received(token));
         }
     }
@@ -89,6 +89,7 @@ impl Stored {
             sequence: self.seq,
             deliveries: 1,
             stored_at: self.time,
+            backlog: 0,
             token,
             fault,
         }

@@ -239,7 +239,8 @@ impl Consumer {
             }
             _ => self.pending.deliver(sequence, self.number, |deliveries| now + rules.wait(deliveries)),
         };
-        let named = AckSubject { stream, consumer: &self.name, deliveries, sequence, stored_at: kept.stored_at };
-        Some(kept.received(sequence, deliveries, named.write(self.number, self.cursor.backlog())))
+        let (consumer, stored_at, backlog) = (&self.name, kept.stored_at, self.cursor.backlog());
+        let named = AckSubject { stream, consumer, deliveries, sequence, stored_at, backlog };
+        Some(kept.received(sequence, deliveries, named.write(self.number)))
     }
 }

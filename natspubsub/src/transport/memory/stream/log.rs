@@ -36,6 +36,7 @@ impl Kept {
             sequence,
             deliveries,
             stored_at: self.stored_at,
+            backlog: 0,
             token,
             fault: None,
         }
