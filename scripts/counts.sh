@@ -12,8 +12,11 @@ if ! command -v valgrind >/dev/null 2>&1; then
     fi
     as_root=()
     if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
-    "${as_root[@]}" apt-get update --quiet --quiet
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends valgrind
+    if ! { "${as_root[@]}" apt-get update --quiet --quiet &&
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends valgrind; }; then
+        printf 'valgrind is missing and cannot be installed, and instructions are not counted\n'
+        exit 0
+    fi
 fi
 cargo build --quiet --profile counts --package natspubsub-bench --no-default-features --bin counts
 target/counts/counts instructions

@@ -62,16 +62,17 @@ impl Load {
 
     /// One fewer is in hand. The intake, on another thread, is told only when there is something to ask for.
     pub(super) fn remove(&self) {
-        let left = self.in_hand.fetch_sub(1, Ordering::AcqRel) - 1;
-        let is_worth_it = self.room(left, self.outstanding.load(Ordering::Acquire)).is_some();
-        if is_worth_it && !self.is_told.swap(true, Ordering::AcqRel) {
+        // In one order with what the intake does in `note_outstanding` and `credit`: one of the two sees what the other did.
+        let left = self.in_hand.fetch_sub(1, Ordering::SeqCst) - 1;
+        let is_worth_it = self.room(left, self.outstanding.load(Ordering::SeqCst)).is_some();
+        if is_worth_it && !self.is_told.swap(true, Ordering::SeqCst) {
             self.freed.notify_one();
         }
     }
 
     /// Notes how many messages open pull requests may still bring.
     pub(super) fn note_outstanding(&self, outstanding: u32) {
-        self.outstanding.store(outstanding, Ordering::Release);
+        self.outstanding.store(outstanding, Ordering::SeqCst);
     }
 
     /// Whether the server is about to deliver another one.
