@@ -82,19 +82,28 @@ async fn long_and_blocking_handlers_are_not_delivered_twice() {
     assert_eq!((runs.0.load(Ordering::Relaxed), stats.received), (6, 6), "no message came twice");
 }
 
+/// The intake is not told of a free place before there are four.
+#[topic_subscriber("job.created", ack_wait = "1s", concurrency = 1, prefetch = 15)]
+async fn blocks_others(job: u64, State(runs): State<Runs>) {
+    let _ = job;
+    runs.0.fetch_add(1, Ordering::Relaxed);
+    std::thread::sleep(Duration::from_millis(2_200));
+}
+
 /// Acknowledgements of a worker go together; while a handler blocks it, they do not wait for its end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_that_blocks_holds_back_no_acknowledgement() {
     let server = NatsServer::start().await;
     let inspector = Inspector::connect(&server.url()).await;
-    let app = App::builder().config(config(&server.url(), "blocking")).state(Runs::default()).subscriber(blocks {});
+    let app =
+        App::builder().config(config(&server.url(), "blocking")).state(Runs::default()).subscriber(blocks_others {});
     let running = app.build().unwrap().start().await.unwrap();
     for number in 0..3_u64 {
         running.publisher().publish("job.created", &number).await.unwrap();
     }
     running.wait_until(|stats| stats.processed == 1, Duration::from_secs(20)).await.unwrap();
     eventually("the first is acknowledged", Duration::from_secs(2), async || {
-        let consumer = inspector.consumer("test-blocking-stream", "blocking-blocks").await;
+        let consumer = inspector.consumer("test-blocking-stream", "blocking-blocks_others").await;
         (consumer.ack_floor.stream_sequence == 1).then_some(())
     })
     .await;

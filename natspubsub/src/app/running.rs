@@ -209,6 +209,7 @@ impl Drop for RunningApp {
         self.crew.cut();
         // Aborted rather than waited for.
         drop(self.crew.take_workers());
+        self.shared.acks.hand_over(self.shared.transport.as_ref());
     }
 }
 

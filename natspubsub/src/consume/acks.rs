@@ -40,27 +40,40 @@ impl Acks {
         self.waiting().push_back(hand);
     }
 
-    /// Hands over what the connection has room for.
-    pub(super) fn hand_over(&self, transport: &dyn Transport) {
+    /// What a subscriber has acknowledged and is not handed over.
+    pub(super) fn of(&self, subscriber: usize) -> Vec<Arc<InHand>> {
+        self.waiting().iter().filter(|hand| hand.subscriber() == subscriber).cloned().collect()
+    }
+
+    /// Hands over what the connection has room for; whether that is everything.
+    pub(crate) fn hand_over(&self, transport: &dyn Transport) -> bool {
         let mut waiting = self.waiting();
         while let Some(hand) = waiting.front() {
             // Of a stream that was made again, the number of an old message is that of a new one.
-            if !hand.is_void() && !transport.acknowledge(hand.token()) {
-                return;
+            if !hand.is_void() {
+                match transport.acknowledge(hand.token()) {
+                    None => return false,
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => tracing::error!(%error, token = hand.token(), "not acknowledged"),
+                }
             }
             waiting.pop_front();
         }
+        true
     }
 
     /// Hands over everything, and waits for room where there is none.
     pub(crate) async fn hand_over_all(&self, transport: &dyn Transport) {
-        loop {
-            self.hand_over(transport);
-            let Some(hand) = self.waiting().pop_front() else { return };
-            if let Err(error) = transport.answer(hand.token(), Answer::Ack).await {
+        while !self.hand_over(transport) {
+            let Some(first) = self.waiting().front().cloned() else { return };
+            if let Err(error) = transport.answer(first.token(), Answer::Ack).await {
                 tracing::error!(%error, "the last acknowledgements could not be sent");
-                self.waiting().push_front(hand);
                 return;
+            }
+            // It counts as waiting until it is sent. Another thread may have sent it too, which does no harm.
+            let mut waiting = self.waiting();
+            if waiting.front().is_some_and(|front| Arc::ptr_eq(front, &first)) {
+                waiting.pop_front();
             }
         }
     }
@@ -90,8 +103,12 @@ impl Handover {
             let Subscriber { shared, load, plan, .. } = &*self.subscriber;
             // With a key and one handler the server waits for the acknowledgement.
             let may_wait = plan.settings.ordered_by.is_none() && load.expects_more();
-            if self.turn.has_come(context, shared.acks.len(), may_wait, || shared.clock.sleep(WAIT)) {
-                shared.acks.hand_over(shared.transport.as_ref());
+            let sleep = || shared.clock.sleep(WAIT);
+            if self.turn.has_come(context, shared.acks.len(), may_wait, sleep)
+                && !shared.acks.hand_over(shared.transport.as_ref())
+            {
+                // There was no room.
+                self.turn.wait(context, sleep);
             }
             Poll::Pending
         })
@@ -114,8 +131,16 @@ impl Turn {
         if waiting == 0 || is_over || !may_wait {
             return waiting > 0;
         }
-        // Polled once, so that it wakes the worker.
-        self.wait.get_or_insert_with(sleep).poll_unpin(context).is_ready()
+        self.wait(context, sleep);
+        false
+    }
+
+    /// The worker is woken when the time is over.
+    fn wait(&mut self, context: &mut Context<'_>, sleep: impl FnOnce() -> BoxFuture<'static, ()>) {
+        if self.wait.get_or_insert_with(sleep).poll_unpin(context).is_ready() {
+            self.wait = None;
+            context.waker().wake_by_ref();
+        }
     }
 }
 

@@ -40,7 +40,7 @@ fn is_acknowledged(subscriber: &Subscriber, hand: &Arc<InHand>) -> bool {
         shared.acks.add(hand.clone());
         return true;
     }
-    shared.transport.acknowledge(hand.token())
+    matches!(shared.transport.acknowledge(hand.token()), Some(Ok(())))
 }
 
 /// Carries out a settlement. [`Settlement::Hold`] and [`Settlement::Wait`] do not end a delivery, and never come here.

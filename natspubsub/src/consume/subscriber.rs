@@ -247,8 +247,8 @@ impl Subscriber {
 
     /// Its stream was deleted and made again: the numbers of what is in hand of the old one are those of new messages.
     pub(super) fn make_void(&self, stream_made_at: Timestamp) {
-        let hands = self.shared.keeper.of(self.index);
-        hands.iter().filter(|hand| hand.received().stored_at < stream_made_at).for_each(|hand| hand.make_void());
+        let hands = self.shared.keeper.of(self.index).into_iter().chain(self.shared.acks.of(self.index));
+        hands.filter(|hand| hand.received().stored_at < stream_made_at).for_each(|hand| hand.make_void());
     }
 
     /// Its consumer was made again and delivers once more what is in hand.

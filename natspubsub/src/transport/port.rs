@@ -395,10 +395,10 @@ pub(crate) trait Transport: Send + Sync + 'static {
         false
     }
 
-    /// Hands an acknowledgement to the connection as [`Transport::answer`] does, if nothing has to be waited for.
-    /// Otherwise nothing was sent.
-    fn acknowledge(&self, _token: &str) -> bool {
-        false
+    /// Hands an acknowledgement to the connection as [`Transport::answer`] does. `None` when that would have to wait for
+    /// room: then nothing was sent.
+    fn acknowledge(&self, _token: &str) -> Option<Result<()>> {
+        None
     }
 
     /// Acknowledges a delivery and waits until the server has said that it did.

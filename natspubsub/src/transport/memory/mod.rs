@@ -256,11 +256,9 @@ impl Transport for MemoryTransport {
         Ok(())
     }
 
-    fn acknowledge(&self, token: &str) -> bool {
-        AckSubject::parse(token).is_some_and(|delivery| {
-            self.broker.answer(&delivery, &Answer::Ack);
-            true
-        })
+    fn acknowledge(&self, token: &str) -> Option<Result<()>> {
+        self.broker.answer(&AckSubject::parse(token)?, &Answer::Ack);
+        Some(Ok(()))
     }
 
     async fn confirm(&self, token: &str) -> Result<()> {

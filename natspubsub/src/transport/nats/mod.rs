@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::FutureExt;
 use jiff::Timestamp;
+use tokio::task::coop::unconstrained;
 
 use self::api::Pending;
 pub(super) use self::connect::connect;
@@ -295,10 +296,16 @@ impl Transport for NatsTransport {
         true
     }
 
-    fn acknowledge(&self, token: &str) -> bool {
-        // A future that waits for room and is dropped has sent nothing.
+    fn acknowledge(&self, token: &str) -> Option<Result<()>> {
+        // A future that waits for room and is dropped has sent nothing. Many are sent in one poll of a task: tokio would call
+        // the room used up.
         let sending = self.main().client.publish(token.to_owned(), ACK);
-        matches!(sending.now_or_never(), Some(Ok(())))
+        let sent = unconstrained(sending).now_or_never()?;
+        Some(
+            sent.map_err(|error| {
+                Error::new(ErrorKind::Server, "an acknowledgement could not be sent").with_source(error)
+            }),
+        )
     }
 
     async fn confirm(&self, token: &str) -> Result<()> {
