@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 /// Part of a value that no error may quote. It is in the message itself, which the client logs at TRACE, so it is not the
 /// word by which the logs of the tests are searched for secrets.
-const PRIVATE: &str = "swordfish";
+const PRIVATE: &str = "mellon7";
 
 const LIMIT: Duration = Duration::from_secs(20);
 
