@@ -150,6 +150,8 @@ mod tests {
 
     use super::*;
     use crate::clock::{SharedClock, SystemClock};
+    use crate::config::Config;
+    use crate::consume::in_hand::tests::hand;
 
     fn comes(turn: &mut Turn, clock: &SharedClock, waiting: usize, may_wait: bool) -> bool {
         let mut context = Context::from_waker(noop_waker_ref());
@@ -167,5 +169,19 @@ mod tests {
         assert!(comes(&mut turn, &clock, 3, true), "the delivery did not come");
         assert!(!comes(&mut turn, &clock, 1, true), "the next wait begins anew");
         assert!(comes(&mut turn, &clock, 1, false), "what was expected has come, and it was the last");
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_room_stays_and_what_is_void_is_not_sent() {
+        let config = Config::builder().url("memory:acks").app("acks").build().unwrap();
+        let transport = crate::transport::connect(&config, &SystemClock::shared(), |_| {}).await.unwrap();
+        let acks = Acks::default();
+        // The broker takes none that it has not delivered, as if there were no room.
+        acks.add(Arc::new(hand()));
+        assert!(!acks.hand_over(transport.as_ref()));
+        assert_eq!((acks.len(), acks.of(0).len(), acks.of(1).len()), (1, 1, 0));
+        acks.of(0).iter().for_each(|hand| hand.make_void());
+        assert!(acks.hand_over(transport.as_ref()), "its stream is gone");
+        assert_eq!(acks.len(), 0);
     }
 }

@@ -183,11 +183,12 @@ pub(super) fn nanos(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::message::Headers;
 
-    fn hand() -> InHand {
+    /// A delivery of the subscriber 0, whose token no broker has given out.
+    pub(in crate::consume) fn hand() -> InHand {
         let received = Received {
             subject: "test.orders.order.created".into(),
             headers: Headers::default(),
