@@ -4,6 +4,7 @@
 mod memory;
 mod postgres;
 mod postgres_inbox;
+mod postgres_kept;
 mod postgres_outbox;
 mod postgres_speed;
 mod several;

@@ -9,9 +9,18 @@ use crate::store::inbox::InboxKey;
 use crate::store::message::OutboxMessage;
 use crate::store::sql::{Entered, SqlStore, StoredIn};
 
+const BEGIN: &str = "BEGIN";
+
+/// As [`BEGIN`], where the defaults are others than those that the statements of the inbox are made for.
+const BEGIN_EXPLICIT: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
 /// A COMMIT after a statement that failed rolls back, and PostgreSQL says that it succeeded; so a statement comes before it,
-/// which fails then, in the same round trip. The empty transaction behind it is there for `sqlx`, which expects one to end.
-const COMMIT: &str = "SELECT 1; COMMIT AND CHAIN";
+/// which fails then, in the same round trip, and does nothing that the COMMIT would not do. The next transaction begins
+/// behind it: for the next handler, or for `sqlx`, which expects one to end.
+const COMMIT: &str = "SET CONSTRAINTS ALL IMMEDIATE; COMMIT; BEGIN";
+
+/// As [`COMMIT`] for [`BEGIN_EXPLICIT`]. Nothing of the transaction before goes over to the next, as it would with a chain.
+const COMMIT_EXPLICIT: &str = "SET CONSTRAINTS ALL IMMEDIATE; COMMIT; BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// Asked once, because a BEGIN that names what is the default anyway takes PostgreSQL longer than a plain one.
 const IS_DEFAULT: &str = "\
@@ -31,15 +40,26 @@ impl SqlStore for PostgresStore {
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
-        let begun = async { self.pool.begin_with(self.begin_statement().await?).await };
+        if let Some(kept) = self.kept.take() {
+            return Ok(kept);
+        }
+        let begun = async {
+            let begin = if self.begins_by_default().await? { BEGIN } else { BEGIN_EXPLICIT };
+            self.pool.begin_with(begin).await
+        };
         begun.await.map_err(|error| database("begin a transaction", error))
     }
 
     async fn commit(&self, mut transaction: Transaction<'static, Postgres>) -> Result<()> {
-        let committed = sqlx::raw_sql(COMMIT).execute(&mut *transaction).await;
-        // What was chained is rolled back on the way into the pool.
-        drop(transaction);
-        committed.map(drop).map_err(|error| database("commit the transaction of a handler", error))
+        let committed = async {
+            let commit = if self.begins_by_default().await? { COMMIT } else { COMMIT_EXPLICIT };
+            sqlx::raw_sql(commit).execute(&mut *transaction).await
+        };
+        committed.await.map_err(|error| database("commit the transaction of a handler", error))?;
+        if self.shared.keeps && self.has_room() {
+            self.kept.put(transaction);
+        }
+        Ok(())
     }
 
     async fn write_messages(&self, connection: &mut PgConnection, messages: &[OutboxMessage]) -> Result<Vec<bool>> {
@@ -63,13 +83,15 @@ impl SqlStore for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Begins a transaction with the isolation that the statements of the inbox are made for.
-    async fn begin_statement(&self) -> sqlx::Result<&'static str> {
-        let is_default =
+    /// Whether a plain BEGIN begins with the isolation that the statements of the inbox are made for.
+    async fn begins_by_default(&self) -> sqlx::Result<bool> {
+        let asked =
             self.shared.begins_by_default.get_or_try_init(|| sqlx::query_scalar(IS_DEFAULT).fetch_one(&self.pool));
-        Ok(match is_default.await? {
-            true => "BEGIN",
-            false => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-        })
+        asked.await.copied()
+    }
+
+    /// Whether the pool has a connection for whoever asks next, so that one can be kept from it.
+    fn has_room(&self) -> bool {
+        self.pool.num_idle() > 0 || self.pool.size() < self.pool.options().get_max_connections()
     }
 }
