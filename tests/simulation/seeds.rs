@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 const SEEDS_MAX: &str = "0..1000";
 
 /// What strikes in five hundred seeds, and how often at least.
-const FAULTS: [(&str, u64); 17] = [
+const FAULTS: [(&str, u64); 18] = [
     ("crash after-answer", 20),
     ("crash after-handler", 30),
     ("crash before-handler", 20),
@@ -17,6 +17,7 @@ const FAULTS: [(&str, u64); 17] = [
     ("fault duplicate", 100),
     ("fault full-stream", 700),
     ("fault lose-ack", 200),
+    ("fault no-room", 200),
     ("fault lost-answer", 1),
     ("fault lost-delivery", 5),
     ("fault not-connected", 300),

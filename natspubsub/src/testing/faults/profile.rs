@@ -25,6 +25,7 @@ pub(crate) struct Spell {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Profile {
     pub(crate) lose_ack: f64,
+    pub(crate) no_room: f64,
     pub(crate) duplicate: f64,
     pub(crate) reorder: f64,
     pub(crate) delay: Duration,
@@ -83,6 +84,7 @@ impl Profile {
         Self::none()
             .delay(Duration::from_millis(20))
             .lose_ack(0.03)
+            .no_room(0.1)
             .duplicate(0.03)
             .reorder(0.05)
             .unknown_publish(0.05)
@@ -109,6 +111,18 @@ impl Profile {
     #[must_use]
     pub fn lose_ack(mut self, of_each_answer: f64) -> Self {
         self.lose_ack = probability(of_each_answer);
+        self
+    }
+
+    /// The connection has no room for an acknowledgement at this moment: it is handed over later.
+    ///
+    /// ```
+    /// # use natspubsub::testing::Profile;
+    /// let profile = Profile::none().no_room(0.1);
+    /// ```
+    #[must_use]
+    pub fn no_room(mut self, of_each_acknowledgement: f64) -> Self {
+        self.no_room = probability(of_each_acknowledgement);
         self
     }
 

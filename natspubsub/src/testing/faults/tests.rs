@@ -25,6 +25,19 @@ async fn a_lost_acknowledgement_never_reaches_the_broker() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_acknowledgement_without_room_is_not_sent() {
+    let bench = Bench::new("faults-no-room", 1, Profile::none().no_room(1.0)).await;
+    bench.store(1).await;
+    let taken = bench.take(1, SECOND).await;
+    assert!(bench.transport.acknowledge(&taken[0].2).is_none());
+    assert_eq!(bench.lines("fault no-room S c 1#1"), 1);
+    // What may wait is sent all the same.
+    bench.transport.answer(&taken[0].2, Answer::Ack).await.unwrap();
+    bench.transport.flush(STREAM, SECOND).await.unwrap();
+    assert!(bench.take(1, SECOND * 3).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_forgotten_acknowledgement_makes_the_message_come_again_at_once() {
     let bench = Bench::new("faults-duplicate", 1, Profile::none().duplicate(1.0)).await;
     bench.store(1).await;

@@ -1,5 +1,6 @@
 //! A connection with faults, around any other: that of one process, from its start to its end.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,15 +57,15 @@ impl Drop for FaultyTransport {
 }
 
 impl Link {
-    /// Whether the process is to die now, or this answer is its last.
-    async fn fate_of_answer(&self, token: &str, answer: &Answer) -> Fate {
+    /// What becomes of an answer; `None` when the process dies now.
+    fn fate_of(&self, token: &str, answer: &Answer) -> Option<Fate> {
         let (faults, profile) = (&self.faults, &self.faults.profile);
         let happens = |probability| faults.happens(&faults.of_answers, probability);
         if happens(profile.crash_after_handler) {
             self.life.crash(format_args!("after-handler {}", Place(token)));
-            self.life.alive().await;
+            return None;
         }
-        if happens(profile.lose_ack) {
+        Some(if happens(profile.lose_ack) {
             Fate::Lost
         } else if *answer == Answer::Ack && happens(profile.duplicate) {
             Fate::Forgotten
@@ -72,6 +73,14 @@ impl Link {
             Fate::Last
         } else {
             Fate::Arrives
+        })
+    }
+
+    /// The same; it does not end when the process dies.
+    async fn fate_of_answer(&self, token: &str, answer: &Answer) -> Fate {
+        match self.fate_of(token, answer) {
+            Some(fate) => fate,
+            None => pending().await,
         }
     }
 
@@ -159,7 +168,7 @@ impl Transport for FaultyTransport {
     fn hand_over(&self, lane: usize, message: &Outbound, limit: Duration) -> Option<Confirmation<'_>> {
         let Link { broker, faults, life, under_way, .. } = &*self.link;
         if life.is_dead() {
-            return Some(Box::pin(std::future::pending()));
+            return Some(Box::pin(pending()));
         }
         if faults.broken_until().is_some() {
             return None;
@@ -167,7 +176,7 @@ impl Transport for FaultyTransport {
         let fate = publishes::fate(faults);
         let stored = match fate.arrives() {
             true => broker.hand_over(lane, message, limit)?,
-            false => Box::pin(std::future::pending()),
+            false => Box::pin(pending()),
         };
         Some(Box::pin(confirmed((faults, life, under_way), Message::of(message), fate, limit, stored)))
     }
@@ -313,6 +322,23 @@ impl Transport for FaultyTransport {
         let fate = self.link.fate_of_answer(token, &answer).await;
         self.link.wire.send(token, answer, fate);
         Ok(())
+    }
+
+    fn gathers_acknowledgements(&self) -> bool {
+        true
+    }
+
+    fn acknowledge(&self, token: &str) -> Option<Result<()>> {
+        let Link { faults, life, wire, .. } = &*self.link;
+        if life.is_dead() {
+            return None;
+        }
+        if faults.happens(&faults.of_room, faults.profile.no_room) {
+            faults.trace.note(format_args!("fault no-room {}", Place(token)));
+            return None;
+        }
+        wire.send(token, Answer::Ack, self.link.fate_of(token, &Answer::Ack)?);
+        Some(Ok(()))
     }
 
     async fn confirm(&self, token: &str) -> Result<()> {
