@@ -40,10 +40,10 @@ impl std::error::Error for DecodeFault {}
 
 /// Whether a media type, with or without parameters, is JSON; an empty one says nothing, and JSON is what is usual.
 pub(crate) fn is_json(media_type: &str) -> bool {
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    let is = |own: &str| essence.eq_ignore_ascii_case(own);
-    let suffix = essence.rsplit_once('+').is_some_and(|(_, suffix)| suffix.eq_ignore_ascii_case("json"));
-    essence.is_empty() || is("application/json") || is("text/json") || suffix
+    let essence = media_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let is = |own: &str| essence.eq_ignore_ascii_case(own.as_bytes());
+    let suffix = || essence.last_chunk().is_some_and(|end: &[u8; 5]| end.eq_ignore_ascii_case(b"+json"));
+    essence.is_empty() || is("application/json") || is("text/json") || suffix()
 }
 
 /// Reads a value from JSON. serde_json's own recursion limit (128) stays on.

@@ -166,6 +166,10 @@ impl Headers {
 
     /// Adds a header whose name is a constant of the wire format.
     pub(crate) fn push_own(&mut self, name: &'static str, value: impl Into<String>) {
+        if self.entries.is_empty() {
+            // Most often it is the only one.
+            self.entries.reserve_exact(1);
+        }
         self.entries.push((Cow::Borrowed(name), value.into()));
     }
 

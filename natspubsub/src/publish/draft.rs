@@ -171,8 +171,10 @@ impl Draft {
         let subject = self.name();
         natspubsub_grammar::check_subject(subject)?;
         self.check_value(author, subject, value.encode)?;
-        let now = author.clock.now();
-        // Without an envelope nobody would read it.
+        // Without an envelope nothing says when.
+        let is_dated = self.is_enveloped || author.rules.full_headers;
+        let now = if is_dated { author.clock.now() } else { Timestamp::UNIX_EPOCH };
+        // Nor would anybody read it.
         let event_id = match self.is_enveloped {
             true => self.event_id.clone().unwrap_or_else(|| event_id(author.clock, now)),
             false => String::new(),

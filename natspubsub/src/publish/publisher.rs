@@ -414,7 +414,11 @@ impl Publisher {
     /// Hands a message to whoever listens now.
     pub(super) async fn hand_over_core(&self, message: Prepared) -> Result<()> {
         self.outlet.metrics.handed_over(message.subject());
-        let sent = self.outlet.transport.publish_core(self.lane, message.outbound).await;
+        let transport = &self.outlet.transport;
+        let sent = match transport.try_publish_core(self.lane, &message.outbound) {
+            Some(sent) => sent,
+            None => transport.publish_core(self.lane, message.outbound).await,
+        };
         sent.inspect_err(|error| message.span.failed(error.kind().name()))
     }
 

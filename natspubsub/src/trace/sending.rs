@@ -4,7 +4,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use super::carry::Cause;
-use super::{TARGET, mark_failed, otel};
+use super::{TARGET, is_wanted, mark_failed, otel};
 use crate::message::Headers;
 
 /// What is done with a message, and so which span it has.
@@ -50,6 +50,9 @@ pub(crate) struct SendSpan(Option<Box<Span>>);
 impl SendSpan {
     /// Begins where the caller is: a child of its span, or where there is none, of what caused the message.
     pub(crate) fn begin<'a>(act: Act, subject: &str, event_id: impl Into<Option<&'a str>>, cause: &Cause<'_>) -> Self {
+        if !is_wanted() {
+            return Self::default();
+        }
         let (operation, kind) = act.operation();
         let span = tracing::debug_span!(
             target: TARGET,
@@ -74,6 +77,9 @@ impl SendSpan {
 
     /// The span of a message that carries its context already: a relay sends it, or it is sent again.
     pub(crate) fn relay(subject: &str, event_id: &str, headers: &Headers, size: usize) -> Self {
+        if !is_wanted() {
+            return Self::default();
+        }
         let span = tracing::debug_span!(
             target: TARGET,
             parent: None,

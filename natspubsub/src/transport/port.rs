@@ -317,6 +317,11 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Publishes a message that nobody stores, to whoever listens now.
     async fn publish_core(&self, lane: usize, message: Outbound) -> Result<()>;
 
+    /// The same without waiting; `None` when that is not possible: then nothing was sent.
+    fn try_publish_core(&self, _lane: usize, _message: &Outbound) -> Option<Result<()>> {
+        None
+    }
+
     /// Sends a request that nobody stores, and waits for the reply of whoever listens now.
     async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound>;
 

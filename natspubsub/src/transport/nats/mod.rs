@@ -1,6 +1,7 @@
 //! JetStream on a NATS server: the only folder that names `async_nats`.
 
 mod api;
+mod confirmation;
 mod connect;
 mod denial;
 mod events;
@@ -180,6 +181,10 @@ impl Transport for NatsTransport {
 
     async fn publish_core(&self, lane: usize, message: Outbound) -> Result<()> {
         publish::publish_core(self.lane(lane), message).await
+    }
+
+    fn try_publish_core(&self, lane: usize, message: &Outbound) -> Option<Result<()>> {
+        publish::try_publish_core(self.lane(lane), message)
     }
 
     async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound> {

@@ -1,12 +1,12 @@
 //! One confirmed publish.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use async_nats::header::{HeaderName, HeaderValue};
 use async_nats::{HeaderMap, Subject};
-use serde::Deserialize;
+use futures::FutureExt;
 
+use super::confirmation::read;
 use super::link::{self, Link, Unanswered};
 use super::send;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,37 +16,6 @@ use crate::transport::port::{Confirmation, Outbound, PublishFault, Stored};
 const BATCH_ID: &str = "Nats-Batch-Id";
 const BATCH_SEQUENCE: &str = "Nats-Batch-Sequence";
 const BATCH_COMMIT: &str = "Nats-Batch-Commit";
-
-/// `err_code` while a message of the same id is being stored.
-const IN_PROCESS: u32 = 10158;
-
-/// `err_code` of a stream that could not store a message.
-const STORE_FAILED: u32 = 10077;
-
-/// `err_code` of a server or stream that takes no more messages for a moment: JetStream is not available (10008), its
-/// resources are used up (10023), too many messages wait in the stream (10167).
-const PASSING: [u32; 3] = [10008, 10023, 10167];
-
-/// What the server says about a message.
-#[derive(Deserialize)]
-struct PublishAck<'a> {
-    #[serde(borrow, default)]
-    stream: Cow<'a, str>,
-    #[serde(default)]
-    seq: u64,
-    #[serde(default)]
-    duplicate: bool,
-    #[serde(borrow)]
-    error: Option<Refusal<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Refusal<'a> {
-    #[serde(default)]
-    err_code: u32,
-    #[serde(borrow, default)]
-    description: Cow<'a, str>,
-}
 
 pub(super) async fn publish(link: &Link, message: &Outbound, limit: Duration) -> Result<Stored, PublishFault> {
     let headers = header_map(&message.headers);
@@ -119,6 +88,16 @@ pub(super) async fn publish_core(link: &Link, message: Outbound) -> Result<()> {
     }
 }
 
+/// The same where nothing has to be waited for: a message in a future of its own costs as much as the rest.
+pub(super) fn try_publish_core(link: &Link, message: &Outbound) -> Option<Result<()>> {
+    if !link.is_connected() || !message.headers.is_empty() {
+        return None;
+    }
+    // A future that waits for room and is dropped has sent nothing.
+    let sent = link.client.publish(Subject::from(message.subject.as_str()), message.body.clone()).now_or_never()?;
+    Some(sent.map_err(|error| Error::new(ErrorKind::Server, "a message could not be sent").with_source(error)))
+}
+
 /// Sends a request that nobody stores.
 pub(super) async fn request(link: &Link, message: Outbound, limit: Duration) -> Result<Outbound> {
     let (subject, headers) = (message.subject, header_map(&message.headers));
@@ -137,33 +116,6 @@ pub(super) async fn request(link: &Link, message: Outbound, limit: Duration) -> 
         headers: read_headers(reply.headers.as_ref()),
         body: reply.payload,
     })
-}
-
-pub(super) fn read(reply: &[u8]) -> Result<Stored, PublishFault> {
-    let confirmation: PublishAck<'_> = serde_json::from_slice(reply)
-        .map_err(|error| PublishFault::Unknown(format!("the confirmation is not understood: {error}")))?;
-    match confirmation {
-        PublishAck { error: Some(refusal), .. } => Err(refusal.fault()),
-        PublishAck { seq: 0, .. } => Err(PublishFault::Unknown("the confirmation has no sequence".to_owned())),
-        PublishAck { stream, seq: sequence, duplicate, .. } => {
-            Ok(Stored { stream: stream.into_owned(), sequence, duplicate })
-        }
-    }
-}
-
-impl Refusal<'_> {
-    fn fault(&self) -> PublishFault {
-        let Self { err_code, description } = self;
-        let text = format!("{description} ({err_code})");
-        match *err_code {
-            // The same message is being stored right now: an earlier attempt has arrived.
-            IN_PROCESS => PublishFault::Unknown(text),
-            // Also what a full stream says, which is certain; anything else that the store says may not be the last word.
-            STORE_FAILED if !description.starts_with("maximum") => PublishFault::Unknown(text),
-            code if PASSING.contains(&code) => PublishFault::Busy(text),
-            _ => PublishFault::Rejected(text),
-        }
-    }
 }
 
 pub(super) fn fault(unanswered: Unanswered) -> PublishFault {
@@ -186,6 +138,8 @@ pub(super) fn header_map(headers: &Headers) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in headers.iter() {
         match (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+            // Without looking for others of its name: most often there is one header.
+            (Ok(name), Ok(value)) if map.is_empty() => map.insert(name, value),
             (Ok(name), Ok(value)) => map.append(name, value),
             _ => tracing::warn!(name, "a header cannot be written and is left out"),
         }
@@ -201,27 +155,4 @@ pub(super) fn read_headers(headers: Option<&HeaderMap>) -> Headers {
         values.iter().for_each(|value| read.push_received(name.as_ref(), value.as_str()));
     }
     read
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn confirmations_are_read() {
-        let stored = Stored { stream: "s".into(), sequence: 7, duplicate: false };
-        assert_eq!(read(br#"{"stream":"s","seq":7}"#), Ok(stored.clone()));
-        let again = Stored { duplicate: true, ..stored };
-        assert_eq!(read(br#"{"stream":"s","domain":"d","seq":7,"duplicate":true}"#), Ok(again));
-        let full = br#"{"error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"},"stream":"s","seq":0}"#;
-        assert_eq!(read(full), Err(PublishFault::Rejected("maximum messages exceeded (10077)".into())));
-        let code = |code: u32| read(format!(r#"{{"error":{{"err_code":{code},"description":"d"}}}}"#).as_bytes());
-        assert!(matches!(code(10158), Err(PublishFault::Unknown(_))), "another attempt is being stored");
-        assert!(matches!(code(10077), Err(PublishFault::Unknown(_))), "the store failed otherwise");
-        assert!(matches!(code(10167), Err(PublishFault::Busy(_))), "later it is stored");
-        assert!(matches!(code(10071), Err(PublishFault::Rejected(_))), "the wrong sequence stays wrong");
-        for unclear in [&b""[..], b"{}", b"nonsense"] {
-            assert!(matches!(read(unclear), Err(PublishFault::Unknown(_))), "{unclear:?}");
-        }
-    }
 }
