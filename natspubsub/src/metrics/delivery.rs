@@ -5,13 +5,14 @@ use std::time::Duration;
 use ::metrics::{Counter, Gauge, Histogram};
 
 use super::about::About;
-use super::handles::{CounterFamily, HistogramFamily, counter, gauge, histogram};
+use super::handles::{CounterFamily, HistogramFamily, counter, gauge, histogram, is_recorded};
 use super::table;
 use super::values::{AckFailure, Ending, RunOutcome};
 
 /// What is counted about the deliveries of one subscriber.
 #[derive(Debug)]
 pub(crate) struct DeliveryMetrics {
+    is_recorded: bool,
     received: Counter,
     processed: Counter,
     failed: CounterFamily,
@@ -37,6 +38,7 @@ impl DeliveryMetrics {
         let own = [("subscriber", subscriber)];
         let subject = [("subject", about.subject())];
         Self {
+            is_recorded: is_recorded(),
             received: counter(&table::RECEIVED, &labels),
             processed: counter(&table::PROCESSED, &handled),
             failed: CounterFamily::new(&table::FAILED, &handled, RunOutcome::failures()),
@@ -58,6 +60,7 @@ impl DeliveryMetrics {
     /// One that counts nothing, as that of the reader of advisories: its messages are nobody's.
     pub(crate) fn silent() -> Self {
         Self {
+            is_recorded: false,
             received: Counter::noop(),
             processed: Counter::noop(),
             failed: CounterFamily::silent(),
@@ -79,6 +82,11 @@ impl DeliveryMetrics {
     /// A dead letter that no delivery here led to. `subject` is bounded.
     pub(crate) fn note_dead_letter_of(subject: &str, reason: &str) {
         counter(&table::DEAD_LETTERS, &[("subject", subject), ("reason", reason)]).increment(1);
+    }
+
+    /// Whether anybody wants to know, so that the clock is looked at.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.is_recorded
     }
 
     pub(super) fn arrived(&self, size: usize, is_redelivery: bool) {

@@ -31,6 +31,23 @@ impl Ears {
         poll_fn(|context| self.poll_next(context)).await
     }
 
+    /// Waits for a message, and puts it `into` with what has arrived besides, up to `most` in all; `false` when all have
+    /// ended. Dropping the future loses nothing.
+    pub(super) async fn next_group(&mut self, into: &mut Vec<CoreMessage>, most: usize) -> bool {
+        poll_fn(|context| {
+            while into.len() < most {
+                match self.poll_next(context) {
+                    Poll::Ready(Some(message)) => into.push(message),
+                    Poll::Ready(None) => return Poll::Ready(!into.is_empty()),
+                    Poll::Pending if into.is_empty() => return Poll::Pending,
+                    Poll::Pending => break,
+                }
+            }
+            Poll::Ready(true)
+        })
+        .await
+    }
+
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<CoreMessage>> {
         let mut looked_at = 0;
         while looked_at < self.open.len() {

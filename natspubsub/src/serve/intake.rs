@@ -17,53 +17,69 @@ use crate::transport::CoreMessage;
 /// How long what is on its way may take to arrive after the listener has left.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 
+/// The most messages that go to the worker together: to wake its thread up costs more than to handle a small one.
+const GROUP_MAX: usize = 64;
+
+/// Messages that arrived together.
+pub(super) type Group = Vec<(CoreMessage, Flight)>;
+
 /// Takes messages in until `stop`, and what is on its way then.
 pub(crate) async fn intake(
     listener: Arc<Listener>,
     mut ears: Ears,
-    to_worker: UnboundedSender<(CoreMessage, Flight)>,
+    to_worker: UnboundedSender<Group>,
     stop: CancellationToken,
 ) {
+    let mut arrived = Vec::with_capacity(GROUP_MAX);
     // Made once: asking whether it is time to stop takes a lock.
     let mut stopped = pin!(stop.cancelled());
     loop {
         tokio::select! {
             biased;
             () = &mut stopped => break,
-            message = ears.next() => match message {
-                Some(message) => take(&listener, message, &to_worker).await,
-                None => break,
+            more = ears.next_group(&mut arrived, GROUP_MAX) => match more {
+                true => take(&listener, &mut arrived, &to_worker).await,
+                false => break,
             },
         }
     }
     ears.stop().await;
     // A connection that is down never says that it is the end.
     let clock = listener.ground.clock.clone();
-    while let Some(Some(message)) = timeout(&*clock, LEAVE_LIMIT, ears.next()).await {
-        take(&listener, message, &to_worker).await;
+    while let Some(true) = timeout(&*clock, LEAVE_LIMIT, ears.next_group(&mut arrived, GROUP_MAX)).await {
+        take(&listener, &mut arrived, &to_worker).await;
     }
     if let Some(dropped) = listener.backlog.untold() {
         tell(&listener, dropped);
     }
 }
 
-async fn take(listener: &Listener, message: CoreMessage, to_worker: &UnboundedSender<(CoreMessage, Flight)>) {
-    listener.ground.stats.received();
-    let (size, now) = (message.message.size(), listener.ground.clock.monotonic());
-    let flight = Flight::new(listener.metrics.clone(), size, false, now);
-    if listener.backlog.enter(size) {
-        // Without a worker nobody is left to take it; the application has ended.
-        let _ = to_worker.send((message, flight));
-        return;
+/// Hands over what there is room for, and refuses the rest.
+async fn take(listener: &Listener, arrived: &mut Vec<CoreMessage>, to_worker: &UnboundedSender<Group>) {
+    let (now, mut refused) = (listener.ground.clock.monotonic(), Vec::new());
+    let mut group = Group::with_capacity(arrived.len());
+    for message in arrived.drain(..) {
+        listener.ground.stats.received();
+        let size = message.message.size();
+        let flight = Flight::new(listener.metrics.clone(), size, false, now);
+        if listener.backlog.enter(size) {
+            group.push((message, flight));
+            continue;
+        }
+        flight.end(Ending::Dropped);
+        listener.ground.stats.dropped();
+        if let Some(dropped) = listener.backlog.drop_one(now) {
+            tell(listener, dropped);
+        }
+        refused.push(message.reply);
     }
-    flight.end(Ending::Dropped);
-    listener.ground.stats.dropped();
-    if let Some(dropped) = listener.backlog.drop_one(now) {
-        tell(listener, dropped);
-    }
+    // Without a worker nobody is left to take it; the application has ended.
+    let _ = to_worker.send(group);
     if listener.plan.answers() {
-        listener.tally.add(Duration::ZERO, Some(&BUSY));
-        refuse(listener, message.reply, &BUSY).await;
+        for reply in refused {
+            listener.tally.add(Duration::ZERO, Some(&BUSY));
+            refuse(listener, reply, &BUSY).await;
+        }
     }
 }
 

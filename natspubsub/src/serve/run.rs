@@ -37,7 +37,9 @@ impl Ended {
 pub(super) async fn run(listener: &Listener, message: CoreMessage, flight: Flight, cut: &CancellationToken) {
     let CoreMessage { message, reply, .. } = message;
     let (size, slot) = (message.body.len(), ReplySlot::default());
-    let began = listener.ground.clock.monotonic();
+    let is_timed = listener.metrics.is_recorded() || listener.plan.answers();
+    let time = || if is_timed { listener.ground.clock.monotonic() } else { Duration::ZERO };
+    let began = time();
     let delivery = incoming::read(listener, message);
     flight.begin(began);
     let running = listener.metrics.running();
@@ -47,7 +49,7 @@ pub(super) async fn run(listener: &Listener, message: CoreMessage, flight: Fligh
     let caught = AssertUnwindSafe(ended(listener, delivery, size, &slot, cut)).catch_unwind().await;
     let ended = caught.unwrap_or_else(|panic| Ended::Ran(Outcome::Failed(panicked(panic))));
     drop(running);
-    let took = listener.ground.clock.monotonic().saturating_sub(began);
+    let took = time().saturating_sub(began);
     measure(listener, &flight, &ended, took);
     count(listener, context.subject(), &ended);
     if listener.plan.answers() {
