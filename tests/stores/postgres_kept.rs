@@ -72,7 +72,7 @@ async fn what_nobody_wants_goes_back_to_its_pool() {
     let store = PostgresStore::new(pool.clone());
     handle(&store, "e-1").await;
     eventually("no transaction is left open", LIMIT, || async {
-        let open = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'";
+        let open = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()";
         let open: i64 = sqlx::query_scalar(open).fetch_one(&pool).await.unwrap();
         (open == 0).then_some(())
     })
@@ -105,6 +105,92 @@ async fn nothing_is_kept_from_a_pool_that_has_nothing_left() {
         }
     };
     timeout(LIMIT, handled).await.expect("somebody waits in the pool for as long as there are messages");
+}
+
+/// A handler that ends its transaction itself, or lets `sqlx` end it, has not been committed, and nothing of it reaches the
+/// next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_has_ended_before_is_not_taken_for_committed() {
+    let server = PostgresServer::start().await;
+    server.store().await;
+    for keeps in [true, false] {
+        let store = PostgresStore::new(pool(&server, 8).await);
+        let store = if keeps { store } else { store.without_kept_connections() };
+        let before = handled(&store).await;
+        for (number, ends_by) in ["a failed savepoint", "a rollback", "a failed statement"].into_iter().enumerate() {
+            let mut transaction = store.begin().await.unwrap();
+            let key = InboxKey::new("shop", format!("{keeps}-{number}"));
+            assert_eq!(store.enter_handling(&mut transaction, &key).await.unwrap(), Entered::First);
+            if ends_by == "a rollback" {
+                sqlx::raw_sql("ROLLBACK").execute(&mut *transaction).await.unwrap();
+            } else {
+                assert!(sqlx::raw_sql("SELECT 1 / 0").execute(&mut *transaction).await.is_err());
+            }
+            if ends_by == "a failed savepoint" {
+                assert!(sqlx::Connection::begin(&mut *transaction).await.is_err());
+            }
+            let error = store.commit(transaction).await.unwrap_err().to_string();
+            let is_told = error.contains("has ended before the handler");
+            assert_eq!(is_told, ends_by == "a failed savepoint", "{ends_by}: {error}");
+            // What follows is in a transaction of its own, which is rolled back as a whole.
+            for _ in 0..4 {
+                let mut next = store.begin().await.unwrap();
+                assert!(sqlx::Connection::is_in_transaction(&*next), "{ends_by}");
+                assert_eq!(store.enter_handling(&mut next, &key).await.unwrap(), Entered::First, "{ends_by}");
+                next.rollback().await.unwrap();
+                assert_eq!(handled(&store).await, before, "{ends_by}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_can_be_closed_while_messages_come() {
+    let server = PostgresServer::start().await;
+    server.store().await;
+    let store = PostgresStore::new(pool(&server, 8).await);
+    let (other, closed) = (store.clone(), tokio::sync::Notify::new());
+    let handling = async {
+        let mut number = 0;
+        loop {
+            let Ok(mut transaction) = other.begin().await else { return number };
+            let key = InboxKey::new("shop", format!("e-{number}"));
+            other.enter_handling(&mut transaction, &key).await.unwrap();
+            other.commit(transaction).await.unwrap();
+            number += 1;
+            if number == 5 {
+                closed.notify_one();
+            }
+        }
+    };
+    let closing = async {
+        closed.notified().await;
+        store.pool().close().await;
+    };
+    let (handled, ()) = timeout(LIMIT, async { tokio::join!(handling, closing) }).await.expect("both end");
+    assert!(handled >= 5, "{handled}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_visits_its_pool_from_time_to_time() {
+    let server = PostgresServer::start().await;
+    server.store().await;
+    let released = Arc::new(AtomicU32::new(0));
+    let count = released.clone();
+    let pool = PgPoolOptions::new().max_connections(8).after_release(move |_, _| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Ok(true) })
+    });
+    let store = PostgresStore::new(pool.connect(server.url()).await.unwrap());
+    let handled = async {
+        for number in 0.. {
+            handle(&store, &format!("e-{number}")).await;
+            if released.load(Ordering::Relaxed) > 1 {
+                return;
+            }
+        }
+    };
+    timeout(LIMIT * 3, handled).await.expect("it never goes back");
 }
 
 #[tokio::test(flavor = "multi_thread")]

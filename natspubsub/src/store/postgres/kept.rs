@@ -1,7 +1,7 @@
 //! Transactions that begin with the commit of the one before, for the next handler.
 //!
 //! A connection that goes back to its pool is tested there, tested again on its way out, and then a transaction begins on
-//! it: three round trips, as many as a short handling has besides.
+//! it: three round trips of the six that a short handling has.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,6 +10,10 @@ use sqlx::{Postgres, Transaction};
 
 /// How often what is kept is looked at. What is there at two looks goes back to the pool.
 const LOOK: Duration = Duration::from_millis(1);
+
+/// After so many a connection goes back to its pool all the same: to end when it is old, and to be somebody else's, where a
+/// PgBouncer lends the same few to many.
+const VISIT_EVERY: u32 = 64;
 
 /// Transactions in which nothing has happened yet.
 #[derive(Default)]
@@ -20,6 +24,8 @@ struct List {
     transactions: Vec<Begun>,
     /// Whether a task looks at them.
     is_tended: bool,
+    /// How many were kept since one was not.
+    since_visit: u32,
 }
 
 struct Begun {
@@ -37,9 +43,16 @@ impl Kept {
         self.list().transactions.pop().map(|begun| begun.transaction)
     }
 
-    /// Keeps one for a moment.
+    /// Keeps one for a moment, most times.
     pub(super) fn put(self: &Arc<Self>, transaction: Transaction<'static, Postgres>) {
         let mut list = self.list();
+        list.since_visit += 1;
+        if list.since_visit == VISIT_EVERY {
+            list.since_visit = 0;
+            drop(list);
+            drop(transaction);
+            return;
+        }
         list.transactions.push(Begun { transaction, was_seen: false });
         if !std::mem::replace(&mut list.is_tended, true) {
             drop(list);

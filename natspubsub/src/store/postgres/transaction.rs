@@ -1,9 +1,9 @@
 //! [`SqlStore`] in PostgreSQL.
 
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction};
 
 use super::{PostgresStore, text};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::store::fault::database;
 use crate::store::inbox::InboxKey;
 use crate::store::message::OutboxMessage;
@@ -14,13 +14,13 @@ const BEGIN: &str = "BEGIN";
 /// As [`BEGIN`], where the defaults are others than those that the statements of the inbox are made for.
 const BEGIN_EXPLICIT: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-/// A COMMIT after a statement that failed rolls back, and PostgreSQL says that it succeeded; so a statement comes before it,
-/// which fails then, in the same round trip, and does nothing that the COMMIT would not do. The next transaction begins
-/// behind it: for the next handler, or for `sqlx`, which expects one to end.
-const COMMIT: &str = "SET CONSTRAINTS ALL IMMEDIATE; COMMIT; BEGIN";
+/// A COMMIT after a statement that failed rolls back, and PostgreSQL says that it succeeded; so does one without a
+/// transaction, where the handler has ended its own. A savepoint in the same round trip fails in both cases, and then
+/// nothing behind it is done. The next transaction is for the next handler, or for `sqlx`, which expects one to end.
+const COMMIT: &str = "SAVEPOINT natspubsub_end; COMMIT; BEGIN";
 
 /// As [`COMMIT`] for [`BEGIN_EXPLICIT`]. Nothing of the transaction before goes over to the next, as it would with a chain.
-const COMMIT_EXPLICIT: &str = "SET CONSTRAINTS ALL IMMEDIATE; COMMIT; BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+const COMMIT_EXPLICIT: &str = "SAVEPOINT natspubsub_end; COMMIT; BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// Asked once, because a BEGIN that names what is the default anyway takes PostgreSQL longer than a plain one.
 const IS_DEFAULT: &str = "\
@@ -51,10 +51,13 @@ impl SqlStore for PostgresStore {
     }
 
     async fn commit(&self, mut transaction: Transaction<'static, Postgres>) -> Result<()> {
-        let committed = async {
-            let commit = if self.begins_by_default().await? { COMMIT } else { COMMIT_EXPLICIT };
-            sqlx::raw_sql(commit).execute(&mut *transaction).await
-        };
+        if !transaction.is_in_transaction() {
+            // `sqlx` rolls back when `begin` on the connection fails or is dropped.
+            let text = "the transaction of the handler has ended before the handler, and nothing of it is committed";
+            return Err(Error::new(ErrorKind::Database, text));
+        }
+        let is_default = self.shared.begins_by_default.get().copied().unwrap_or(false);
+        let committed = sqlx::raw_sql(if is_default { COMMIT } else { COMMIT_EXPLICIT }).execute(&mut *transaction);
         committed.await.map_err(|error| database("commit the transaction of a handler", error))?;
         if self.shared.keeps && self.has_room() {
             self.kept.put(transaction);
@@ -92,6 +95,7 @@ impl PostgresStore {
 
     /// Whether the pool has a connection for whoever asks next, so that one can be kept from it.
     fn has_room(&self) -> bool {
-        self.pool.num_idle() > 0 || self.pool.size() < self.pool.options().get_max_connections()
+        let is_free = self.pool.num_idle() > 0 || self.pool.size() < self.pool.options().get_max_connections();
+        is_free && !self.pool.is_closed()
     }
 }
