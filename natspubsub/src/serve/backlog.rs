@@ -32,10 +32,11 @@ impl Backlog {
         }
     }
 
-    /// Whether there is room for a message of this size; then it takes it.
-    pub(super) fn enter(&self, size: usize) -> bool {
+    /// Whether there is room for a message of this size; then it takes it. `idle` handlers wait for messages: theirs count as
+    /// running, though nobody has handed them over yet.
+    pub(super) fn enter(&self, size: usize, idle: usize) -> bool {
         let bytes = self.bytes.load(Ordering::Relaxed).saturating_add(size);
-        if self.messages.load(Ordering::Relaxed) >= self.messages_max || bytes > BYTES_MAX {
+        if self.messages.load(Ordering::Relaxed) >= self.messages_max + idle || bytes > BYTES_MAX {
             return false;
         }
         self.messages.fetch_add(1, Ordering::Relaxed);
@@ -100,11 +101,12 @@ mod tests {
     #[test]
     fn messages_and_bytes_are_bounded() {
         let backlog = Backlog::new(2);
-        assert!(backlog.enter(1) && backlog.enter(1) && !backlog.enter(1));
+        assert!(backlog.enter(1, 0) && backlog.enter(1, 0) && !backlog.enter(1, 0));
         backlog.leave(1);
         assert_eq!(backlog.len(), 1);
-        assert!(!backlog.enter(BYTES_MAX), "one byte waits already");
-        assert!(backlog.enter(BYTES_MAX - 1));
+        assert!(!backlog.enter(BYTES_MAX, 0), "one byte waits already");
+        assert!(backlog.enter(BYTES_MAX - 2, 0) && !backlog.enter(1, 0), "two wait already");
+        assert!(backlog.enter(1, 1) && !backlog.enter(0, 1), "one handler is idle");
     }
 
     #[test]

@@ -62,7 +62,7 @@ async fn take(listener: &Listener, arrived: &mut Vec<CoreMessage>, to_worker: &U
         listener.ground.stats.received();
         let size = message.message.size();
         let flight = Flight::new(listener.metrics.clone(), size, false, now);
-        if listener.backlog.enter(size) {
+        if listener.backlog.enter(size, listener.idle()) {
             group.push((message, flight));
             continue;
         }

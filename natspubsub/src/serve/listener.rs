@@ -74,6 +74,11 @@ impl Listener {
         self.running.store(running, Ordering::Relaxed);
     }
 
+    /// Handlers that have nothing to do.
+    pub(super) fn idle(&self) -> usize {
+        (self.plan.concurrency as usize).saturating_sub(self.running.load(Ordering::Relaxed))
+    }
+
     /// Messages that wait or are handled.
     #[cfg(feature = "testing")]
     pub(crate) fn in_hand(&self) -> usize {
