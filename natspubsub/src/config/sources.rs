@@ -8,7 +8,8 @@ use super::{faults_error, table};
 use crate::error::Result;
 
 /// The variables of the prefix that are switches of the program rather than settings.
-const SWITCHES: [&str; 6] = ["config", "describe", "failpoints", "plan", "sabotage", "test_url"];
+const SWITCHES: [&str; 8] =
+    ["config", "describe", "failpoints", "plan", "sabotage", "seed", "test_database_url", "test_url"];
 
 const FILE: &str = "natspubsub.toml";
 const PREFIX: &str = "NATSPUBSUB";

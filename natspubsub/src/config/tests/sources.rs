@@ -121,3 +121,9 @@ fn a_broken_file_is_named_with_its_place_and_not_shown() {
 fn a_named_file_must_exist() {
     assert!(load(&[], &[("NATSPUBSUB_CONFIG", "does-not-exist.toml")]).is_err());
 }
+
+#[test]
+fn what_tests_and_tools_are_told_by_is_no_setting() {
+    let switches = ["NATSPUBSUB_SEED", "NATSPUBSUB_TEST_URL", "NATSPUBSUB_TEST_DATABASE_URL", "NATSPUBSUB_SABOTAGE"];
+    assert!(load(&[("app", "a")], &switches.map(|name| (name, "1"))).is_ok());
+}
