@@ -46,7 +46,7 @@ async fn two_relays_share_an_outbox_through_a_restart_of_the_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_killed_loses_nothing_that_was_committed() {
     let server = NatsServer::start().await;
-    let mut database = PostgresServer::start().await;
+    let mut database = PostgresServer::start_durable().await;
     let store = database.store().await;
     let running = start(&server, &store).await;
     fill(&store, 1, 100).await;

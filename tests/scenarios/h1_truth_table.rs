@@ -118,7 +118,7 @@ async fn h1_a_consumer_that_is_gone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn h1_a_database_that_is_down() {
     let server = NatsServer::start().await;
-    let mut postgres = PostgresServer::start().await;
+    let mut postgres = PostgresServer::start_durable().await;
     let app = App::builder().config(watched(&server.url(), "h1")).store(postgres.store().await).publish_only();
     let running = app.build().unwrap().start().await.unwrap();
     let watch = Watch::over(&running);

@@ -74,7 +74,8 @@ async fn after_a_lost_connection_it_is_looked_once_and_heard_again() {
     let server = PostgresServer::start().await;
     let (store, other) = (server.store().await, server.store().await);
     listens(&store).await;
-    let killed = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'";
+    let killed = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                  WHERE query LIKE 'LISTEN%' AND datname = current_database()";
     let killed: i64 = sqlx::query_scalar(killed).fetch_one(other.pool()).await.unwrap();
     assert_eq!(killed, 1);
     // The error, or the end of the old connection, and then a look.
@@ -137,7 +138,8 @@ async fn a_shard_does_not_change_hands_in_the_middle_of_a_claim() {
     sqlx::raw_sql(row).execute(&mut *lock).await.unwrap();
     let claiming = tokio::spawn(async move { store.claim("a", &old, 100).await.unwrap().len() });
     eventually("the claim waits", LIMIT, || async {
-        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        let waits =
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
         let waits: i64 = sqlx::query_scalar(waits).fetch_one(other.pool()).await.unwrap();
         (waits > 0).then_some(())
     })

@@ -18,7 +18,7 @@ const AGAIN: Duration = Duration::from_secs(3);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "with e8 and e11 in the long run"]
 async fn e10_restarted_database() {
-    let mut shop = Shop::open(SHOP, "e10", Kind::Postgres).await;
+    let mut shop = Shop::open_durable(SHOP, "e10", Kind::Postgres).await;
     shop.make_stream(shop.config()).await;
     let inspector = shop.inspector().await;
     let sent = count_sent(&inspector, "test.e10.order.created".into()).await;

@@ -18,7 +18,7 @@ const LOOKED: Duration = Duration::from_millis(1_200);
 const HEARD: Duration = Duration::from_millis(100);
 const QUIET: Duration = Duration::from_millis(1_100);
 
-const LISTENER: &str = "SELECT coalesce(max(pid), 0)::bigint FROM pg_stat_activity WHERE query LIKE 'LISTEN%'";
+const LISTENER: &str = "SELECT coalesce(max(pid), 0)::bigint FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()";
 
 /// An outbox to write into, and what arrives of it.
 struct Scene {

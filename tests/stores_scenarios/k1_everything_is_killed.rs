@@ -71,7 +71,7 @@ impl Crew {
 }
 
 async fn everything_is_killed(kind: Kind, orders: u64, rounds: u64) {
-    let mut shop = Shop::open(SHOP, "k1", kind).await;
+    let mut shop = Shop::open_durable(SHOP, "k1", kind).await;
     shop.make_stream(shop.config()).await;
     let mut crew = Crew::hire(&shop);
     shop.settled(&["charge", "ship", "book"], LIMIT).await;

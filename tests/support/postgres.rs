@@ -45,7 +45,7 @@ struct Own {
 }
 
 impl PostgresServer {
-    /// Starts a server that waits for no disk.
+    /// Starts a server that waits for no disk, or makes a database of its own in the one of `NATSPUBSUB_TEST_DATABASE_URL`.
     ///
     /// # Panics
     /// When PostgreSQL is not installed, or does not start.
@@ -53,7 +53,8 @@ impl PostgresServer {
         Self::start_with(false).await
     }
 
-    /// Starts a server that writes to its disk before it says so, as in production.
+    /// Starts a server that writes to its disk before it says so, as in production. Always one of the test's own, which it
+    /// may end.
     ///
     /// # Panics
     /// When PostgreSQL is not installed, or does not start.
@@ -63,7 +64,7 @@ impl PostgresServer {
 
     async fn start_with(is_durable: bool) -> Self {
         crate::record_logs();
-        if let Ok(url) = std::env::var(GIVEN) {
+        if let (Ok(url), false) = (std::env::var(GIVEN), is_durable) {
             return Self::given(url).await;
         }
         let programs = Programs::find();
@@ -155,7 +156,7 @@ impl PostgresServer {
     fn own(&mut self) -> &mut Own {
         match &mut self.place {
             Place::Own(own) => own,
-            Place::Given { .. } => panic!("this test ends its PostgreSQL: run it without {GIVEN}"),
+            Place::Given { .. } => panic!("a test that ends its PostgreSQL begins with `start_durable`"),
         }
     }
 }

@@ -49,11 +49,11 @@ macro_rules! with_pool {
 }
 
 impl Database {
-    /// Makes one, with every table.
+    /// Makes one, with every table; `postgres` is started where it is that one.
     ///
     /// # Panics
     /// When it cannot be made.
-    pub async fn start(kind: Kind) -> Self {
+    pub async fn start(kind: Kind, postgres: impl Future<Output = PostgresServer>) -> Self {
         let database = match kind {
             Kind::Sqlite => {
                 let folder = tempfile::tempdir().expect("a folder for the database");
@@ -64,7 +64,7 @@ impl Database {
                 Self::Sqlite { folder, pool }
             }
             Kind::Postgres => {
-                let server = PostgresServer::start().await;
+                let server = postgres.await;
                 let pool = server.pool().await;
                 Migrations::run(&PostgresStore::new(pool.clone())).await.expect("the tables are made");
                 Self::Postgres { server, pool }

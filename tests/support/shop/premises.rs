@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 use super::{Connected, Database, Kind, Writing};
-use crate::{Inspector, NatsServer, WorkerProcess, config, eventually};
+use crate::{Inspector, NatsServer, PostgresServer, WorkerProcess, config, eventually};
 
 /// A nats-server, a database, and a folder with the logs of the processes.
 pub struct Shop {
@@ -39,8 +39,20 @@ impl Shop {
     /// # Panics
     /// When a server does not start.
     pub async fn open(program: &'static str, app: &str, kind: Kind) -> Self {
+        Self::open_on(program, app, Database::start(kind, PostgresServer::start())).await
+    }
+
+    /// The same with a PostgreSQL of its own, which the test may kill.
+    ///
+    /// # Panics
+    /// As [`Shop::open`].
+    pub async fn open_durable(program: &'static str, app: &str, kind: Kind) -> Self {
+        Self::open_on(program, app, Database::start(kind, PostgresServer::start_durable())).await
+    }
+
+    async fn open_on(program: &'static str, app: &str, database: impl Future<Output = Database>) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the logs");
-        let (nats, database) = tokio::join!(NatsServer::start(), Database::start(kind));
+        let (nats, database) = tokio::join!(NatsServer::start(), database);
         Self { nats, database, program, app: app.to_owned(), folder }
     }
 
