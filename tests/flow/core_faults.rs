@@ -56,6 +56,28 @@ async fn a_slow_consumer_is_counted_and_named_and_others_go_on() {
     assert!(told[1].contains(&format!("dropped_in_all={dropped}")) && told[1].contains("core_faults.rs:"), "{told:?}");
 }
 
+#[subject_subscriber("burst", transport = "core", concurrency = 60, pending = 1)]
+async fn idle(number: u32, State(gate): State<Arc<Semaphore>>) {
+    let _ = (number, gate.acquire().await);
+}
+
+/// What arrives together waits for no handler as long as one has nothing to do.
+#[tokio::test]
+async fn a_burst_is_not_dropped_while_handlers_are_idle() {
+    let server = NatsServer::start().await;
+    let gate = Arc::new(Semaphore::new(0));
+    let app = App::builder().config(config(&server.url(), "burst")).state(gate.clone()).subscriber(idle {});
+    let running = app.build().unwrap().start().await.unwrap();
+    let publisher = running.publisher();
+    for number in 0..40 {
+        publisher.subject("burst").send_core(&number).await.unwrap();
+    }
+    running.wait_until(|stats| stats.received == 40, LIMIT).await.unwrap();
+    gate.add_permits(40);
+    let report = running.shutdown().await;
+    assert_eq!((report.processed, report.dropped), (40, 0), "{report}");
+}
+
 #[responder("echo", concurrency = 64)]
 async fn echo(number: u32, State(pace): State<Duration>) -> u32 {
     tokio::time::sleep(pace).await;

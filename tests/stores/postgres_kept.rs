@@ -17,6 +17,17 @@ async fn pool(server: &PostgresServer, connections: u32) -> PgPool {
     PgPoolOptions::new().max_connections(connections).connect(server.url()).await.unwrap()
 }
 
+/// A pool that counts what comes back.
+async fn counted_pool(server: &PostgresServer) -> (PgPool, Arc<AtomicU32>) {
+    let released = Arc::new(AtomicU32::new(0));
+    let count = released.clone();
+    let pool = PgPoolOptions::new().max_connections(8).after_release(move |_, _| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Ok(true) })
+    });
+    (pool.connect(server.url()).await.unwrap(), released)
+}
+
 /// Which of the server's processes serves it.
 async fn backend(transaction: &mut Transaction<'static, Postgres>) -> i32 {
     sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut **transaction).await.unwrap()
@@ -175,13 +186,8 @@ async fn a_pool_can_be_closed_while_messages_come() {
 async fn a_connection_visits_its_pool_from_time_to_time() {
     let server = PostgresServer::start().await;
     server.store().await;
-    let released = Arc::new(AtomicU32::new(0));
-    let count = released.clone();
-    let pool = PgPoolOptions::new().max_connections(8).after_release(move |_, _| {
-        count.fetch_add(1, Ordering::Relaxed);
-        Box::pin(async { Ok(true) })
-    });
-    let store = PostgresStore::new(pool.connect(server.url()).await.unwrap());
+    let (pool, released) = counted_pool(&server).await;
+    let store = PostgresStore::new(pool);
     let handled = async {
         for number in 0.. {
             handle(&store, &format!("e-{number}")).await;
@@ -197,13 +203,8 @@ async fn a_connection_visits_its_pool_from_time_to_time() {
 async fn the_functions_of_a_pool_run_between_transactions_if_that_is_wanted() {
     let server = PostgresServer::start().await;
     server.store().await;
-    let released = Arc::new(AtomicU32::new(0));
-    let count = released.clone();
-    let pool = PgPoolOptions::new().max_connections(8).after_release(move |_, _| {
-        count.fetch_add(1, Ordering::Relaxed);
-        Box::pin(async { Ok(true) })
-    });
-    let store = PostgresStore::new(pool.connect(server.url()).await.unwrap()).without_kept_connections();
+    let (pool, released) = counted_pool(&server).await;
+    let store = PostgresStore::new(pool).without_kept_connections();
     for number in 0..10 {
         handle(&store, &format!("e-{number}")).await;
     }
