@@ -91,29 +91,12 @@ impl Clock for PausedClock {
 
 /// A UUID of version 7: the time in its head, random bits in its tail.
 pub(crate) fn event_id(clock: &dyn Clock, now: Timestamp) -> String {
-    NewId::draw(clock, now).text()
-}
-
-/// An event id that nobody has written down yet.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NewId {
-    at: Timestamp,
-    random: [u64; 2],
-}
-
-impl NewId {
-    pub(crate) fn draw(clock: &dyn Clock, now: Timestamp) -> Self {
-        Self { at: now, random: [clock.random(), clock.random()] }
-    }
-
-    pub(crate) fn text(self) -> String {
-        let mut tail = [0_u8; 10];
-        tail[..8].copy_from_slice(&self.random[0].to_le_bytes());
-        tail[8..].copy_from_slice(&self.random[1].to_le_bytes()[..2]);
-        let millis = u64::try_from(self.at.as_millisecond()).unwrap_or(0);
-        let id = uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid();
-        id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
-    }
+    let mut tail = [0_u8; 10];
+    tail[..8].copy_from_slice(&clock.random().to_le_bytes());
+    tail[8..].copy_from_slice(&clock.random().to_le_bytes()[..2]);
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid();
+    id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
 }
 
 /// A number in `0.0..1.0` from 64 random bits.

@@ -1,5 +1,6 @@
 //! Counters of one application, and a bell that rings when one changes.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
@@ -49,9 +50,22 @@ impl Stats {
     }
 }
 
+/// A number on a cache line of its own: those that receive write it, and those that handle write the others.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Apart(AtomicU64);
+
+impl Deref for Apart {
+    type Target = AtomicU64;
+
+    fn deref(&self) -> &AtomicU64 {
+        &self.0
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct StatsBoard {
-    received: AtomicU64,
+    received: Apart,
     processed: AtomicU64,
     retried: AtomicU64,
     dead_lettered: AtomicU64,
@@ -70,11 +84,7 @@ pub(crate) struct StatsBoard {
 macro_rules! counters {
     ($($name:ident),+) => {
         $(pub(crate) fn $name(&self) {
-            // Who listens before this sees the bell ring, who listens after it reads the new number: one order for all.
-            self.$name.fetch_add(1, Ordering::SeqCst);
-            if self.listening.load(Ordering::SeqCst) > 0 {
-                self.changed.notify_waiters();
-            }
+            self.add(&self.$name, 1);
         })+
 
         /// The counters as they are now.
@@ -98,6 +108,19 @@ impl StatsBoard {
         failed,
         dropped
     );
+
+    /// Deliveries that were received together.
+    pub(crate) fn received_many(&self, deliveries: u64) {
+        self.add(&self.received, deliveries);
+    }
+
+    fn add(&self, to: &AtomicU64, many: u64) {
+        // Who listens before this sees the bell ring, who listens after it reads the new number: one order for all.
+        to.fetch_add(many, Ordering::SeqCst);
+        if self.listening.load(Ordering::SeqCst) > 0 {
+            self.changed.notify_waiters();
+        }
+    }
 
     /// Begins to listen for changes, as long as the value lives.
     pub(crate) fn listen(&self) -> Listening<'_> {

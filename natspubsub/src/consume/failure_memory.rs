@@ -124,8 +124,8 @@ mod tests {
             fault: None,
         };
         let metrics = Arc::new(DeliveryMetrics::silent());
-        let holder = Holder { index: 0, ack_wait: Duration::from_secs(30), metrics };
-        InHand::new(0, holder, received, Duration::ZERO)
+        let holder = Holder { index: 0, ack_wait: Duration::from_secs(30), metrics: &metrics };
+        InHand::new(0, 0, holder, received, Duration::ZERO)
     }
 
     #[test]

@@ -13,17 +13,21 @@ use crate::transport::Received;
 const MARGIN: u32 = 10;
 
 /// What a delivery has to know about the subscriber that received it.
-#[derive(Debug, Clone)]
-pub(super) struct Holder {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Holder<'a> {
     pub(super) index: usize,
     pub(super) ack_wait: Duration,
-    pub(super) metrics: Arc<DeliveryMetrics>,
+    pub(super) metrics: &'a Arc<DeliveryMetrics>,
 }
 
 /// A received delivery with the time until which it is certainly ours.
 pub(crate) struct InHand {
     id: u64,
-    holder: Holder,
+    /// Where the keeper has it.
+    place: usize,
+    /// The place of its subscriber among those of the application.
+    subscriber: usize,
+    ack_wait: Duration,
     received: Received,
     /// Counts it in and out.
     flight: Flight,
@@ -42,12 +46,15 @@ pub(crate) struct InHand {
 }
 
 impl InHand {
-    pub(super) fn new(id: u64, holder: Holder, received: Received, now: Duration) -> Self {
+    pub(super) fn new(id: u64, place: usize, holder: Holder<'_>, received: Received, now: Duration) -> Self {
         let size = received.headers.wire_size() + received.body.len();
-        let flight = Flight::new(holder.metrics.clone(), size, received.deliveries > 1, now);
+        let Holder { index, ack_wait, metrics } = holder;
+        let flight = Flight::new(metrics, size, received.deliveries > 1, now);
         Self {
             id,
-            holder,
+            place,
+            subscriber: index,
+            ack_wait,
             flight,
             received,
             signalled_ns: AtomicU64::new(nanos(now)),
@@ -68,9 +75,13 @@ impl InHand {
         self.id
     }
 
+    pub(super) fn place(&self) -> usize {
+        self.place
+    }
+
     /// The index of the subscriber that received it.
     pub(super) fn subscriber(&self) -> usize {
-        self.holder.index
+        self.subscriber
     }
 
     pub(super) fn received(&self) -> &Received {
@@ -101,7 +112,7 @@ impl InHand {
 
     /// Until when the server delivers the message to nobody else.
     pub(super) fn deadline(&self) -> Duration {
-        self.signalled() + self.holder.ack_wait - self.holder.ack_wait / MARGIN
+        self.signalled() + self.ack_wait - self.ack_wait / MARGIN
     }
 
     /// Whether the server has certainly not delivered it again.
@@ -116,7 +127,7 @@ impl InHand {
 
     /// Whether a third of `ack_wait` has passed since the last signal.
     pub(super) fn wants_signal(&self, now: Duration) -> bool {
-        let due = now >= self.signalled() + self.holder.ack_wait / 3 && now < self.deadline();
+        let due = now >= self.signalled() + self.ack_wait / 3 && now < self.deadline();
         due && !self.answering.load(Ordering::Relaxed)
     }
 
@@ -187,9 +198,9 @@ pub(super) mod tests {
     use super::*;
     use crate::message::Headers;
 
-    /// A delivery of the subscriber 0, whose token no broker has given out.
-    pub(in crate::consume) fn hand() -> InHand {
-        let received = Received {
+    /// A message whose token no broker has given out.
+    pub(in crate::consume) fn received() -> Received {
+        Received {
             subject: "test.orders.order.created".into(),
             headers: Headers::default(),
             body: "1".into(),
@@ -199,10 +210,14 @@ pub(super) mod tests {
             backlog: 0,
             token: String::new(),
             fault: None,
-        };
+        }
+    }
+
+    /// A delivery of the subscriber 0.
+    pub(in crate::consume) fn hand() -> InHand {
         let metrics = Arc::new(DeliveryMetrics::silent());
-        let holder = Holder { index: 0, ack_wait: Duration::from_secs(10), metrics };
-        InHand::new(1, holder, received, Duration::ZERO)
+        let holder = Holder { index: 0, ack_wait: Duration::from_secs(10), metrics: &metrics };
+        InHand::new(1, 0, holder, received(), Duration::ZERO)
     }
 
     #[test]

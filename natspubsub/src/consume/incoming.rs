@@ -1,6 +1,6 @@
 //! From received bytes to a delivery: envelope, ids, context.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::handler::{Delivery, Failure, FailureClass};
 use crate::message::{Context, DecodeFault, EnvelopeParts, Facts, Moment, check_event_id, headers};
@@ -37,15 +37,12 @@ fn facts(subscriber: &Subscriber, hand: &InHand, is_letter: bool, envelope: Enve
         false => received.subject.strip_prefix(&subscriber.plan.prefix).unwrap_or(&received.subject),
     };
     Facts {
-        subscriber: subscriber.name.clone(),
-        durable: subscriber.durable.clone(),
-        stream: subscriber.stream.clone(),
-        event_id: envelope.event_id.unwrap_or_else(|| fallback_id(subscriber, hand).into()).into(),
+        recipient: subscriber.recipient.clone(),
+        event_id: Some(envelope.event_id.unwrap_or_else(|| fallback_id(subscriber, hand).into())),
+        new_id: OnceLock::new(),
         topic_at: received.subject.len() - topic.len(),
         sequence: received.sequence,
         deliveries: received.deliveries,
-        max_attempts: subscriber.plan.settings.max_attempts,
-        ack_wait: subscriber.plan.settings.ack_wait,
         stored_at: received.stored_at,
         occurred_at: envelope.occurred_at.map_or(Moment::At(None), Moment::Written),
         trace_id: envelope.trace_id,

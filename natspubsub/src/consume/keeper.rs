@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
+use slab::Slab;
 
 use super::acks::Acks;
 use super::in_hand::{Holder, InHand, nanos};
@@ -38,8 +39,7 @@ pub(crate) struct Keeper {
     looked_ns: AtomicU64,
     /// When it looked before this process was stopped, until what arrived meanwhile is taken in.
     slept_since: Mutex<Option<Duration>>,
-    /// By their numbers: signals go out in the order in which the deliveries came.
-    hands: Mutex<BTreeMap<u64, Arc<InHand>>>,
+    hands: Mutex<Slab<Arc<InHand>>>,
 }
 
 impl Keeper {
@@ -57,21 +57,28 @@ impl Keeper {
         }
     }
 
-    fn hands(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<InHand>>> {
+    fn hands(&self) -> MutexGuard<'_, Slab<Arc<InHand>>> {
         self.hands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a delivery into hand.
-    pub(super) fn hold(&self, holder: Holder, received: Received) -> Arc<InHand> {
+    pub(super) fn hold(&self, holder: Holder<'_>, received: Received) -> Arc<InHand> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let hand = Arc::new(InHand::new(id, holder, received, self.arrived_at()));
-        self.hands().insert(id, hand.clone());
+        let arrived_at = self.arrived_at();
+        let mut hands = self.hands();
+        let place = hands.vacant_entry();
+        let hand = Arc::new(InHand::new(id, place.key(), holder, received, arrived_at));
+        place.insert(hand.clone());
         hand
     }
 
     /// Lets go of a delivery that is being answered.
     pub(super) fn forget(&self, hand: &InHand) {
-        self.hands().remove(&hand.id());
+        let (mut hands, place) = (self.hands(), hand.place());
+        // Let go of before, its place may be another's.
+        if hands.get(place).is_some_and(|held| held.id() == hand.id()) {
+            hands.remove(place);
+        }
     }
 
     /// How many deliveries are in hand.
@@ -81,7 +88,15 @@ impl Keeper {
 
     /// The deliveries of one subscriber that are still in hand, in the order in which they came.
     pub(super) fn of(&self, subscriber: usize) -> Vec<Arc<InHand>> {
-        self.hands().values().filter(|hand| hand.subscriber() == subscriber).cloned().collect()
+        self.those(|hand| hand.subscriber() == subscriber)
+    }
+
+    /// Those in hand that `are` wanted, in the order in which they came.
+    fn those(&self, are: impl Fn(&InHand) -> bool) -> Vec<Arc<InHand>> {
+        let mut those: Vec<Arc<InHand>> =
+            self.hands().iter().filter(|(_, hand)| are(hand)).map(|(_, hand)| hand.clone()).collect();
+        those.sort_unstable_by_key(|hand| hand.id());
+        those
     }
 
     /// The earliest moment at which the server may have delivered what arrives now. A process that was stopped, and goes
@@ -153,8 +168,8 @@ impl Keeper {
     fn due(&self) -> BTreeMap<usize, Vec<Arc<InHand>>> {
         let now = self.clock.monotonic();
         let mut due: BTreeMap<usize, Vec<Arc<InHand>>> = BTreeMap::new();
-        for hand in self.hands().values().filter(|hand| hand.wants_signal(now)) {
-            due.entry(hand.subscriber()).or_default().push(hand.clone());
+        for hand in self.those(|hand| hand.wants_signal(now)) {
+            due.entry(hand.subscriber()).or_default().push(hand);
         }
         due
     }
@@ -169,5 +184,31 @@ impl Keeper {
                 tracing::error!(%error, messages = due.len(), "in-progress signals are not certain to have arrived")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::PausedClock;
+    use crate::consume::in_hand::tests::received;
+    use crate::metrics::DeliveryMetrics;
+
+    #[tokio::test]
+    async fn who_lets_go_twice_takes_nothing_from_another() {
+        let keeper = Keeper::new(PausedClock::shared(), Duration::from_secs(30));
+        let metrics = Arc::new(DeliveryMetrics::silent());
+        let hold =
+            |index| keeper.hold(Holder { index, ack_wait: Duration::from_secs(30), metrics: &metrics }, received());
+        let first = hold(0);
+        keeper.forget(&first);
+        let second = hold(0);
+        assert_eq!(first.place(), second.place(), "its place is free again");
+        keeper.forget(&first);
+        assert_eq!(keeper.len(), 1);
+        let third = hold(0);
+        hold(1);
+        let ids: Vec<u64> = keeper.of(0).iter().map(|hand| hand.id()).collect();
+        assert_eq!(ids, [second.id(), third.id()], "in the order in which they came");
     }
 }

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::SharedClock;
 use crate::error::Result;
 use crate::handler::{Batcher, Chain, DynMiddleware, Services, Target};
-use crate::message::Context;
+use crate::message::{Context, Recipient};
 use crate::metrics::{About, ConsumerMetrics, DeliveryMetrics, Ending};
 use crate::middleware::{Breaker, Pace};
 use crate::registry::Source;
@@ -103,12 +103,13 @@ pub(crate) struct Subscriber {
     pub(super) stats: Arc<StatsBoard>,
     pub(super) metrics: Arc<DeliveryMetrics>,
     pub(super) consumer_metrics: ConsumerMetrics,
-    pub(super) name: Arc<str>,
     /// Who it is, in dead letters and logs.
     pub(super) durable: Arc<str>,
     /// The name of its consumer on the server.
     pub(super) consumer: Arc<str>,
     pub(super) stream: Arc<str>,
+    /// What contexts say about it.
+    pub(super) recipient: Arc<Recipient>,
     /// What its deliveries are recorded under.
     pub(super) records: String,
     pub(super) memory: FailureMemory,
@@ -134,6 +135,14 @@ pub(crate) struct Subscriber {
 impl Subscriber {
     pub(crate) fn new(index: usize, plan: &SubscriberPlan, shared: Shared) -> Self {
         let settings = &plan.settings;
+        let recipient = Recipient {
+            subscriber: plan.origin.name.into(),
+            durable: plan.durable.as_str().into(),
+            stream: plan.stream.as_str().into(),
+            max_attempts: settings.max_attempts,
+            ack_wait: settings.ack_wait,
+            clock: shared.clock.clone(),
+        };
         Self {
             chain: chain(plan, &shared),
             templates: Templates::of(plan.filters()),
@@ -149,10 +158,10 @@ impl Subscriber {
             records: plan.record_name(&shared.namespace),
             shared,
             index,
-            name: plan.origin.name.into(),
-            durable: plan.durable.as_str().into(),
+            durable: recipient.durable.clone(),
             consumer: plan.consumer_name().into(),
-            stream: plan.stream.as_str().into(),
+            stream: recipient.stream.clone(),
+            recipient: recipient.into(),
             memory: FailureMemory::default(),
             load: Load::new(plan.settings.concurrency, plan.settings.prefetch),
             plan: plan.clone(),
@@ -166,8 +175,8 @@ impl Subscriber {
         }
     }
 
-    pub(super) fn holder(&self) -> Holder {
-        Holder { index: self.index, ack_wait: self.plan.settings.ack_wait, metrics: self.metrics.clone() }
+    pub(super) fn holder(&self) -> Holder<'_> {
+        Holder { index: self.index, ack_wait: self.plan.settings.ack_wait, metrics: &self.metrics }
     }
 
     /// The stream and the consumer that it pulls from.

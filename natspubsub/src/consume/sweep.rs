@@ -14,7 +14,7 @@ use super::dead_letter::{self, Failed, Letter, Original};
 use super::in_hand::InHand;
 use super::settle::DeadReason;
 use super::subscriber::Subscriber;
-use crate::message::EnvelopeIn;
+use crate::message::EnvelopeParts;
 use crate::message::headers::MESSAGE_ID;
 use crate::metrics::{DeliveryMetrics, Ending};
 use crate::topology::durable_of;
@@ -81,8 +81,9 @@ async fn follow(subscriber: &Subscriber, advisory: &Advisory) -> bool {
         }
     };
     let envelope =
-        EnvelopeIn::read(&received.body, &received.headers, subscriber.shared.inflate_max).unwrap_or_default();
-    let event_id = envelope.event_id.or_else(|| received.headers.get(MESSAGE_ID).map(str::to_owned));
+        EnvelopeParts::read(&received.body, &received.headers, subscriber.shared.inflate_max).unwrap_or_default();
+    let event_id =
+        envelope.event_id.map(|id| id.to_string()).or_else(|| received.headers.get(MESSAGE_ID).map(str::to_owned));
     let event_id = event_id.unwrap_or_else(|| format!("{stream}:{sequence}"));
     let original = Original {
         received: &received,

@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::Either;
+
 use super::cut::Cut;
 use super::delivery::Delivery;
-use super::guard::{watched, work};
+use super::guard::{panicked, watched, work};
 use super::outcome::Outcome;
 use super::target::{ReplySlot, Target};
 use crate::clock::Clock;
@@ -44,6 +47,32 @@ use crate::clock::Clock;
 pub trait Middleware: Send + Sync + 'static {
     /// Handles one delivery; `next.run(delivery)` calls what lies further in.
     fn handle(&self, delivery: Delivery, next: Next<'_>) -> impl Future<Output = Outcome> + Send;
+
+    /// Whether it would do nothing now but call what lies further in: then a message passes it by, and it costs nothing.
+    /// Asked for each message. Default: `false`.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    /// use natspubsub::prelude::*;
+    ///
+    /// static IS_WATCHED: AtomicBool = AtomicBool::new(false);
+    ///
+    /// struct Watch;
+    ///
+    /// impl Middleware for Watch {
+    ///     async fn handle(&self, delivery: Delivery, next: Next<'_>) -> Outcome {
+    ///         println!("{}", delivery.context().event_id());
+    ///         next.run(delivery).await
+    ///     }
+    ///
+    ///     fn is_idle(&self) -> bool {
+    ///         !IS_WATCHED.load(Ordering::Relaxed)
+    ///     }
+    /// }
+    /// ```
+    fn is_idle(&self) -> bool {
+        false
+    }
 }
 
 /// What lies further in than a middleware: the next middleware, or the handler.
@@ -83,8 +112,12 @@ impl Chain {
     ) -> Outcome {
         let cut = Cut::new(limit);
         let next = Next { chain: self, at: 0, call: Running { cut: &cut, slot } };
-        let running = pin!(work(next.run(delivery)));
-        watched(clock, limit, Some(&cut), running).await.unwrap_or_else(Outcome::Failed)
+        // To make the future of a middleware may run code of the user.
+        let made = match catch_unwind(AssertUnwindSafe(|| next.run(delivery))) {
+            Ok(made) => made,
+            Err(panic) => return Outcome::Failed(panicked(panic)),
+        };
+        watched(clock, limit, Some(&cut), pin!(work(made))).await.unwrap_or_else(Outcome::Failed)
     }
 }
 
@@ -98,11 +131,12 @@ impl<'a> Next<'a> {
     /// Calls what lies further in and returns its outcome.
     ///
     /// A handler that panics, or that the subscriber's `timeout` cuts off, has an outcome too: a failure of that class.
-    pub async fn run(self, delivery: Delivery) -> Outcome {
+    pub fn run(self, delivery: Delivery) -> impl Future<Output = Outcome> + Send + use<'a> {
         let Self { chain, at, call } = self;
-        match chain.layers.get(at) {
-            Some(layer) => layer.handle_dyn(delivery, Next { at: at + 1, ..self }).await,
-            None => chain.target.call(delivery, call.cut, call.slot).await,
+        let mut layers = chain.layers.iter().enumerate().skip(at);
+        match layers.find(|(_, layer)| !layer.is_idle_dyn()) {
+            Some((at, layer)) => Either::Left(layer.handle_dyn(delivery, Next { at: at + 1, ..self })),
+            None => Either::Right(chain.target.call(delivery, call.cut, call.slot)),
         }
     }
 }
@@ -120,6 +154,8 @@ pub(crate) trait DynMiddleware: Send + Sync + 'static {
         delivery: Delivery,
         next: Next<'a>,
     ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+    fn is_idle_dyn(&self) -> bool;
 }
 
 impl<M: Middleware> DynMiddleware for M {
@@ -129,5 +165,9 @@ impl<M: Middleware> DynMiddleware for M {
         next: Next<'a>,
     ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
         Box::pin(self.handle(delivery, next))
+    }
+
+    fn is_idle_dyn(&self) -> bool {
+        self.is_idle()
     }
 }

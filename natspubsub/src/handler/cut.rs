@@ -1,6 +1,5 @@
 //! Ending a handler from outside of its middleware, which then learns of it.
 
-use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::CatchUnwind;
 use futures::task::AtomicWaker;
 
 use super::failure::Failure;
@@ -46,24 +46,31 @@ impl Cut {
         self.limit.is_some() && self.over.load(Ordering::Acquire)
     }
 
-    /// What the handler ends with, or the failure that a panic or the time limit is.
-    pub(super) async fn around<T>(
-        &self,
-        call: impl FnOnce() -> Pin<Box<dyn Future<Output = T> + Send>>,
-    ) -> Result<T, Failure> {
-        // Making the future runs nothing of the user.
-        let mut work = Some(AssertUnwindSafe(call()).catch_unwind());
-        poll_fn(|context| {
-            if self.poll_is_over(context) {
-                let limit = self.limit.unwrap_or_default();
-                dropped(|| drop(work.take()));
-                return Poll::Ready(Err(timed_out(limit)));
-            }
-            match work.as_mut() {
-                Some(running) => running.poll_unpin(context).map(|ended| ended.map_err(panicked)),
-                None => Poll::Pending,
-            }
-        })
-        .await
+    /// What the handler ends with, or the failure that a panic or the time limit is. To make the future must run nothing of
+    /// the user.
+    pub(super) fn around<T>(&self, work: Pin<Box<dyn Future<Output = T> + Send>>) -> Around<'_, T> {
+        Around { cut: self, work: Some(AssertUnwindSafe(work).catch_unwind()) }
+    }
+}
+
+/// A running handler that can be cut off; made by [`Cut::around`].
+pub(super) struct Around<'a, T> {
+    cut: &'a Cut,
+    work: Option<CatchUnwind<AssertUnwindSafe<Pin<Box<dyn Future<Output = T> + Send>>>>>,
+}
+
+impl<T> Future for Around<'_, T> {
+    type Output = Result<T, Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.cut.poll_is_over(context) {
+            let limit = self.cut.limit.unwrap_or_default();
+            dropped(|| drop(self.work.take()));
+            return Poll::Ready(Err(timed_out(limit)));
+        }
+        match self.work.as_mut() {
+            Some(running) => running.poll_unpin(context).map(|ended| ended.map_err(panicked)),
+            None => Poll::Pending,
+        }
     }
 }

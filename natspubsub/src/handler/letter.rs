@@ -7,7 +7,7 @@ use super::delivery::Delivery;
 use super::failure::{Failure, FailureClass};
 use super::payload::Payload;
 use crate::message::headers::dead_letter;
-use crate::message::{EnvelopeIn, Headers, INFLATE_MAX};
+use crate::message::{EnvelopeParts, Headers, INFLATE_MAX};
 
 /// A message that was given up, with the story of how it came to that.
 ///
@@ -109,8 +109,8 @@ impl DeadLetter {
             return Err(Failure::permanent(text));
         }
         let read = match self.header(dead_letter::ENVELOPE) {
-            dead_letter::NO_ENVELOPE => EnvelopeIn::read_plain,
-            _ => EnvelopeIn::read,
+            dead_letter::NO_ENVELOPE => EnvelopeParts::read_plain,
+            _ => EnvelopeParts::read,
         };
         let envelope = read(self.body(), self.headers(), INFLATE_MAX)
             .map_err(|fault| Failure::new(FailureClass::Undecodable, fault))?;

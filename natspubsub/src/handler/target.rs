@@ -2,12 +2,15 @@
 
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures::FutureExt;
 
 use super::batcher::Batcher;
-use super::cut::Cut;
+use super::cut::{Around, Cut};
 use super::delivery::Delivery;
+use super::failure::Failure;
 use super::outcome::Outcome;
 use super::value::ReplyFuture;
 
@@ -26,15 +29,31 @@ pub(crate) enum Target {
 
 impl Target {
     /// Calls the handler. What it panics with is caught here already, so that the middleware around it learns how it ended.
-    pub(super) async fn call(&self, delivery: Delivery, cut: &Cut, slot: Option<&ReplySlot>) -> Outcome {
+    pub(super) fn call<'a>(&'a self, delivery: Delivery, cut: &'a Cut, slot: Option<&'a ReplySlot>) -> Call<'a> {
         match self {
-            Self::Each(call) => match cut.around(|| call(delivery)).await {
-                Ok(outcome) => outcome,
-                Err(failure) => Outcome::Failed(failure),
-            },
+            Self::Each(call) => Call::Each(cut.around(call(delivery))),
             // In a box: it is large, and most handlers take one message.
-            Self::Batch(batcher) => Box::pin(batcher.submit(delivery)).await,
-            Self::Reply(call) => match cut.around(|| call(delivery)).await.and_then(|replied| replied) {
+            Self::Batch(batcher) => Call::Batch(Box::pin(batcher.submit(delivery))),
+            Self::Reply(call) => Call::Reply(cut.around(call(delivery)), slot),
+        }
+    }
+}
+
+/// A handler that runs; made by [`Target::call`].
+pub(super) enum Call<'a> {
+    Each(Around<'a, Outcome>),
+    Batch(Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>),
+    Reply(Around<'a, Result<Bytes, Failure>>, Option<&'a ReplySlot>),
+}
+
+impl Future for Call<'_> {
+    type Output = Outcome;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        Poll::Ready(match self.get_mut() {
+            Self::Each(running) => ready!(running.poll_unpin(context)).unwrap_or_else(Outcome::Failed),
+            Self::Batch(running) => ready!(running.poll_unpin(context)),
+            Self::Reply(running, slot) => match ready!(running.poll_unpin(context)).and_then(|replied| replied) {
                 Ok(reply) => {
                     if let Some(slot) = slot {
                         slot.put(reply);
@@ -43,7 +62,7 @@ impl Target {
                 }
                 Err(failure) => Outcome::Failed(failure),
             },
-        }
+        })
     }
 }
 

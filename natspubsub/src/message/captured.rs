@@ -54,7 +54,7 @@ impl Sent {
         let topic = namespace.topic(&self.subject).len();
         let envelope = EnvelopeIn::read(&self.body(), &self.headers(), INFLATE_MAX).unwrap();
         let context = Context::new(Origin {
-            event_id: envelope.event_id.unwrap().into(),
+            event_id: envelope.event_id.unwrap(),
             topic_at: self.subject.len() - topic,
             subject: self.subject.clone(),
             occurred_at: envelope.occurred_at,

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
+use bytestring::ByteString;
 use jiff::Timestamp;
 
 use super::envelope::read_time;
 use super::headers::{self, Headers};
 use super::metadata::Metadata;
-use super::text::Text;
-use crate::clock::NewId;
+use crate::clock::{SharedClock, event_id};
 
 /// Where one delivered message comes from and how often it was tried; cheap to clone.
 ///
@@ -36,21 +36,32 @@ pub(crate) trait Source: Send + Sync {
     fn facts(&self) -> &Facts;
 }
 
-/// What is known about a delivery besides its subject and headers.
-pub(crate) struct Facts {
+/// Who receives a delivery: the same for all that a subscriber gets.
+#[derive(Debug)]
+pub(crate) struct Recipient {
     pub(crate) subscriber: Arc<str>,
     pub(crate) durable: Arc<str>,
     pub(crate) stream: Arc<str>,
-    pub(crate) event_id: EventId,
+    pub(crate) max_attempts: u32,
+    pub(crate) ack_wait: Duration,
+    /// Where the ids of messages that have none come from.
+    pub(crate) clock: SharedClock,
+}
+
+/// What is known about a delivery besides its subject and headers.
+pub(crate) struct Facts {
+    pub(crate) recipient: Arc<Recipient>,
+    /// `None` where the message has no id of its own.
+    pub(crate) event_id: Option<ByteString>,
+    /// The id of a message that has none: made when somebody asks for it.
+    pub(crate) new_id: OnceLock<String>,
     /// Bytes of the subject before the topic.
     pub(crate) topic_at: usize,
     pub(crate) sequence: u64,
     pub(crate) deliveries: u64,
-    pub(crate) max_attempts: u32,
-    pub(crate) ack_wait: Duration,
     pub(crate) stored_at: Timestamp,
     pub(crate) occurred_at: Moment,
-    pub(crate) trace_id: Option<Text>,
+    pub(crate) trace_id: Option<ByteString>,
     pub(crate) metadata: Option<Box<Metadata>>,
 }
 
@@ -59,15 +70,16 @@ pub(crate) struct Facts {
 pub(crate) enum Moment {
     At(Option<Timestamp>),
     /// As it is written: few ask for it.
-    Written(Text),
+    Written(ByteString),
 }
 
-/// A delivery that nobody else holds, as the parts that a [`Context`] tells.
+/// A delivery that nobody else holds, as the parts that a [`Context`] tells: of the test kit.
+#[cfg(any(test, feature = "testing"))]
 #[derive(Debug)]
 pub(crate) struct Origin {
     pub(crate) subscriber: Arc<str>,
     pub(crate) durable: Arc<str>,
-    pub(crate) event_id: EventId,
+    pub(crate) event_id: String,
     pub(crate) subject: String,
     /// Bytes of `subject` before the topic.
     pub(crate) topic_at: usize,
@@ -83,42 +95,15 @@ pub(crate) struct Origin {
     pub(crate) metadata: Metadata,
 }
 
-/// The id that a message says it has, or a new one, which is written down when somebody asks for it.
-#[derive(Debug)]
-pub(crate) struct EventId {
-    text: OnceLock<Text>,
-    new: Option<NewId>,
-}
-
-impl EventId {
-    pub(crate) fn new(id: NewId) -> Self {
-        Self { text: OnceLock::new(), new: Some(id) }
-    }
-
-    fn text(&self) -> &str {
-        self.text.get_or_init(|| self.new.map(NewId::text).unwrap_or_default().into())
-    }
-}
-
-impl From<Text> for EventId {
-    fn from(id: Text) -> Self {
-        Self { text: id.into(), new: None }
-    }
-}
-
-impl From<String> for EventId {
-    fn from(id: String) -> Self {
-        Text::from(id).into()
-    }
-}
-
 /// The parts of an [`Origin`].
+#[cfg(any(test, feature = "testing"))]
 struct Own {
     subject: String,
     headers: Headers,
     facts: Facts,
 }
 
+#[cfg(any(test, feature = "testing"))]
 impl Source for Own {
     fn subject(&self) -> &str {
         &self.subject
@@ -133,21 +118,27 @@ impl Source for Own {
     }
 }
 
+#[cfg(any(test, feature = "testing"))]
 impl From<Origin> for Own {
     fn from(origin: Origin) -> Self {
-        let facts = Facts {
+        let recipient = Recipient {
             subscriber: origin.subscriber,
             durable: origin.durable,
             stream: origin.stream,
-            event_id: origin.event_id,
+            max_attempts: origin.max_attempts,
+            ack_wait: origin.ack_wait,
+            clock: crate::clock::SystemClock::shared(),
+        };
+        let facts = Facts {
+            recipient: recipient.into(),
+            event_id: Some(origin.event_id.into()),
+            new_id: OnceLock::new(),
             topic_at: origin.topic_at,
             sequence: origin.sequence,
             deliveries: origin.deliveries,
-            max_attempts: origin.max_attempts,
-            ack_wait: origin.ack_wait,
             stored_at: origin.stored_at,
             occurred_at: Moment::At(origin.occurred_at),
-            trace_id: origin.trace_id.map(Text::from),
+            trace_id: origin.trace_id.map(ByteString::from),
             metadata: (origin.metadata != Metadata::default()).then(|| Box::new(origin.metadata)),
         };
         Self { subject: origin.subject, headers: origin.headers, facts }
@@ -158,6 +149,7 @@ impl From<Origin> for Own {
 static NO_METADATA: LazyLock<Metadata> = LazyLock::new(Metadata::default);
 
 impl Context {
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn new(origin: Origin) -> Self {
         Self::of(Arc::new(Own::from(origin)))
     }
@@ -169,6 +161,10 @@ impl Context {
 
     fn facts(&self) -> &Facts {
         self.source.facts()
+    }
+
+    fn recipient(&self) -> &Recipient {
+        &self.facts().recipient
     }
 
     /// The same delivery as another attempt.
@@ -189,7 +185,7 @@ impl Context {
         Self::new(Origin {
             subscriber: "on_order".into(),
             durable: "orders-on_order".into(),
-            event_id: "e-1".to_owned().into(),
+            event_id: "e-1".to_owned(),
             subject: "development.orders.order.created".into(),
             topic_at: "development.orders.".len(),
             stream: "development-orders-stream".into(),
@@ -207,18 +203,20 @@ impl Context {
 
     /// The name of the subscriber function.
     pub fn subscriber(&self) -> &str {
-        &self.facts().subscriber
+        &self.recipient().subscriber
     }
 
     /// The durable consumer that delivered the message; with core NATS the queue group, else the function.
     pub fn durable(&self) -> &str {
-        &self.facts().durable
+        &self.recipient().durable
     }
 
     /// The event's id: from the envelope, or where there is none the header `x-event-id`; else the header
     /// `Nats-Msg-Id`, else `{stream}:{sequence}`; with core NATS a new one.
     pub fn event_id(&self) -> &str {
-        self.facts().event_id.text()
+        let facts = self.facts();
+        let new = || event_id(&*facts.recipient.clock, facts.stored_at);
+        facts.event_id.as_deref().unwrap_or_else(|| facts.new_id.get_or_init(new))
     }
 
     /// The subject that the message was published to.
@@ -233,7 +231,7 @@ impl Context {
 
     /// The stream that stores the message; empty with core NATS.
     pub fn stream(&self) -> &str {
-        &self.facts().stream
+        &self.recipient().stream
     }
 
     /// The sequence number of the message in its stream; 0 with core NATS.
@@ -253,7 +251,7 @@ impl Context {
 
     /// The number of attempts after which the message becomes a dead letter.
     pub fn max_attempts(&self) -> u32 {
-        self.facts().max_attempts
+        self.recipient().max_attempts
     }
 
     /// Whether a failure of this attempt makes the message a dead letter.
@@ -263,7 +261,7 @@ impl Context {
 
     /// How long the server waits for an answer before it delivers again; zero with core NATS, which never does.
     pub fn ack_wait(&self) -> Duration {
-        self.facts().ack_wait
+        self.recipient().ack_wait
     }
 
     /// When the server stored the message; with core NATS, when it was received.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::codec::Raw;
 
 /// The media type of bytes that nothing more is known of.
-pub(super) const BYTES: &str = "application/octet-stream";
+pub(crate) const BYTES: &str = "application/octet-stream";
 
 /// A type that can be published: anything that implements `serde::Serialize`, [`Raw`] for bytes, and with the feature
 /// `prost` `Proto` for Protocol Buffers.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -13,9 +14,9 @@ use super::gzip::{GZIP, MAGIC, inflate};
 use super::headers::{self, Headers, bare};
 use super::metadata::{METADATA_BYTES_MAX, Metadata};
 use super::skim::{Skimmed, skim};
-use super::text::Text;
 
-/// A message that was read; its body is still text or bytes.
+/// The same as values, for tests.
+#[cfg(any(test, feature = "testing"))]
 #[derive(Debug, Default)]
 pub(crate) struct EnvelopeIn {
     pub(crate) event_id: Option<String>,
@@ -26,24 +27,25 @@ pub(crate) struct EnvelopeIn {
     pub(crate) body: Bytes,
 }
 
-/// The same as parts of the bytes that were read: of a message that is only handled, little of it is ever asked for.
+/// A message that was read, as parts of its bytes; the body is still text or bytes. Little of it is ever asked for.
 #[derive(Debug, Default)]
 pub(crate) struct EnvelopeParts {
-    pub(crate) event_id: Option<Text>,
+    pub(crate) event_id: Option<ByteString>,
     /// As it is written.
-    pub(crate) occurred_at: Option<Text>,
-    pub(crate) trace_id: Option<Text>,
+    pub(crate) occurred_at: Option<ByteString>,
+    pub(crate) trace_id: Option<ByteString>,
     /// `None` where there are none.
     pub(crate) metadata: Option<Box<Metadata>>,
     pub(crate) body: Bytes,
 }
 
+#[cfg(any(test, feature = "testing"))]
 impl From<EnvelopeParts> for EnvelopeIn {
     fn from(parts: EnvelopeParts) -> Self {
         Self {
-            event_id: parts.event_id.map(String::from),
+            event_id: parts.event_id.map(|id| id.to_string()),
             occurred_at: parts.occurred_at.as_deref().and_then(read_time),
-            trace_id: parts.trace_id.map(String::from),
+            trace_id: parts.trace_id.map(|id| id.to_string()),
             metadata: parts.metadata.map(|metadata| *metadata).unwrap_or_default(),
             body: parts.body,
         }
@@ -53,6 +55,7 @@ impl From<EnvelopeParts> for EnvelopeIn {
 /// An event id becomes a header, a database key and a log field.
 const EVENT_ID_LENGTH_MAX: usize = 128;
 
+#[cfg(any(test, feature = "testing"))]
 impl EnvelopeIn {
     /// As [`EnvelopeParts::read`].
     pub(crate) fn read(bytes: &Bytes, headers: &Headers, inflate_max: usize) -> Result<Self, DecodeFault> {
@@ -92,11 +95,11 @@ impl EnvelopeParts {
             return Err(DecodeFault(format!("the message nests deeper than {DEPTH_MAX} arrays and objects")));
         }
         // Checked at once: what is skipped would else not be looked at.
-        let text =
-            std::str::from_utf8(bytes).map_err(|error| DecodeFault(format!("the message is not UTF-8: {error}")))?;
-        let fields = match skim(text).and_then(Fields::of) {
+        let text = ByteString::try_from(bytes.clone())
+            .map_err(|error| DecodeFault(format!("the message is not UTF-8: {error}")))?;
+        let fields = match skim(&text).and_then(Fields::of) {
             Some(fields) => fields,
-            None => serde_json::from_str(text)
+            None => serde_json::from_str(&text)
                 .map_err(|error| DecodeFault(format!("the message is no envelope: {error}")))?,
         };
         let body = fields.message.or(fields.payload).or(fields.data);
@@ -104,11 +107,11 @@ impl EnvelopeParts {
         if let Some(id) = &fields.event_id {
             check_event_id(id)?;
         }
-        let part = |text: Cow<'_, str>| match text {
-            Cow::Borrowed(text) => Text::part(bytes, text),
-            Cow::Owned(text) => Text::from(text),
+        let part = |part: Cow<'_, str>| match part {
+            Cow::Borrowed(part) => text.slice_ref(part),
+            Cow::Owned(part) => ByteString::from(part),
         };
-        let own_trace = || Some(Text::from(fields.metadata.as_ref()?.trace_id.clone()?));
+        let own_trace = || Some(ByteString::from(fields.metadata.as_ref()?.trace_id.clone()?));
         Ok(Self {
             event_id: fields.event_id.map(part),
             occurred_at: fields.occurred_at.map(part),
@@ -136,9 +139,9 @@ impl EnvelopeParts {
             Box::new(Metadata { trace_id, correlation_id, causation_id, ..Metadata::default() })
         });
         Self {
-            event_id: header(bare::EVENT_ID).map(Text::from),
-            occurred_at: header(bare::OCCURRED_AT).map(Text::from),
-            trace_id: trace_id.map(Text::from),
+            event_id: header(bare::EVENT_ID).map(ByteString::from),
+            occurred_at: header(bare::OCCURRED_AT).map(ByteString::from),
+            trace_id: trace_id.map(ByteString::from),
             metadata,
             body,
         }
@@ -184,7 +187,7 @@ impl<'a> Fields<'a> {
         let metadata = match skimmed.metadata {
             None | Some("null") => None,
             Some(text) if text.len() > METADATA_BYTES_MAX => return None,
-            Some(text) => Some(serde_json::from_str(text).ok()?),
+            Some(text) => Some(serde_json::from_str(&text).ok()?),
         };
         Some(Self {
             event_id: skimmed.event_id.map(Cow::Borrowed),
@@ -270,7 +273,7 @@ fn metadata<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Box<Metadata>>
             "its metadata have {size} bytes, more than {METADATA_BYTES_MAX}"
         )));
     }
-    serde_json::from_str(text).map(Some).map_err(serde::de::Error::custom)
+    serde_json::from_str(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// A field that stands twice is ambiguous: readers disagree on which one counts.

@@ -16,16 +16,20 @@ mod proto;
 #[cfg(test)]
 mod round_trip;
 mod skim;
-mod text;
 mod violations;
 mod wire;
 
 pub use codec::Raw;
 pub(crate) use codec::{DecodeFault, decode_json};
 pub use context::Context;
-pub(crate) use context::{EventId, Facts, Moment, Origin, Source};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use context::Origin;
+pub(crate) use context::{Facts, Moment, Recipient, Source};
+pub(crate) use encode::BYTES;
 pub use encode::Encode;
-pub(crate) use envelope::{EnvelopeIn, EnvelopeParts, check_event_id};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use envelope::EnvelopeIn;
+pub(crate) use envelope::{EnvelopeParts, check_event_id};
 pub use event::{Event, NoTopic, TopicIn, TopicOf, can_deliver};
 pub(crate) use gzip::INFLATE_MAX;
 #[cfg(test)]

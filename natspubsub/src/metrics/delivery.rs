@@ -89,7 +89,8 @@ impl DeliveryMetrics {
         self.is_recorded
     }
 
-    pub(super) fn arrived(&self, size: usize, is_redelivery: bool) {
+    /// A delivery of so many bytes arrived.
+    pub(crate) fn arrived(&self, size: usize, is_redelivery: bool) {
         self.received.increment(1);
         self.in_flight.increment(1.0);
         self.deliveries.increment(1);

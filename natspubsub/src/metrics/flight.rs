@@ -11,7 +11,8 @@ use super::values::Ending;
 /// nowhere else: what is dropped without an end, by a panic or with its application, is unanswered.
 #[derive(Debug)]
 pub(crate) struct Flight {
-    metrics: Arc<DeliveryMetrics>,
+    /// `None` where nobody counts.
+    metrics: Option<Arc<DeliveryMetrics>>,
     arrived: Duration,
     has_begun: AtomicBool,
     has_ended: AtomicBool,
@@ -19,22 +20,30 @@ pub(crate) struct Flight {
 
 impl Flight {
     /// A delivery of so many bytes arrived at `now`.
-    pub(crate) fn new(metrics: Arc<DeliveryMetrics>, size: usize, is_redelivery: bool, now: Duration) -> Self {
+    pub(crate) fn new(metrics: &Arc<DeliveryMetrics>, size: usize, is_redelivery: bool, now: Duration) -> Self {
         metrics.arrived(size, is_redelivery);
+        Self::of_arrived(metrics, now)
+    }
+
+    /// A delivery that arrived at `now`, and was counted then.
+    pub(crate) fn of_arrived(metrics: &Arc<DeliveryMetrics>, now: Duration) -> Self {
+        let metrics = metrics.is_recorded().then(|| metrics.clone());
         Self { metrics, arrived: now, has_begun: AtomicBool::new(false), has_ended: AtomicBool::new(false) }
     }
 
     /// Its handler begins. One that is held and run again has not waited for its turn.
     pub(crate) fn begin(&self, now: Duration) {
+        let Some(metrics) = &self.metrics else { return };
         if !self.has_begun.swap(true, Ordering::Relaxed) {
-            self.metrics.waited(now.saturating_sub(self.arrived));
+            metrics.waited(now.saturating_sub(self.arrived));
         }
     }
 
     /// It ends; the first end counts.
     pub(crate) fn end(&self, ending: Ending) {
+        let Some(metrics) = &self.metrics else { return };
         if !self.has_ended.swap(true, Ordering::Relaxed) {
-            self.metrics.ended(ending);
+            metrics.ended(ending);
         }
     }
 }

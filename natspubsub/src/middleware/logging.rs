@@ -1,5 +1,7 @@
 //! One line in the log for every handling: what, which attempt, how long, with what outcome. Never the payload.
 
+use tracing::level_filters::LevelFilter;
+
 use crate::handler::{Delivery, Middleware, Next, Outcome, redact};
 
 /// How loud a line of the log is.
@@ -30,7 +32,7 @@ pub enum LogLevel {
 /// Every application has it, outside of all other middleware; the setting `log_handled` says how loud successes are,
 /// [`AppBuilder::logging`](crate::AppBuilder::logging) replaces it, and
 /// [`AppBuilder::without_logging`](crate::AppBuilder::without_logging) leaves it out. State: none. Cost: two looks at the
-/// clock and a copy of the context, and the line where somebody listens.
+/// clock, a copy of the context, and the line; nothing where nobody listens to any log.
 ///
 /// ```
 /// use natspubsub::middleware::{LogLevel, Logging};
@@ -178,5 +180,10 @@ impl Middleware for Logging {
             Outcome::Failed(failure) => log!(error = failure.describe(), "{function} failed"),
         }
         outcome
+    }
+
+    /// Whether nobody listens at all: through `tracing` or, as its feature `log` allows, through `log`.
+    fn is_idle(&self) -> bool {
+        LevelFilter::current() == LevelFilter::OFF && log::max_level() == log::LevelFilter::Off
     }
 }

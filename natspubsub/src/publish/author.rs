@@ -59,6 +59,11 @@ impl Author<'_> {
         Cow::Owned(metadata)
     }
 
+    /// Whether it says nothing about itself and about what it is caused by.
+    pub(super) fn is_wordless(&self) -> bool {
+        self.cause.is_none() && self.config.app_version.is_none() && !self.rules.full_headers
+    }
+
     /// What the spans of its messages are caused by.
     pub(super) fn origin(&self) -> Cause<'_> {
         Cause { scope: self.scope, headers: self.cause.map(Context::headers), baggage: self.config.baggage }

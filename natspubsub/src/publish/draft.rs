@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use jiff::Timestamp;
 use natspubsub_grammar::normalize_topic;
 use uuid::Uuid;
@@ -30,7 +31,7 @@ pub(super) enum Destination {
     /// Behind environment and application.
     Topic(String),
     /// As it stands.
-    Subject(String),
+    Subject(ByteString),
 }
 
 /// Everything about a message but its value.
@@ -132,7 +133,7 @@ impl Draft {
     /// What the type of an event says about its message.
     pub(super) fn of_event<E: Event>(event: &E) -> Self {
         let destination = match E::IS_RAW {
-            true => Destination::Subject(E::TOPIC.to_owned()),
+            true => Destination::Subject(E::TOPIC.into()),
             false => Destination::Topic(E::TOPIC.to_owned()),
         };
         Self {
@@ -150,14 +151,24 @@ impl Draft {
 
     /// What the caller calls the destination.
     pub(super) fn name(&self) -> &str {
-        let (Destination::Topic(name) | Destination::Subject(name)) = &self.destination;
-        name
+        match &self.destination {
+            Destination::Topic(name) => name,
+            Destination::Subject(name) => name,
+        }
     }
 
     /// The same, without the rest.
     pub(super) fn into_name(self) -> String {
-        let (Destination::Topic(name) | Destination::Subject(name)) = self.destination;
-        name
+        match self.destination {
+            Destination::Topic(name) => name,
+            Destination::Subject(name) => name.to_string(),
+        }
+    }
+
+    /// Whether there is nothing to say about the message but its value.
+    pub(super) fn is_wordless(&self) -> bool {
+        let is_unnamed = self.event_id.is_none() && self.broken.is_none() && self.delay.is_none();
+        is_unnamed && self.headers.is_empty() && self.metadata.is_empty()
     }
 
     /// Writes a message that nobody stores, and refuses what must not be sent.
@@ -233,7 +244,7 @@ impl Draft {
                 let subject = config.namespace.subject(&topic);
                 (topic, subject)
             }
-            Destination::Subject(subject) => (Cow::Borrowed(subject.as_str()), subject.clone()),
+            Destination::Subject(subject) => (Cow::Borrowed(&**subject), subject.to_string()),
         };
         natspubsub_grammar::check_subject(&subject)?;
         self.check_value(author, &topic, value.encode)?;

@@ -26,7 +26,7 @@ impl Outlet {
             (Destination::Topic(topic), _) => {
                 normalize_topic(topic).ok().map(|topic| self.config.namespace.subject(&topic))
             }
-            (Destination::Subject(subject), _) => Some(subject.clone()),
+            (Destination::Subject(subject), _) => Some(subject.to_string()),
         };
         self.metrics.refused(subject.as_deref(), failure(error));
     }

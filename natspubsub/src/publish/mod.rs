@@ -3,6 +3,7 @@
 mod around;
 mod atomic;
 mod author;
+mod bare;
 mod batch;
 mod buffered;
 mod buffered_subject;

@@ -5,6 +5,8 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use bytestring::ByteString;
 use natspubsub_grammar::Pattern;
 use serde::de::DeserializeOwned;
 
@@ -25,10 +27,10 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, PLAN, plan_asked};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Delivery, Failure, FromDelivery, FromServices, Requirement, Services};
-use crate::message::{Context, Encode, Event};
+use crate::message::{Context, Encode, Event, Headers};
 use crate::topology::Feature;
 use crate::trace::Scope;
-use crate::transport::{SharedTransport, Stored};
+use crate::transport::{Outbound, SharedTransport, Stored};
 
 /// Publishes messages to the application's stream and waits until they are stored.
 ///
@@ -412,12 +414,28 @@ impl Publisher {
     }
 
     /// Hands a message to whoever listens now.
+    /// Hands a message that nobody stores to the connection without waiting; `None` when that is not possible: then nothing
+    /// was sent.
+    pub(super) fn try_hand_over_core(
+        &self,
+        subject: ByteString,
+        headers: &Headers,
+        body: &Bytes,
+    ) -> Option<Result<()>> {
+        let named = self.outlet.metrics.is_recorded().then(|| subject.clone());
+        let sent = self.outlet.transport.try_publish_core(self.lane, subject, headers, body)?;
+        named.iter().for_each(|subject| self.outlet.metrics.handed_over(subject));
+        Some(sent)
+    }
+
     pub(super) async fn hand_over_core(&self, message: Prepared) -> Result<()> {
-        self.outlet.metrics.handed_over(message.subject());
-        let transport = &self.outlet.transport;
-        let sent = match transport.try_publish_core(self.lane, &message.outbound) {
+        let Outbound { subject, headers, body } = &message.outbound;
+        let sent = match self.try_hand_over_core(subject.as_str().into(), headers, body) {
             Some(sent) => sent,
-            None => transport.publish_core(self.lane, message.outbound).await,
+            None => {
+                self.outlet.metrics.handed_over(message.subject());
+                self.outlet.transport.publish_core(self.lane, message.outbound).await
+            }
         };
         sent.inspect_err(|error| message.span.failed(error.kind().name()))
     }

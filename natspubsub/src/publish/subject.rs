@@ -1,12 +1,14 @@
 //! Raw subjects: no environment and application before them.
 
+use bytestring::ByteString;
+
 use super::draft::{Destination, Draft, Prepared};
 use super::message::MessageBuilder;
 use super::outgoing::Way;
 use super::published::Published;
 use super::publisher::Publisher;
 use crate::error::Result;
-use crate::message::Encode;
+use crate::message::{Encode, Headers};
 
 /// A raw subject to publish on, made by [`Publisher::subject`].
 ///
@@ -22,11 +24,15 @@ use crate::message::Encode;
 pub struct SubjectPublisher<'a> {
     publisher: &'a Publisher,
     draft: Draft,
+    /// What is sent to, if it can be.
+    checked: Option<ByteString>,
 }
 
 impl<'a> SubjectPublisher<'a> {
     pub(super) fn new(publisher: &'a Publisher, subject: String) -> Self {
-        Self { publisher, draft: Draft::new(Destination::Subject(subject)) }
+        let subject = ByteString::from(subject);
+        let checked = natspubsub_grammar::check_subject(&subject).is_ok().then(|| subject.clone());
+        Self { publisher, draft: Draft::new(Destination::Subject(subject)), checked }
     }
 
     /// Whether JSON lies in an envelope, which is the default. Without one all of the message is the value, as other
@@ -92,12 +98,22 @@ impl<'a> SubjectPublisher<'a> {
         // What is handed over after the drain would never be written.
         let _under_way = self.publisher.outlet().accept()?;
         match self.publisher.layers() {
-            None => self.publisher.hand_over_core(self.prepare_core(value)?).await,
+            None => match self.try_send_bare(value) {
+                Some(sent) => sent,
+                None => Box::pin(self.publisher.hand_over_core(self.prepare_core(value)?)).await,
+            },
             Some(layers) => {
                 let outgoing = self.message(value).outgoing(Way::Core)?;
                 Box::pin(self.publisher.send_core_through(layers, outgoing)).await
             }
         }
+    }
+
+    /// Sends what is nothing but its value, without waiting; `None` when that is not possible: then nothing was sent.
+    fn try_send_bare<T: Encode + ?Sized>(&self, value: &T) -> Option<Result<()>> {
+        let subject = self.checked.as_ref()?;
+        let body = self.draft.bare(&self.publisher.author(), value)?;
+        self.publisher.try_hand_over_core(subject.clone(), &Headers::default(), &body)
     }
 
     fn prepare_core<T: Encode + ?Sized>(&self, value: &T) -> Result<Prepared> {

@@ -11,12 +11,12 @@ const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Drops are told once in this time.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
-/// What waits for a handler. One task lets messages in.
+/// What waits for a handler. One task lets messages in, and one takes them out.
 #[derive(Debug)]
 pub(super) struct Backlog {
     messages_max: usize,
-    messages: AtomicUsize,
-    bytes: AtomicUsize,
+    entered: Count,
+    left: Count,
     dropped: AtomicU64,
     drops: Mutex<Drops>,
 }
@@ -25,34 +25,35 @@ impl Backlog {
     pub(super) fn new(messages_max: u32) -> Self {
         Self {
             messages_max: messages_max as usize,
-            messages: AtomicUsize::new(0),
-            bytes: AtomicUsize::new(0),
+            entered: Count::default(),
+            left: Count::default(),
             dropped: AtomicU64::new(0),
             drops: Mutex::default(),
         }
     }
 
-    /// Whether there is room for a message of this size; then it takes it. `idle` handlers wait for messages: theirs count as
-    /// running, though nobody has handed them over yet.
-    pub(super) fn enter(&self, size: usize, idle: usize) -> bool {
-        let bytes = self.bytes.load(Ordering::Relaxed).saturating_add(size);
-        if self.messages.load(Ordering::Relaxed) >= self.messages_max + idle || bytes > BYTES_MAX {
-            return false;
+    /// What there is room for now. `idle` handlers wait for messages: theirs count as running, though nobody has handed them
+    /// over yet.
+    pub(super) fn room(&self, idle: usize) -> Room {
+        Room {
+            messages: (self.messages_max + idle).saturating_sub(self.len()),
+            bytes: BYTES_MAX.saturating_sub(waiting(&self.entered.bytes, &self.left.bytes)),
         }
-        self.messages.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(size, Ordering::Relaxed);
-        true
+    }
+
+    /// So many messages wait, of so many bytes.
+    pub(super) fn enter(&self, messages: usize, bytes: usize) {
+        self.entered.add(messages, bytes);
     }
 
     /// A message of this size waits no more.
     pub(super) fn leave(&self, size: usize) {
-        self.messages.fetch_sub(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(size, Ordering::Relaxed);
+        self.left.add(1, size);
     }
 
     /// How many messages wait.
     pub(super) fn len(&self) -> usize {
-        self.messages.load(Ordering::Relaxed)
+        waiting(&self.entered.messages, &self.left.messages)
     }
 
     /// How many messages it had no room for.
@@ -69,6 +70,48 @@ impl Backlog {
     /// How many there were since that was told last.
     pub(super) fn untold(&self) -> Option<u64> {
         self.drops.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// What one task counts, on a cache line of its own: a number that two threads write is dear.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Count {
+    messages: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Count {
+    fn add(&self, messages: usize, bytes: usize) {
+        for (number, more) in [(&self.messages, messages), (&self.bytes, bytes)] {
+            // Nobody else writes it.
+            number.store(number.load(Ordering::Relaxed).wrapping_add(more), Ordering::Release);
+        }
+    }
+}
+
+/// How much has entered and not left. What leaves is looked at first: it has entered before.
+fn waiting(entered: &AtomicUsize, left: &AtomicUsize) -> usize {
+    let left = left.load(Ordering::Acquire);
+    entered.load(Ordering::Acquire).wrapping_sub(left)
+}
+
+/// What there is room for at one time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// Whether a message of this size has room in it; then it takes it.
+    pub(super) fn take(&mut self, size: usize) -> bool {
+        let is_free = self.messages > 0 && size <= self.bytes;
+        if is_free {
+            self.messages -= 1;
+            self.bytes -= size;
+        }
+        is_free
     }
 }
 
@@ -101,12 +144,15 @@ mod tests {
     #[test]
     fn messages_and_bytes_are_bounded() {
         let backlog = Backlog::new(2);
-        assert!(backlog.enter(1, 0) && backlog.enter(1, 0) && !backlog.enter(1, 0));
+        let mut room = backlog.room(0);
+        assert!(room.take(1) && room.take(1) && !room.take(0), "two messages");
+        backlog.enter(2, 2);
+        assert!(!backlog.room(0).take(0), "both wait");
         backlog.leave(1);
         assert_eq!(backlog.len(), 1);
-        assert!(!backlog.enter(BYTES_MAX, 0), "one byte waits already");
-        assert!(backlog.enter(BYTES_MAX - 2, 0) && !backlog.enter(1, 0), "two wait already");
-        assert!(backlog.enter(1, 1) && !backlog.enter(0, 1), "one handler is idle");
+        assert!(!backlog.room(0).take(BYTES_MAX), "one byte waits already");
+        let mut room = backlog.room(1);
+        assert!(room.take(BYTES_MAX - 1) && !room.take(1) && room.take(0), "one handler is idle");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::ears::Ears;
+use super::group::{GROUP_MAX, Group};
 use super::listener::Listener;
 use super::reply::{BUSY, refuse};
 use crate::clock::timeout;
@@ -16,12 +17,6 @@ use crate::transport::CoreMessage;
 
 /// How long what is on its way may take to arrive after the listener has left.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
-
-/// The most messages that go to the worker together: to wake its thread up costs more than to handle a small one.
-const GROUP_MAX: usize = 64;
-
-/// Messages that arrived together.
-pub(super) type Group = Vec<(CoreMessage, Flight)>;
 
 /// Takes messages in until `stop`, and what is on its way then.
 pub(crate) async fn intake(
@@ -56,30 +51,41 @@ pub(crate) async fn intake(
 
 /// Hands over what there is room for, and refuses the rest.
 async fn take(listener: &Listener, arrived: &mut Vec<CoreMessage>, to_worker: &UnboundedSender<Group>) {
-    let (now, mut refused) = (listener.ground.clock.monotonic(), Vec::new());
-    let mut group = Group::with_capacity(arrived.len());
+    let (clock, metrics, backlog) = (&listener.ground.clock, &listener.metrics, &listener.backlog);
+    let at = (clock.now(), clock.monotonic());
+    listener.ground.stats.received_many(arrived.len() as u64);
+    let (mut room, mut bytes, mut refused) = (backlog.room(listener.idle()), 0, Vec::new());
+    let mut taken = Vec::with_capacity(arrived.len());
     for message in arrived.drain(..) {
-        listener.ground.stats.received();
         let size = message.message.size();
-        let flight = Flight::new(listener.metrics.clone(), size, false, now);
-        if listener.backlog.enter(size, listener.idle()) {
-            group.push((message, flight));
-            continue;
+        metrics.arrived(size, false);
+        if room.take(size) {
+            bytes += size;
+            taken.push(message);
+        } else {
+            refused.push(message.reply);
         }
-        flight.end(Ending::Dropped);
-        listener.ground.stats.dropped();
-        if let Some(dropped) = listener.backlog.drop_one(now) {
-            tell(listener, dropped);
-        }
-        refused.push(message.reply);
     }
-    // Without a worker nobody is left to take it; the application has ended.
-    let _ = to_worker.send(group);
+    if !taken.is_empty() {
+        backlog.enter(taken.len(), bytes);
+        // Without a worker nobody is left to take it; the application has ended.
+        let _ = to_worker.send(Group::new(taken, at, metrics.clone()));
+    }
+    for reply in refused {
+        drop_one(listener, reply, at.1).await;
+    }
+}
+
+/// Counts a message that there was no room for, and tells so who waits for an answer.
+async fn drop_one(listener: &Listener, reply: Option<String>, now: Duration) {
+    Flight::of_arrived(&listener.metrics, now).end(Ending::Dropped);
+    listener.ground.stats.dropped();
+    if let Some(dropped) = listener.backlog.drop_one(now) {
+        tell(listener, dropped);
+    }
     if listener.plan.answers() {
-        for reply in refused {
-            listener.tally.add(Duration::ZERO, Some(&BUSY));
-            refuse(listener, reply, &BUSY).await;
-        }
+        listener.tally.add(Duration::ZERO, Some(&BUSY));
+        refuse(listener, reply, &BUSY).await;
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::backlog::Backlog;
 use super::tally::Tally;
 use crate::clock::SharedClock;
-use crate::handler::{Chain, Delivery, DynMiddleware, Services, Target};
+use crate::handler::{Chain, DynMiddleware, Services, Target};
+use crate::message::{Context, Recipient};
 use crate::metrics::{About, DeliveryMetrics};
 use crate::stats::StatsBoard;
 use crate::topology::{CoreCall, CorePlan};
@@ -34,10 +36,8 @@ pub(crate) struct Listener {
     /// The middleware of all, its own, and its handler.
     pub(super) chain: Arc<Chain>,
     pub(super) name: Arc<str>,
-    /// Who it is in contexts and logs: the queue group, else the function.
-    pub(super) group: Arc<str>,
-    /// The name of the stream that stores its messages: none.
-    pub(super) no_stream: Arc<str>,
+    /// What contexts say about it.
+    pub(super) recipient: Arc<Recipient>,
     pub(super) metrics: Arc<DeliveryMetrics>,
     pub(super) backlog: Backlog,
     pub(super) tally: Tally,
@@ -53,12 +53,21 @@ impl Listener {
             CoreCall::Each(call) => Target::Each(call),
             CoreCall::Reply(call) => Target::Reply(call),
         };
+        let recipient = Recipient {
+            subscriber: plan.origin.name.into(),
+            // Who it is in contexts and logs: the queue group, else the function.
+            durable: plan.queue.as_deref().unwrap_or(plan.origin.name).into(),
+            // Nobody stores its messages, or delivers them again.
+            stream: "".into(),
+            max_attempts: 1,
+            ack_wait: Duration::ZERO,
+            clock: ground.clock.clone(),
+        };
         Self {
             chain: Chain::new(ground.layers.iter().cloned().chain(plan.layers.middleware()), target),
             ground,
-            name: plan.origin.name.into(),
-            group: plan.queue.as_deref().unwrap_or(plan.origin.name).into(),
-            no_stream: "".into(),
+            name: recipient.subscriber.clone(),
+            recipient: recipient.into(),
             metrics: Arc::new(delivery_metrics(plan)),
             backlog: Backlog::new(plan.pending),
             tally: Tally::default(),
@@ -86,8 +95,7 @@ impl Listener {
     }
 
     /// What spans say about a message.
-    pub(super) fn traced<'a>(&'a self, delivery: &'a Delivery, size: usize) -> Handling<'a> {
-        let context = delivery.context();
+    pub(super) fn traced<'a>(&'a self, context: &'a Context, size: usize) -> Handling<'a> {
         Handling {
             subject: context.subject(),
             templates: &self.templates,

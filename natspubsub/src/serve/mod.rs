@@ -3,7 +3,8 @@
 
 mod backlog;
 mod ears;
-mod incoming;
+mod group;
+mod heard;
 mod intake;
 mod listener;
 mod reply;

@@ -1,6 +1,9 @@
 //! One message from first to last: read, call, count, answer.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,14 +11,13 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
-use super::incoming;
+use super::heard::Heard;
 use super::listener::Listener;
 use super::reply::{ENDING, Refusal, refusal, refuse, reply};
 use crate::handler::{Delivery, Failure, Outcome, ReplySlot, panicked, redact};
-use crate::message::Context;
+use crate::message::{Context, Source};
 use crate::metrics::{Ending, Flight, RunOutcome};
 use crate::trace::{failed, is_wanted, process_span};
-use crate::transport::CoreMessage;
 
 /// How a run ended.
 enum Ended {
@@ -33,61 +35,67 @@ impl Ended {
     }
 }
 
-/// Handles one message, and answers it if it is a request.
-pub(super) async fn run(listener: &Listener, message: CoreMessage, flight: Flight, cut: &CancellationToken) {
-    let CoreMessage { message, reply, .. } = message;
-    let (size, slot) = (message.body.len(), ReplySlot::default());
+/// Handles one message with its body, and answers it if it is a request.
+pub(super) async fn run(listener: &Listener, heard: Arc<Heard>, body: Result<Bytes, Failure>, cut: &CancellationToken) {
     let is_timed = listener.metrics.is_recorded() || listener.plan.answers();
     let time = || if is_timed { listener.ground.clock.monotonic() } else { Duration::ZERO };
-    let began = time();
-    let delivery = incoming::read(listener, message);
-    flight.begin(began);
+    let (began, slot) = (time(), ReplySlot::default());
+    heard.flight.begin(began);
     let running = listener.metrics.running();
-    // Nothing is left to say who failed when the delivery is gone.
-    let context = delivery.as_ref().map_or_else(|(context, _)| context.clone(), |delivery| delivery.context().clone());
     // Code of the user also runs outside the handler: in `Drop` after a timeout, in the text of an error.
-    let caught = AssertUnwindSafe(ended(listener, delivery, size, &slot, cut)).catch_unwind().await;
+    let caught = AssertUnwindSafe(ended(listener, heard.clone(), body, &slot, cut)).catch_unwind().await;
     let ended = caught.unwrap_or_else(|panic| Ended::Ran(Outcome::Failed(panicked(panic))));
     drop(running);
     let took = time().saturating_sub(began);
-    measure(listener, &flight, &ended, took);
-    count(listener, context.subject(), &ended);
+    measure(listener, &heard.flight, &ended, took);
+    count(listener, heard.subject(), &ended);
     if listener.plan.answers() {
-        let answer = answer(&ended, &slot);
-        listener.tally.add(took, answer.as_ref().err());
-        match answer {
-            Ok(body) => self::reply(listener, reply, body).await,
-            Err(refusal) => refuse(listener, reply, &refusal).await,
-        }
+        // In a box: every run would be as large.
+        Box::pin(answered(listener, &heard, &ended, &slot, took)).await;
     }
 }
 
 async fn ended(
     listener: &Listener,
-    delivery: Result<Delivery, (Context, Failure)>,
-    size: usize,
+    heard: Arc<Heard>,
+    body: Result<Bytes, Failure>,
     slot: &ReplySlot,
     cut: &CancellationToken,
 ) -> Ended {
-    let delivery = match delivery {
-        Ok(delivery) => delivery,
-        Err((_, failure)) => return Ended::Ran(Outcome::Failed(failure)),
+    let body = match body {
+        Ok(body) => body,
+        Err(failure) => return Ended::Ran(Outcome::Failed(failure)),
     };
-    // To wait for it takes a lock and a place in a queue: only what does not end at once does.
     if cut.is_cancelled() {
         return Ended::Cut;
     }
-    let span = if is_wanted() { process_span(&listener.traced(&delivery, size)) } else { Span::none() };
+    let context = Context::of(heard);
+    let span = if is_wanted() { process_span(&listener.traced(&context, body.len())) } else { Span::none() };
+    let delivery = Delivery::new(context, body, listener.ground.services.clone());
     let clock = &*listener.ground.clock;
-    let ended = tokio::select! {
-        biased;
-        ran = listener.chain.run(clock, listener.plan.timeout, delivery, Some(slot)).instrument(span.clone()) => {
-            Ended::Ran(ran)
-        }
-        () = cut.cancelled() => Ended::Cut,
+    let running = listener.chain.run(clock, listener.plan.timeout, delivery, Some(slot)).instrument(span.clone());
+    let mut running = pin!(running);
+    let ended = match futures::poll!(running.as_mut()) {
+        Poll::Ready(ran) => Ended::Ran(ran),
+        // To wait for the end takes a lock and a place in a queue: only what does not end at once does.
+        Poll::Pending => tokio::select! {
+            biased;
+            ran = running => Ended::Ran(ran),
+            () = cut.cancelled() => Ended::Cut,
+        },
     };
     failed(&span, ended.error_type());
     ended
+}
+
+/// Answers a request.
+async fn answered(listener: &Listener, heard: &Heard, ended: &Ended, slot: &ReplySlot, took: Duration) {
+    let (answer, reply) = (answer(ended, slot), heard.reply.clone());
+    listener.tally.add(took, answer.as_ref().err());
+    match answer {
+        Ok(body) => self::reply(listener, reply, body).await,
+        Err(refusal) => refuse(listener, reply, &refusal).await,
+    }
 }
 
 /// Counts how it ended. What failed is gone: nobody stored it.

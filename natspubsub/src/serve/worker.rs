@@ -2,44 +2,39 @@
 
 use std::sync::Arc;
 use std::task::Poll;
-use std::vec;
 
 use futures::StreamExt;
+use futures::future::OptionFuture;
 use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::coop::consume_budget;
-use tokio_util::sync::{CancellationToken, ReusableBoxFuture};
+use tokio_util::sync::CancellationToken;
 
-use super::intake::Group;
+use super::group::Group;
+use super::heard::{Arrived, Heard};
 use super::listener::Listener;
 use super::run::run;
-use crate::metrics::Flight;
-use crate::transport::CoreMessage;
 
 /// Works until the intake has ended and everything it took is handled. From `cut` on, what runs or waits is refused.
 pub(crate) async fn work(listener: Arc<Listener>, mut from_intake: UnboundedReceiver<Group>, cut: CancellationToken) {
     let (concurrency, mut open) = (listener.plan.concurrency as usize, true);
-    let (mut running, mut waiting) = (FuturesUnordered::new(), Group::new().into_iter());
+    let (mut running, mut waiting) = (FuturesUnordered::new(), None);
     // A run is large, and most end at once: they follow each other in one place.
-    let mut at_once = None;
+    let mut place = None;
     while open || !running.is_empty() {
         tokio::select! {
             biased;
-            Some(()) = running.next(), if !running.is_empty() => listener.set_running(running.len()),
-            message = next(&mut waiting, &mut from_intake), if open && running.len() < concurrency => match message {
-                Some((message, flight)) => {
+            Some(_) = running.next(), if !running.is_empty() => listener.set_running(running.len()),
+            arrived = next(&mut waiting, &mut from_intake), if open && running.len() < concurrency => match arrived {
+                Some(arrived) => {
                     // It waits no more once it counts as running.
                     listener.set_running(running.len() + 1);
-                    let run = run(&listener, message, flight, &cut);
-                    let mut begun = match at_once.take() {
-                        None => ReusableBoxFuture::new(run),
-                        Some(mut place) => {
-                            ReusableBoxFuture::set(&mut place, run);
-                            place
-                        }
-                    };
-                    match futures::poll!(begun.get_pin()) {
-                        Poll::Ready(()) => at_once = Some(begun),
+                    listener.backlog.leave(arrived.message.message.size());
+                    let (heard, body) = Heard::read(&listener, arrived);
+                    let mut begun = place.take().unwrap_or_else(|| Box::pin(OptionFuture::default()));
+                    begun.set(Some(run(&listener, heard, body, &cut)).into());
+                    match futures::poll!(&mut begun) {
+                        Poll::Ready(_) => place = Some(begun),
                         Poll::Pending => running.push(begun),
                     }
                     listener.set_running(running.len());
@@ -51,16 +46,13 @@ pub(crate) async fn work(listener: Arc<Listener>, mut from_intake: UnboundedRece
 }
 
 /// The next message; none when the intake has ended. Dropping the future loses nothing.
-async fn next(
-    waiting: &mut vec::IntoIter<(CoreMessage, Flight)>,
-    from_intake: &mut UnboundedReceiver<Group>,
-) -> Option<(CoreMessage, Flight)> {
+async fn next(waiting: &mut Option<Group>, from_intake: &mut UnboundedReceiver<Group>) -> Option<Arrived> {
     loop {
-        if waiting.len() > 0 {
+        if waiting.as_ref().is_some_and(|group| group.len() > 0) {
             // Others have their turn, too.
             consume_budget().await;
-            return waiting.next();
+            return waiting.as_mut().and_then(Iterator::next);
         }
-        *waiting = from_intake.recv().await?.into_iter();
+        *waiting = Some(from_intake.recv().await?);
     }
 }

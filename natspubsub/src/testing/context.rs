@@ -255,7 +255,7 @@ impl ContextBuilder {
             durable: durable.into(),
             subscriber: self.subscriber.into(),
             stream: self.stream.unwrap_or_else(|| namespace.stream()).into(),
-            event_id: self.event_id.into(),
+            event_id: self.event_id,
             sequence: self.sequence,
             deliveries: self.attempt,
             max_attempts: self.max_attempts,

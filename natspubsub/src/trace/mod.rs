@@ -33,6 +33,11 @@ pub(crate) fn is_wanted() -> bool {
     LevelFilter::current() >= LevelFilter::DEBUG
 }
 
+/// Whether nothing is to be said about the trace of a message that is sent: nobody is interested, and nothing is active.
+pub(crate) fn is_untraced(cause: &Cause<'_>) -> bool {
+    !is_wanted() && cause.headers.is_none() && !otel::is_active(cause)
+}
+
 /// The fields that say that an operation failed.
 fn mark_failed(span: &tracing::Span, error_type: &str) {
     span.record("otel.status_code", "ERROR");

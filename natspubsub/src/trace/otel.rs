@@ -41,6 +41,11 @@ fn active() -> Option<Context> {
     if span.is_disabled() { None } else { Some(span.context()).filter(is_valid) }
 }
 
+/// Whether the caller, or the handler whose publisher it is, runs in a trace.
+pub(super) fn is_active(cause: &Cause<'_>) -> bool {
+    cause.scope.0.is_some() || active().is_some()
+}
+
 fn is_valid(context: &Context) -> bool {
     context.span().span_context().is_valid()
 }

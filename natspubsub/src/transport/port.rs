@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use bytestring::ByteString;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -318,7 +319,13 @@ pub(crate) trait Transport: Send + Sync + 'static {
     async fn publish_core(&self, lane: usize, message: Outbound) -> Result<()>;
 
     /// The same without waiting; `None` when that is not possible: then nothing was sent.
-    fn try_publish_core(&self, _lane: usize, _message: &Outbound) -> Option<Result<()>> {
+    fn try_publish_core(
+        &self,
+        _lane: usize,
+        _subject: ByteString,
+        _headers: &Headers,
+        _body: &Bytes,
+    ) -> Option<Result<()>> {
         None
     }
 

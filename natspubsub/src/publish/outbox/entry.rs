@@ -63,7 +63,7 @@ impl<T: Encode + ?Sized, S: SqlStore> MessageBuilder<'_, T, OutboxEntry<S>> {
     /// # }
     /// ```
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
-        self.draft.destination = Destination::Subject(subject.into());
+        self.draft.destination = Destination::Subject(subject.into().into());
         self
     }
 

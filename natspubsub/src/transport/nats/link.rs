@@ -16,6 +16,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::denial::Denials;
 use super::events::Watched;
+use super::framing::is_one_word;
 use super::replies::{Awaited, NoReply, Replies, Reply};
 use super::send;
 use crate::clock::timeout;
@@ -171,6 +172,9 @@ impl Link {
     ) -> Option<Awaited<'_>> {
         let _turn = self.turn.try_lock().ok().filter(|_| self.is_connected())?;
         let (subject, headers, body) = request();
+        if !is_one_word(&subject) {
+            return None;
+        }
         let deadline = self.watched.clock.monotonic() + limit;
         let (reply, awaited) = self.watched.replies.expect(&subject, deadline).ok()?;
         // Dropped before the client has taken it, it was not sent.
@@ -188,6 +192,9 @@ impl Link {
         body: Bytes,
         limit: Duration,
     ) -> Result<Awaited<'_>, Unanswered> {
+        if !is_one_word(&subject) {
+            return Err(Unanswered::NotSent(format!("{:?} is no subject", subject.as_str())));
+        }
         let clock = &*self.watched.clock;
         let deadline = clock.monotonic() + limit;
         let left = || deadline.saturating_sub(clock.monotonic());

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::Stream;
 
+use super::framing::one_word;
 use super::link::Link;
 use super::publish::{header_map, read_headers};
 use super::{SEND_TIMEOUT, send};
@@ -48,7 +49,7 @@ async fn round_trip(link: &Link, limit: Duration) {
 /// Sends a request, and listens to its replies under a subject of their own.
 pub(super) async fn request_many(link: &Link, message: Outbound) -> Result<Box<dyn CoreSubscription>> {
     let Outbound { subject, headers, body } = message;
-    let (client, inbox) = (&link.client, link.client.new_inbox());
+    let (client, subject, inbox) = (&link.client, one_word(subject)?, link.client.new_inbox());
     let subscriber = send("a subscription", client.subscribe(inbox.clone())).await?;
     let request = client.publish_with_reply_and_headers(subject, inbox, header_map(&headers), body);
     send("a request", request).await?;

@@ -5,6 +5,7 @@ mod confirmation;
 mod connect;
 mod denial;
 mod events;
+mod framing;
 mod link;
 mod listen;
 mod options;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use bytestring::ByteString;
 use futures::FutureExt;
 use jiff::Timestamp;
 use tokio::task::coop::unconstrained;
@@ -36,6 +38,7 @@ use super::port::{
 use crate::clock::SharedClock;
 use crate::config::ServerUrl;
 use crate::error::{Error, ErrorKind, Result};
+use crate::message::Headers;
 
 /// How long a request to the JetStream API may take.
 const API_TIMEOUT: Duration = Duration::from_secs(5);
@@ -183,8 +186,14 @@ impl Transport for NatsTransport {
         publish::publish_core(self.lane(lane), message).await
     }
 
-    fn try_publish_core(&self, lane: usize, message: &Outbound) -> Option<Result<()>> {
-        publish::try_publish_core(self.lane(lane), message)
+    fn try_publish_core(
+        &self,
+        lane: usize,
+        subject: ByteString,
+        headers: &Headers,
+        body: &Bytes,
+    ) -> Option<Result<()>> {
+        publish::try_publish_core(self.lane(lane), subject, headers, body)
     }
 
     async fn request(&self, message: Outbound, limit: Duration) -> Result<Outbound> {

@@ -22,6 +22,8 @@ pub(super) fn options(config: &Config, watched: &Watched) -> ConnectOptions {
         .name(format!("{}.{}", config.env(), config.app()))
         .custom_inbox_prefix(&config.inbox_prefix)
         .ping_interval(config.ping_interval)
+        // `framing` looks at what is published.
+        .skip_subject_validation(true)
         .reconnect_delay_callback(move |attempt| {
             let delay = reconnect_delay(attempt, clock.random());
             if refused.is_set() && attempt > 1 { delay.max(REFUSED_DELAY) } else { delay }

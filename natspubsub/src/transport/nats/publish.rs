@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use async_nats::header::{HeaderName, HeaderValue};
 use async_nats::{HeaderMap, Subject};
+use bytes::Bytes;
+use bytestring::ByteString;
 use futures::FutureExt;
 
 use super::confirmation::read;
+use super::framing::{is_one_word, one_word};
 use super::link::{self, Link, Unanswered};
 use super::send;
 use crate::error::{Error, ErrorKind, Result};
@@ -51,7 +54,8 @@ pub(super) async fn publish_atomic(
         let mut headers = header_map(&message.headers);
         headers.insert(BATCH_ID, id);
         headers.insert(BATCH_SEQUENCE, number.to_string());
-        let (subject, is_last) = (Subject::from(message.subject), number == count);
+        let subject = one_word(message.subject).map_err(|error| PublishFault::Rejected(error.to_string()))?;
+        let is_last = number == count;
         if is_last {
             headers.insert(BATCH_COMMIT, "1");
         }
@@ -77,11 +81,11 @@ pub(super) async fn publish_atomic(
 
 /// Hands a message to the connection that nobody stores.
 pub(super) async fn publish_core(link: &Link, message: Outbound) -> Result<()> {
-    let headers = header_map(&message.headers);
-    let (client, subject, body) = (&link.client, message.subject, message.body);
+    let Outbound { subject, headers, body } = message;
     if !link.is_connected() {
         return Err(Error::new(ErrorKind::Connect, format!("the message for {subject} was not sent: no connection")));
     }
+    let (client, subject, headers) = (&link.client, one_word(subject)?, header_map(&headers));
     match headers.is_empty() {
         true => send("a message", client.publish(subject, body)).await,
         false => send("a message", client.publish_with_headers(subject, headers, body)).await,
@@ -89,12 +93,21 @@ pub(super) async fn publish_core(link: &Link, message: Outbound) -> Result<()> {
 }
 
 /// The same where nothing has to be waited for: a message in a future of its own costs as much as the rest.
-pub(super) fn try_publish_core(link: &Link, message: &Outbound) -> Option<Result<()>> {
-    if !link.is_connected() || !message.headers.is_empty() {
+pub(super) fn try_publish_core(
+    link: &Link,
+    subject: ByteString,
+    headers: &Headers,
+    body: &Bytes,
+) -> Option<Result<()>> {
+    if !link.is_connected() || !is_one_word(&subject) {
         return None;
     }
+    let (client, subject, body) = (&link.client, Subject::from_utf8(subject.into_bytes()).ok()?, body.clone());
     // A future that waits for room and is dropped has sent nothing.
-    let sent = link.client.publish(Subject::from(message.subject.as_str()), message.body.clone()).now_or_never()?;
+    let sent = match headers.is_empty() {
+        true => client.publish(subject, body).now_or_never()?,
+        false => client.publish_with_headers(subject, header_map(headers), body).now_or_never()?,
+    };
     Some(sent.map_err(|error| Error::new(ErrorKind::Server, "a message could not be sent").with_source(error)))
 }
 
