@@ -67,10 +67,11 @@ pub(super) async fn attempted(
         Some(Inbox::Transaction) | None => call(subscriber, chain, hand, delivery).await,
     };
     drop(running);
-    let ended = clock.monotonic();
-    subscriber.metrics.ran(RunOutcome::from(&outcome), ended.saturating_sub(began));
+    if subscriber.metrics.is_recorded() {
+        subscriber.metrics.ran(RunOutcome::from(&outcome), clock.monotonic().saturating_sub(began));
+    }
     reached(Point::AfterHandlerBeforeAck).await;
-    if permit.ended(Verdict::of(&outcome), || ended) {
+    if permit.ended(Verdict::of(&outcome), || clock.monotonic()) {
         let reason = format!("{outcome:?}");
         tracing::warn!(consumer = %subscriber.durable, reason, "the circuit is open: pulling stops, what is in hand is held");
     }

@@ -20,7 +20,7 @@ pub(super) fn read(subscriber: &Subscriber, hand: &Arc<InHand>) -> (Context, Res
     };
     // A dead letter is handed over whole; its bytes may be the very reason why it is one.
     let fault = fault.filter(|_| !is_letter);
-    let body = if is_letter { received.body.clone() } else { std::mem::take(&mut envelope.body) };
+    let body = if is_letter { received.body.clone().into() } else { std::mem::take(&mut envelope.body) };
     hand.note_facts(|| facts(subscriber, hand, is_letter, envelope));
     let context = Context::of(hand.clone());
     let delivery = match fault {
@@ -68,7 +68,7 @@ pub(super) fn is_for_another(subscriber: &Subscriber, hand: &InHand) -> bool {
 /// The key of a delivery, with `ordered_by`.
 pub(super) fn key(subscriber: &Subscriber, hand: &InHand) -> Option<Key> {
     let field = subscriber.plan.settings.ordered_by?;
-    lanes::key(field, &envelope(subscriber, hand).ok()?.body)
+    lanes::key(field, envelope(subscriber, hand).ok()?.body.bytes())
 }
 
 /// The message id of the header, in any case of its name, else the place of the message.

@@ -26,6 +26,9 @@ const LOOK_MIN: Duration = Duration::from_millis(20);
 /// So many looks without one are a gap.
 const GAP_LOOKS: u32 = 2;
 
+/// This process has not slept.
+const AWAKE: u64 = u64::MAX;
+
 /// How long the server may take to answer after a gap.
 const ROUND_TRIP_LIMIT: Duration = Duration::from_secs(2);
 
@@ -37,8 +40,9 @@ pub(crate) struct Keeper {
     next_id: AtomicU64,
     /// When it last looked, in nanoseconds of the monotonic clock.
     looked_ns: AtomicU64,
-    /// When it looked before this process was stopped, until what arrived meanwhile is taken in.
-    slept_since: Mutex<Option<Duration>>,
+    /// When it looked before this process was stopped, until what arrived meanwhile is taken in; as `looked_ns`, or
+    /// [`AWAKE`].
+    slept_since_ns: AtomicU64,
     hands: Mutex<Slab<Arc<InHand>>>,
 }
 
@@ -52,7 +56,7 @@ impl Keeper {
             look,
             next_id: AtomicU64::new(0),
             looked_ns,
-            slept_since: Mutex::default(),
+            slept_since_ns: AtomicU64::new(AWAKE),
             hands: Mutex::default(),
         }
     }
@@ -103,8 +107,11 @@ impl Keeper {
     /// on, finds in its socket what was delivered while it slept.
     fn arrived_at(&self) -> Duration {
         let (now, looked) = (self.clock.monotonic(), self.looked());
-        let slept_since = *self.slept_since.lock().unwrap_or_else(PoisonError::into_inner);
-        slept_since.unwrap_or(if self.is_gap(looked, now) { looked } else { now })
+        match self.slept_since_ns.load(Ordering::Acquire) {
+            AWAKE if self.is_gap(looked, now) => looked,
+            AWAKE => now,
+            slept_since => Duration::from_nanos(slept_since),
+        }
     }
 
     fn looked(&self) -> Duration {
@@ -132,11 +139,11 @@ impl Keeper {
             self.looked_ns.store(nanos(now), Ordering::Relaxed);
             if self.is_gap(looked, now) {
                 tracing::warn!(gap = ?(now - looked), "this process did not run for a while");
-                *self.slept_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(looked);
+                self.slept_since_ns.store(nanos(looked), Ordering::Release);
                 // The answer comes behind everything that was delivered before it.
                 let _ = transport.flush(stream, ROUND_TRIP_LIMIT).await;
                 self.clock.sleep(LOOK_MIN).await;
-                *self.slept_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                self.slept_since_ns.store(AWAKE, Ordering::Release);
                 self.looked_ns.store(nanos(self.clock.monotonic()), Ordering::Relaxed);
             }
         }

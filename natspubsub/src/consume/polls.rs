@@ -10,8 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio_util::sync::ReusableBoxFuture;
-
 use super::subscriber::Subscriber;
 use crate::clock::SharedClock;
 
@@ -26,20 +24,37 @@ pub(super) struct Polls {
     sequence: AtomicU64,
 }
 
+/// Where a run is: in a box, because it has a kilobyte or two, and would be moved with what is polled.
+pub(super) type Place<F> = Pin<Box<Option<F>>>;
+
 /// A run whose polls are counted.
-pub(super) struct Counted<T> {
-    pub(super) subscriber: Arc<Subscriber>,
-    pub(super) sequence: u64,
-    pub(super) run: ReusableBoxFuture<'static, T>,
+pub(super) struct Counted<'a, F> {
+    polls: &'a Polls,
+    /// The stream sequence of its message.
+    sequence: u64,
+    run: Place<F>,
 }
 
-impl<T> Future for Counted<T> {
-    type Output = T;
+impl<'a, F: Future> Counted<'a, F> {
+    /// Puts a run into the place of another, if there is one.
+    pub(super) fn new(polls: &'a Polls, sequence: u64, place: Option<Place<F>>, run: impl FnOnce() -> F) -> Self {
+        let mut place = place.unwrap_or_else(|| Box::pin(None));
+        place.set(Some(run()));
+        Self { polls, sequence, run: place }
+    }
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let Self { subscriber, sequence, run } = self.get_mut();
-        let _under_way = subscriber.polls.begin(*sequence);
-        run.poll(context)
+    /// The place of a run that has ended.
+    pub(super) fn into_place(self) -> Place<F> {
+        self.run
+    }
+}
+
+impl<F: Future> Future for Counted<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let _under_way = self.polls.begin(self.sequence);
+        self.run.as_mut().as_pin_mut().map_or(Poll::Pending, |run| run.poll(context))
     }
 }
 
@@ -49,8 +64,13 @@ struct UnderWay<'a>(&'a Polls);
 impl Polls {
     fn begin(&self, sequence: u64) -> UnderWay<'_> {
         self.sequence.store(sequence, Ordering::Relaxed);
-        self.count.fetch_add(1, Ordering::Release);
+        self.count_one();
         UnderWay(self)
+    }
+
+    fn count_one(&self) {
+        // The worker alone writes it.
+        self.count.store(self.count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
     }
 
     /// The poll that is under way and the message that it works on.
@@ -62,7 +82,7 @@ impl Polls {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.0.count.fetch_add(1, Ordering::Release);
+        self.0.count_one();
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn run(subscriber: &Subscriber, hand: &Arc<InHand>) -> Ended {
 async fn settlement(
     subscriber: &Subscriber,
     chain: &Arc<Chain>,
-    hand: &InHand,
+    hand: &Arc<InHand>,
     delivery: Result<Delivery, Failure>,
 ) -> Settlement {
     if let Some(unstored) = subscriber.memory.unstored(hand) {
@@ -81,15 +81,16 @@ async fn settlement(
     if let Some(crash) = crashed(attempt, subscriber.plan.settings.max_attempts) {
         return crash;
     }
-    let mut delivery = match delivery {
-        Ok(delivery) => delivery.at_attempt(attempt),
-        Err(failure) => {
-            subscriber.metrics.failed(RunOutcome::Undecodable);
-            return decided(subscriber, attempt, &Outcome::Failed(failure));
-        }
-    };
+    let mut delivery = delivery;
     loop {
-        let outcome = match attempted(subscriber, chain, hand, delivery.clone()).await {
+        let delivered = match delivery {
+            Ok(delivered) => delivered.at_attempt(attempt),
+            Err(failure) => {
+                subscriber.metrics.failed(RunOutcome::Undecodable);
+                return decided(subscriber, attempt, &Outcome::Failed(failure));
+            }
+        };
+        let outcome = match attempted(subscriber, chain, hand, delivered).await {
             Attempted::Ran(outcome) => outcome,
             Attempted::Stopping => return Settlement::Release,
             Attempted::Expired => return Settlement::Expired,
@@ -114,10 +115,11 @@ async fn settlement(
                 subscriber.stats.retried();
                 subscriber.metrics.retried();
                 attempt += 1;
-                delivery = delivery.at_attempt(attempt);
             }
             settlement => return settlement,
         }
+        // Read anew: most messages run once, and a copy of each would cost more.
+        delivery = incoming::read(subscriber, hand).1;
     }
 }
 

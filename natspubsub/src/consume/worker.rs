@@ -9,7 +9,7 @@ use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio_util::sync::{CancellationToken, ReusableBoxFuture};
+use tokio_util::sync::CancellationToken;
 
 use super::acks::Handover;
 use super::answer::release;
@@ -44,9 +44,6 @@ impl Job {
 /// Of a job that has ended.
 type Worked = (Option<Key>, Ended);
 
-/// Where a run is.
-type Place = ReusableBoxFuture<'static, Worked>;
-
 impl Worker {
     pub(crate) fn new(subscriber: Arc<Subscriber>, intake: UnboundedReceiver<Arc<InHand>>) -> Self {
         Self { subscriber, intake, lanes: Lanes::default() }
@@ -57,28 +54,30 @@ impl Worker {
         let concurrency = self.subscriber.plan.settings.concurrency as usize;
         let mut open = true;
         let subscriber = self.subscriber.clone();
+        let begin = |place, job: Job| {
+            Counted::new(&subscriber.polls, job.hand().sequence(), place, || work_on(&subscriber, job))
+        };
         let mut running = FuturesUnordered::new();
         // A run is large, and many end at once: they follow each other in one place.
         let mut place = None;
         let mut handover = Handover::new(subscriber.clone());
-        // Listened to once, rather than anew for each message.
-        let mut cut = pin!(cut.cancelled());
-        while open || !running.is_empty() {
+        // Listened to once, rather than anew for each message, and only where there is nothing to do: it takes a lock.
+        let (is_cut, mut cut) = (&cut, pin!(cut.cancelled()));
+        while (open || !running.is_empty()) && !is_cut.is_cancelled() {
             let busy = running.len().saturating_sub(subscriber.parking.len());
             tokio::select! {
                 biased;
-                () = &mut cut => break,
                 Some((key, ended)) = running.next(), if !running.is_empty() => {
-                    self.ended(key, ended).into_iter().for_each(|job| running.push(worked(&subscriber, None, job)));
+                    self.ended(key, ended).into_iter().for_each(|job| running.push(begin(None, job)));
                 }
                 hand = self.intake.recv(), if open && busy < concurrency => match hand {
                     Some(hand) => if let Some(job) = self.begin(hand) {
-                        let mut begun = worked(&subscriber, place.take(), job);
+                        let mut begun = begin(place.take(), job);
                         match futures::poll!(&mut begun) {
                             Poll::Ready((key, ended)) => {
-                                place = Some(begun.run);
+                                place = Some(begun.into_place());
                                 let next = self.ended(key, ended).into_iter();
-                                next.for_each(|job| running.push(worked(&subscriber, None, job)));
+                                next.for_each(|job| running.push(begin(None, job)));
                             }
                             Poll::Pending => running.push(begun),
                         }
@@ -86,6 +85,7 @@ impl Worker {
                     None => open = false,
                 },
                 () = subscriber.parking.entered() => {}
+                () = &mut cut => break,
                 // There is nothing more to do now.
                 () = handover.at_end_of_pass() => {}
             }
@@ -130,26 +130,13 @@ impl Worker {
     }
 }
 
-/// Carries a job out, with its polls counted. In a box, which may be there already: a run has some kilobytes, and would be
-/// moved with what is polled.
-fn worked(subscriber: &Arc<Subscriber>, place: Option<Place>, job: Job) -> Counted<Worked> {
-    let (subscriber, holder) = (subscriber.clone(), subscriber.clone());
-    let sequence = job.hand().sequence();
-    let run = async move {
-        match job {
-            Job::Run(key, hand) => (key, run(&holder, &hand).await),
-            Job::Release(hand) => {
-                release(&holder, &hand).await;
-                (None, Ended::Released)
-            }
+/// Carries a job out.
+async fn work_on(subscriber: &Subscriber, job: Job) -> Worked {
+    match job {
+        Job::Run(key, hand) => (key, run(subscriber, &hand).await),
+        Job::Release(hand) => {
+            release(subscriber, &hand).await;
+            (None, Ended::Released)
         }
-    };
-    let run = match place {
-        None => Place::new(run),
-        Some(mut place) => {
-            place.set(run);
-            place
-        }
-    };
-    Counted { subscriber, sequence, run }
+    }
 }

@@ -164,7 +164,7 @@ mod tests {
     use crate::message::Context;
 
     fn delivery(body: &str) -> Delivery {
-        Delivery::new(Context::sample(), body.to_owned().into(), Arc::default())
+        Delivery::new(Context::sample(), bytes::Bytes::from(body.to_owned()), Arc::default())
     }
 
     /// Tells every member how large its batch was.

@@ -6,9 +6,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 
 use crate::clock::{SharedClock, SystemClock};
-use crate::message::Context;
+use crate::message::{Body, Context, DecodeFault};
 
 /// One delivered message: its context, its body and what the application shares with its handlers. Cheap to clone.
 ///
@@ -27,7 +28,7 @@ use crate::message::Context;
 #[derive(Debug, Clone)]
 pub struct Delivery {
     context: Context,
-    body: Bytes,
+    body: Body,
     services: Arc<Services>,
     /// What lies further in than a service that lives longer than this call.
     #[cfg(feature = "tower")]
@@ -35,10 +36,10 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    pub(crate) fn new(context: Context, body: Bytes, services: Arc<Services>) -> Self {
+    pub(crate) fn new(context: Context, body: impl Into<Body>, services: Arc<Services>) -> Self {
         Self {
             context,
-            body,
+            body: body.into(),
             services,
             #[cfg(feature = "tower")]
             onward: None,
@@ -58,7 +59,12 @@ impl Delivery {
 
     /// The body of the message, without its envelope.
     pub fn body(&self) -> &Bytes {
-        &self.body
+        self.body.bytes()
+    }
+
+    /// The value that the body is as JSON.
+    pub(super) fn decode_json<T: DeserializeOwned>(&self) -> Result<T, DecodeFault> {
+        self.body.decode_json()
     }
 
     /// The time of the application that handles the message.

@@ -147,7 +147,7 @@ mod tests {
     use crate::message::{Context, Raw};
 
     fn letter(body: impl Into<Bytes>) -> DeadLetter {
-        DeadLetter { delivery: Delivery::new(Context::sample(), body.into(), Arc::default()) }
+        DeadLetter { delivery: Delivery::new(Context::sample(), Into::<Bytes>::into(body), Arc::default()) }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::delivery::Delivery;
 use super::failure::{Failure, FailureClass};
 #[cfg(feature = "prost")]
 use crate::message::Proto;
-use crate::message::{Raw, decode_json};
+use crate::message::Raw;
 
 /// A type that the body of a message can be read as: anything that implements `serde::Deserialize`, or
 /// [`Raw`] for the bytes, or with the feature `prost` `Proto` for Protocol Buffers.
@@ -25,7 +25,7 @@ pub trait Payload: Sized {
 
 impl<T: DeserializeOwned> Payload for T {
     fn from_body(delivery: &Delivery) -> Result<Self, Failure> {
-        decode_json(delivery.body()).map_err(|fault| Failure::new(FailureClass::Undecodable, fault))
+        delivery.decode_json().map_err(|fault| Failure::new(FailureClass::Undecodable, fault))
     }
 }
 
@@ -53,7 +53,7 @@ mod tests {
     use crate::message::Context;
 
     fn delivery(body: &'static [u8]) -> Delivery {
-        Delivery::new(Context::sample(), body.into(), Arc::default())
+        Delivery::new(Context::sample(), bytes::Bytes::from(body), Arc::default())
     }
 
     fn is_undecodable<T: Payload>(body: &'static [u8]) -> bool {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use serde::de::DeserializeOwned;
 
 /// The body of a message as bytes: undecoded as the first argument of a handler, or published without an envelope as
@@ -46,13 +47,52 @@ pub(crate) fn is_json(media_type: &str) -> bool {
     essence.is_empty() || is("application/json") || is("text/json") || suffix()
 }
 
-/// Reads a value from JSON. serde_json's own recursion limit (128) stays on.
-pub(crate) fn decode_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeFault> {
+/// The body of a received message: text that was looked at as a whole, or bytes.
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    Text(ByteString),
+    Bytes(Bytes),
+}
+
+impl Body {
+    pub(crate) fn bytes(&self) -> &Bytes {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+
+    /// Reads a value from JSON. serde_json's own recursion limit (128) stays on.
+    pub(crate) fn decode_json<T: DeserializeOwned>(&self) -> Result<T, DecodeFault> {
+        match self {
+            Self::Text(text) => decoded(serde_json::from_str(text)),
+            Self::Bytes(bytes) => decode_json(bytes),
+        }
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::Bytes(Bytes::new())
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+/// Reads a value from JSON.
+fn decode_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeFault> {
     // Looked at as a whole: text by text, each costs as much as all of them.
-    let read = match std::str::from_utf8(body) {
+    decoded(match std::str::from_utf8(body) {
         Ok(text) => serde_json::from_str(text),
         Err(_) => serde_json::from_slice(body),
-    };
+    })
+}
+
+fn decoded<T>(read: serde_json::Result<T>) -> Result<T, DecodeFault> {
     read.map_err(|error| DecodeFault(format!("the body is no {}: {error}", std::any::type_name::<T>())))
 }
 

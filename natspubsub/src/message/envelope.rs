@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::codec::{DecodeFault, is_json};
+use super::codec::{Body, DecodeFault, is_json};
 use super::depth::{DEPTH_MAX, is_too_deep};
 use super::gzip::{GZIP, MAGIC, inflate};
 use super::headers::{self, Headers, bare};
@@ -36,7 +36,7 @@ pub(crate) struct EnvelopeParts {
     pub(crate) trace_id: Option<ByteString>,
     /// `None` where there are none.
     pub(crate) metadata: Option<Box<Metadata>>,
-    pub(crate) body: Bytes,
+    pub(crate) body: Body,
 }
 
 #[cfg(any(test, feature = "testing"))]
@@ -47,7 +47,7 @@ impl From<EnvelopeParts> for EnvelopeIn {
             occurred_at: parts.occurred_at.as_deref().and_then(read_time),
             trace_id: parts.trace_id.map(|id| id.to_string()),
             metadata: parts.metadata.map(|metadata| *metadata).unwrap_or_default(),
-            body: parts.body,
+            body: parts.body.bytes().clone(),
         }
     }
 }
@@ -91,14 +91,15 @@ impl EnvelopeParts {
 
     /// Reads the envelope and leaves the body as a slice of `bytes`.
     fn read_json(bytes: &Bytes) -> Result<Self, DecodeFault> {
-        if is_too_deep(bytes) {
-            return Err(DecodeFault(format!("the message nests deeper than {DEPTH_MAX} arrays and objects")));
-        }
         // Checked at once: what is skipped would else not be looked at.
         let text = ByteString::try_from(bytes.clone())
             .map_err(|error| DecodeFault(format!("the message is not UTF-8: {error}")))?;
         let fields = match skim(&text).and_then(Fields::of) {
+            // Nests less deep than it may.
             Some(fields) => fields,
+            None if is_too_deep(bytes) => {
+                return Err(DecodeFault(format!("the message nests deeper than {DEPTH_MAX} arrays and objects")));
+            }
             None => serde_json::from_str(&text)
                 .map_err(|error| DecodeFault(format!("the message is no envelope: {error}")))?,
         };
@@ -116,7 +117,7 @@ impl EnvelopeParts {
             event_id: fields.event_id.map(part),
             occurred_at: fields.occurred_at.map(part),
             trace_id: fields.trace_id.map(part).or_else(own_trace),
-            body: bytes.slice_ref(body.as_bytes()),
+            body: Body::Text(text.slice_ref(body)),
             metadata: fields.metadata,
         })
     }
@@ -143,7 +144,7 @@ impl EnvelopeParts {
             occurred_at: header(bare::OCCURRED_AT).map(ByteString::from),
             trace_id: trace_id.map(ByteString::from),
             metadata,
-            body,
+            body: body.into(),
         }
     }
 }

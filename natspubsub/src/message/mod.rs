@@ -20,7 +20,7 @@ mod violations;
 mod wire;
 
 pub use codec::Raw;
-pub(crate) use codec::{DecodeFault, decode_json};
+pub(crate) use codec::{Body, DecodeFault};
 pub use context::Context;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use context::Origin;

@@ -4,6 +4,8 @@
 //! the words for it: what is found here, it would find too. To skip the body of a message is the largest part of what an
 //! envelope costs, and `serde_json` takes three times as many instructions for it.
 
+use super::depth::DEPTH_MAX;
+
 /// Where the fields lie that an envelope has; metadata, body and unknown fields are JSON.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Skimmed<'a> {
@@ -16,10 +18,25 @@ pub(super) struct Skimmed<'a> {
     pub(super) data: Option<&'a str>,
 }
 
-/// The fields of an envelope, or `None` where it has to be looked at closely. The caller has limited how deep it nests.
+/// The fields of an envelope, or `None` where it has to be looked at closely.
 pub(super) fn skim(text: &str) -> Option<Skimmed<'_>> {
+    // One look at all of it, sixteen bytes at a time, makes those at each text short.
+    let (mut controls, mut escapes) = (0_u8, 0_u8);
+    for byte in text.bytes() {
+        controls |= u8::from(byte < 0x20);
+        escapes |= u8::from(byte == b'\\');
+    }
+    match (controls, escapes) {
+        (0, 0) => skim_as::<false>(text),
+        (0, _) => skim_as::<true>(text),
+        _ => None,
+    }
+}
+
+/// The same of a text without control characters, which has escapes or none.
+fn skim_as<const ESCAPES: bool>(text: &str) -> Option<Skimmed<'_>> {
     let mut found = Skimmed::default();
-    let mut rest = Rest { text, at: 0 };
+    let mut rest = Rest::<ESCAPES> { text, at: 0 };
     rest.eat(b'{')?;
     loop {
         let name = rest.plain_text()?;
@@ -49,12 +66,12 @@ pub(super) fn skim(text: &str) -> Option<Skimmed<'_>> {
 }
 
 /// What is not read yet.
-struct Rest<'a> {
+struct Rest<'a, const ESCAPES: bool> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Rest<'a> {
+impl<'a, const ESCAPES: bool> Rest<'a, ESCAPES> {
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -73,7 +90,7 @@ impl<'a> Rest<'a> {
     fn plain_text(&mut self) -> Option<&'a str> {
         self.eat(b'"')?;
         let begin = self.at;
-        self.at += plain(&self.text.as_bytes()[begin..]);
+        self.at += plain::<ESCAPES>(&self.text.as_bytes()[begin..]);
         self.eat(b'"')?;
         Some(&self.text[begin..self.at - 1])
     }
@@ -81,95 +98,115 @@ impl<'a> Rest<'a> {
     /// A value of any kind.
     fn value(&mut self) -> Option<&'a str> {
         let begin = self.at;
-        self.skip()?;
+        self.at = skip::<ESCAPES>(self.text.as_bytes(), begin)?;
         Some(&self.text[begin..self.at])
-    }
-
-    fn skip(&mut self) -> Option<()> {
-        match self.peek()? {
-            b'"' => self.skip_text(),
-            b'{' => self.skip_list(b'}', true),
-            b'[' => self.skip_list(b']', false),
-            b'-' | b'0'..=b'9' => self.skip_number(),
-            b't' => self.skip_word("true"),
-            b'f' => self.skip_word("false"),
-            b'n' => self.skip_word("null"),
-            _ => None,
-        }
-    }
-
-    fn skip_word(&mut self, word: &str) -> Option<()> {
-        self.text.as_bytes()[self.at..].starts_with(word.as_bytes()).then(|| self.at += word.len())
-    }
-
-    fn skip_text(&mut self) -> Option<()> {
-        self.eat(b'"')?;
-        loop {
-            self.at += plain(&self.text.as_bytes()[self.at..]);
-            match self.next()? {
-                b'"' => return Some(()),
-                b'\\' if matches!(self.next()?, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {}
-                _ => return None,
-            }
-        }
-    }
-
-    fn skip_list(&mut self, end: u8, is_object: bool) -> Option<()> {
-        self.at += 1;
-        if self.peek()? == end {
-            self.at += 1;
-            return Some(());
-        }
-        loop {
-            if is_object {
-                self.skip_text()?;
-                self.eat(b':')?;
-            }
-            self.skip()?;
-            match self.next()? {
-                b',' => {}
-                byte if byte == end => return Some(()),
-                _ => return None,
-            }
-        }
-    }
-
-    fn skip_number(&mut self) -> Option<()> {
-        if self.peek()? == b'-' {
-            self.at += 1;
-        }
-        if self.peek()? == b'0' {
-            self.at += 1;
-        } else {
-            self.skip_digits()?;
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.skip_digits()?;
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.skip_digits()?;
-        }
-        Some(())
-    }
-
-    /// At least one.
-    fn skip_digits(&mut self) -> Option<()> {
-        let begin = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        (self.at > begin).then_some(())
     }
 }
 
-/// How many bytes come before the next quote, backslash or control character. Eight at a time: the highest bit of each byte
-/// says whether it is one (Mycroft's test for a zero byte; above the first hit it may err, and that is not looked at).
-fn plain(bytes: &[u8]) -> usize {
+/// One bit each says what a value is inside of.
+const _: () = assert!(DEPTH_MAX <= u64::BITS as usize);
+
+/// Where the value ends that begins at `at`, if it does not nest too deep.
+fn skip<const ESCAPES: bool>(json: &[u8], mut at: usize) -> Option<usize> {
+    let (mut objects, mut depth) = (0_u64, 0_usize);
+    loop {
+        let open = *json.get(at)?;
+        at = match open {
+            b'"' => skip_text::<ESCAPES>(json, at)?,
+            // The envelope counts too.
+            b'{' | b'[' if depth + 1 == DEPTH_MAX => return None,
+            b'{' | b'[' if *json.get(at + 1)? == open + 2 => at + 2,
+            b'{' => {
+                (objects, depth) = (objects << 1 | 1, depth + 1);
+                at = skip_name::<ESCAPES>(json, at + 1)?;
+                continue;
+            }
+            b'[' => {
+                (objects, depth) = (objects << 1, depth + 1);
+                at += 1;
+                continue;
+            }
+            b'-' | b'0'..=b'9' => skip_number(json, at)?,
+            b't' => skip_word(json, at, b"true")?,
+            b'f' => skip_word(json, at, b"false")?,
+            b'n' => skip_word(json, at, b"null")?,
+            _ => return None,
+        };
+        // A value has ended, and with it perhaps what it is inside of.
+        loop {
+            if depth == 0 {
+                return Some(at);
+            }
+            let is_object = objects & 1 == 1;
+            let next = *json.get(at)?;
+            at += 1;
+            match next {
+                b',' if is_object => at = skip_name::<ESCAPES>(json, at)?,
+                b',' => {}
+                b'}' if is_object => {
+                    (objects, depth) = (objects >> 1, depth - 1);
+                    continue;
+                }
+                b']' if !is_object => {
+                    (objects, depth) = (objects >> 1, depth - 1);
+                    continue;
+                }
+                _ => return None,
+            }
+            break;
+        }
+    }
+}
+
+fn skip_word(json: &[u8], at: usize, word: &[u8]) -> Option<usize> {
+    json[at..].starts_with(word).then_some(at + word.len())
+}
+
+/// The name of a field, and its colon.
+fn skip_name<const ESCAPES: bool>(json: &[u8], at: usize) -> Option<usize> {
+    let end = skip_text::<ESCAPES>(json, at)?;
+    (*json.get(end)? == b':').then_some(end + 1)
+}
+
+fn skip_text<const ESCAPES: bool>(json: &[u8], at: usize) -> Option<usize> {
+    if *json.get(at)? != b'"' {
+        return None;
+    }
+    let mut at = at + 1;
+    loop {
+        at += plain::<ESCAPES>(&json[at..]);
+        match *json.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' if matches!(*json.get(at + 1)?, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
+            _ => return None,
+        }
+    }
+}
+
+fn skip_number(json: &[u8], mut at: usize) -> Option<usize> {
+    let is = |at: usize, byte: u8| json.get(at) == Some(&byte);
+    at += usize::from(is(at, b'-'));
+    at = if is(at, b'0') { at + 1 } else { skip_digits(json, at)? };
+    if is(at, b'.') {
+        at = skip_digits(json, at + 1)?;
+    }
+    if is(at, b'e') || is(at, b'E') {
+        at += 1;
+        at += usize::from(is(at, b'+') || is(at, b'-'));
+        at = skip_digits(json, at)?;
+    }
+    Some(at)
+}
+
+/// At least one.
+fn skip_digits(json: &[u8], at: usize) -> Option<usize> {
+    let digits = json.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (digits > 0).then_some(at + digits)
+}
+
+/// How many bytes come before the next quote or backslash. Eight at a time: the highest bit of each byte says whether it is
+/// one (Mycroft's test for a zero byte; above the first hit it may err, and that is not looked at).
+fn plain<const ESCAPES: bool>(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
     let is_zero = |word: u64| word.wrapping_sub(ONES) & !word;
@@ -177,15 +214,14 @@ fn plain(bytes: &[u8]) -> usize {
     while let Some(eight) = bytes[at..].first_chunk::<8>() {
         let word = u64::from_le_bytes(*eight);
         let quotes = is_zero(word ^ (ONES * u64::from(b'"')));
-        let backslashes = is_zero(word ^ (ONES * u64::from(b'\\')));
-        let controls = word.wrapping_sub(ONES * 0x20) & !word;
-        let found = (quotes | backslashes | controls) & HIGH;
+        let backslashes = if ESCAPES { is_zero(word ^ (ONES * u64::from(b'\\'))) } else { 0 };
+        let found = (quotes | backslashes) & HIGH;
         if found != 0 {
             return at + found.trailing_zeros() as usize / 8;
         }
         at += 8;
     }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\') || *byte < 0x20;
+    let is_special = |byte: &u8| *byte == b'"' || (ESCAPES && *byte == b'\\');
     at + bytes[at..].iter().position(is_special).unwrap_or(bytes.len() - at)
 }
 
@@ -290,10 +326,18 @@ mod tests {
         }
 
         #[test]
+        fn what_nests_too_deep_is_left_to_others(depth in 55_usize..70, inner in "\\[\\]|\\{\\}|1") {
+            let text = format!("{{\"message\":{}{inner}{}}}", "[".repeat(depth), "]".repeat(depth));
+            let is_too_deep = super::super::depth::is_too_deep(text.as_bytes());
+            prop_assert_eq!(skim(&text).is_none(), is_too_deep, "{}", text);
+        }
+
+        #[test]
         fn eight_bytes_at_a_time_are_as_good_as_one(text in "[ -~\u{e4}\u{20ac}\u{0}-\u{20}]{0,60}") {
             let bytes = text.as_bytes();
-            let slow = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\') || *byte < 0x20).unwrap_or(bytes.len());
-            prop_assert_eq!(plain(bytes), slow);
+            let slow = |wanted: &[u8]| bytes.iter().position(|byte| wanted.contains(byte)).unwrap_or(bytes.len());
+            prop_assert_eq!(plain::<true>(bytes), slow(b"\"\\"));
+            prop_assert_eq!(plain::<false>(bytes), slow(b"\""));
         }
     }
 }

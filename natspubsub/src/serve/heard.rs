@@ -2,12 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::listener::Listener;
 use crate::handler::{Failure, FailureClass};
-use crate::message::{EnvelopeParts, Facts, Headers, Moment, Source, check_event_id, headers};
+use crate::message::{Body, EnvelopeParts, Facts, Headers, Moment, Source, check_event_id, headers};
 use crate::metrics::Flight;
 use crate::transport::{CoreMessage, Outbound};
 
@@ -30,7 +29,7 @@ pub(super) struct Heard {
 
 impl Heard {
     /// Reads a message, with its body, or why its bytes cannot be read.
-    pub(super) fn read(listener: &Listener, arrived: Arrived) -> (Arc<Self>, Result<Bytes, Failure>) {
+    pub(super) fn read(listener: &Listener, arrived: Arrived) -> (Arc<Self>, Result<Body, Failure>) {
         let Arrived { message: CoreMessage { message, reply, .. }, at, flight } = arrived;
         let Outbound { subject, headers, body } = message;
         let read = match listener.plan.envelope {

@@ -15,7 +15,7 @@ use super::heard::Heard;
 use super::listener::Listener;
 use super::reply::{ENDING, Refusal, refusal, refuse, reply};
 use crate::handler::{Delivery, Failure, Outcome, ReplySlot, panicked, redact};
-use crate::message::{Context, Source};
+use crate::message::{Body, Context, Source};
 use crate::metrics::{Ending, Flight, RunOutcome};
 use crate::trace::{failed, is_wanted, process_span};
 
@@ -36,7 +36,7 @@ impl Ended {
 }
 
 /// Handles one message with its body, and answers it if it is a request.
-pub(super) async fn run(listener: &Listener, heard: Arc<Heard>, body: Result<Bytes, Failure>, cut: &CancellationToken) {
+pub(super) async fn run(listener: &Listener, heard: Arc<Heard>, body: Result<Body, Failure>, cut: &CancellationToken) {
     let is_timed = listener.metrics.is_recorded() || listener.plan.answers();
     let time = || if is_timed { listener.ground.clock.monotonic() } else { Duration::ZERO };
     let (began, slot) = (time(), ReplySlot::default());
@@ -58,7 +58,7 @@ pub(super) async fn run(listener: &Listener, heard: Arc<Heard>, body: Result<Byt
 async fn ended(
     listener: &Listener,
     heard: Arc<Heard>,
-    body: Result<Bytes, Failure>,
+    body: Result<Body, Failure>,
     slot: &ReplySlot,
     cut: &CancellationToken,
 ) -> Ended {
@@ -70,7 +70,7 @@ async fn ended(
         return Ended::Cut;
     }
     let context = Context::of(heard);
-    let span = if is_wanted() { process_span(&listener.traced(&context, body.len())) } else { Span::none() };
+    let span = if is_wanted() { process_span(&listener.traced(&context, body.bytes().len())) } else { Span::none() };
     let delivery = Delivery::new(context, body, listener.ground.services.clone());
     let clock = &*listener.ground.clock;
     let running = listener.chain.run(clock, listener.plan.timeout, delivery, Some(slot)).instrument(span.clone());
