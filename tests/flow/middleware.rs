@@ -185,6 +185,49 @@ async fn what_middleware_does_is_what_the_handler_did(url: &str) {
     assert_eq!((count("Failed(Panic)"), count("Failed(Timeout)"), count("DeadLetter")), (2, 2, 1), "{seen:?}");
 }
 
+/// Has nothing to do.
+struct Idle;
+
+impl Middleware for Idle {
+    async fn handle(&self, delivery: Delivery, next: Next<'_>) -> Outcome {
+        traced("idle", delivery, next).await
+    }
+
+    fn is_idle(&self) -> bool {
+        true
+    }
+}
+
+/// Panics before there is a future, as no `async fn` can.
+struct Unmade;
+
+impl Middleware for Unmade {
+    fn handle(&self, delivery: Delivery, _next: Next<'_>) -> impl Future<Output = Outcome> + Send {
+        assert!(delivery.body().is_empty(), "on purpose, before there is a future");
+        std::future::ready(Outcome::Ack)
+    }
+}
+
+async fn what_has_nothing_to_do_is_passed_by_and_what_cannot_be_made_has_failed(url: &str) {
+    let steps = Steps::default();
+    let app = App::builder().state(steps.clone()).middleware(10, Global("outer")).middleware(20, Idle);
+    let running = start(url, app.middleware(30, Global("inner")).subscriber(bare {})).await;
+    settle(&running, "order.created", 1).await;
+    assert_eq!(steps.taken(), ["> outer", "> inner", "bare", "< inner", "< outer"]);
+    assert!(running.shutdown().await.is_clean());
+
+    let app = App::builder().state(steps.clone()).middleware(5, Idle).middleware(10, Global("outer"));
+    let running = start(url, app.middleware(20, Unmade).subscriber(meets {})).await;
+    let stats = settle(&running, "rogue.met", 1).await;
+    assert_eq!((stats.dead_lettered, stats.processed), (1, 0), "{stats:?}");
+    assert_eq!(
+        steps.taken(),
+        ["> outer", "< outer", "> outer", "< outer"],
+        "who lies around sees the end of each attempt"
+    );
+    assert!(running.shutdown().await.is_clean());
+}
+
 /// A test of each function on each broker.
 macro_rules! on_both {
     ($($name:ident)+) => {$(
@@ -207,5 +250,6 @@ pub(crate) use on_both;
 
 on_both! {
     layers_lie_in_their_order
+    what_has_nothing_to_do_is_passed_by_and_what_cannot_be_made_has_failed
     what_middleware_does_is_what_the_handler_did
 }

@@ -2,12 +2,14 @@
 //! a request has its reply, or says at once or in time why it has none. Method: streams, listeners and responders of
 //! plain async-nats.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::{HeaderMap, jetstream};
 use futures::StreamExt;
-use natspubsub::ErrorKind;
+use natspubsub::__port::Port;
 use natspubsub::prelude::*;
+use natspubsub::{Encode, ErrorKind};
 use natspubsub_tests::{Inspector, NatsServer, config, unique};
 use serde::{Deserialize, Serialize};
 
@@ -135,6 +137,67 @@ async fn what_is_not_stored_reaches_whoever_listens_now() {
     }
     let large = publisher.subject("chat.pod.response").send_core(&"x".repeat(2 << 20)).await.unwrap_err();
     assert!(matches!(large.kind(), ErrorKind::PayloadTooLarge { .. }), "{large}");
+}
+
+/// A value that can be written once.
+struct Once(AtomicU32);
+
+impl Encode for Once {
+    const CONTENT_TYPE: Option<&'static str> = None;
+
+    fn encode(&self, into: &mut Vec<u8>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => Ok(into.extend_from_slice(b"1")),
+            again => Err(format!("written {} times", again + 1).into()),
+        }
+    }
+}
+
+/// Whatever hinders it, and however many there are: some have to wait for room.
+async fn a_value_that_nobody_stores_is_written_once(url: &str) {
+    let publisher = publisher(url).await;
+    let subject = publisher.subject("chat.pod.response").envelope(false);
+    for _ in 0..2_000 {
+        subject.send_core(&Once(AtomicU32::new(0))).await.unwrap();
+    }
+    let twice = subject.send_core(&Once(AtomicU32::new(1))).await.unwrap_err();
+    assert_eq!((twice.kind(), twice.to_string().contains("Once")), (&ErrorKind::Encode, true), "{twice}");
+    let large = subject.send_core(&Raw(vec![0; 64 << 20].into())).await.unwrap_err();
+    assert!(matches!(large.kind(), ErrorKind::PayloadTooLarge { .. }), "{large}");
+}
+
+#[tokio::test]
+async fn on_memory_a_value_that_nobody_stores_is_written_once() {
+    a_value_that_nobody_stores_is_written_once(&format!("memory:{}", unique("once"))).await;
+}
+
+#[tokio::test]
+async fn on_nats_a_value_that_nobody_stores_is_written_once() {
+    a_value_that_nobody_stores_is_written_once(&NatsServer::start().await.url()).await;
+}
+
+/// Below the grammar of the publisher: names and replies of others come here, too.
+#[tokio::test]
+async fn what_is_more_than_a_subject_never_reaches_the_wire() {
+    let server = NatsServer::start().await;
+    let (port, other) = (Port::connect(&server.url()).await.unwrap(), Inspector::connect(&server.url()).await);
+    let mut listener = other.client.subscribe("hidden.>").await.unwrap();
+    other.round_trip().await;
+    for subject in ["", "a hidden.b", "hidden.a\tb", "a 0\r\n\r\nPUB hidden.b 0\r\n\r\n", "hidden.a\n", " hidden.a"] {
+        let atomic = [(subject, &[][..]), (subject, &[][..])];
+        let refused = [
+            port.publish(subject, &[], b"1").await.is_err(),
+            port.publish_core(subject, &[], b"1").await.is_err(),
+            port.publish_core(subject, &[("a", "b")], b"1").await.is_err(),
+            port.request(subject, b"1", SLACK).await.is_err(),
+            port.request_many(subject, b"1").await.is_err(),
+            port.publish_atomic("batch", &atomic).await.is_err(),
+        ];
+        assert_eq!(refused, [true; 6], "{subject:?}");
+    }
+    port.publish_core("hidden.c", &[], b"2").await.unwrap();
+    let first = listener.next().await.unwrap();
+    assert_eq!((first.subject.as_str(), &first.payload[..]), ("hidden.c", &b"2"[..]));
 }
 
 /// Doubles numbers; refuses zero; answers one with what is no number, and two never.

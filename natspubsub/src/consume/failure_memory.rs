@@ -125,7 +125,7 @@ mod tests {
         };
         let metrics = Arc::new(DeliveryMetrics::silent());
         let holder = Holder { index: 0, ack_wait: Duration::from_secs(30), metrics: &metrics };
-        InHand::new(0, 0, holder, received, Duration::ZERO)
+        InHand::new(0, holder, received, Duration::ZERO)
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A delivery that this process has received and not yet answered.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(super) struct Holder<'a> {
 pub(crate) struct InHand {
     id: u64,
     /// Where the keeper has it.
-    place: usize,
+    place: AtomicUsize,
     /// The place of its subscriber among those of the application.
     subscriber: usize,
     ack_wait: Duration,
@@ -46,13 +46,13 @@ pub(crate) struct InHand {
 }
 
 impl InHand {
-    pub(super) fn new(id: u64, place: usize, holder: Holder<'_>, received: Received, now: Duration) -> Self {
+    pub(super) fn new(id: u64, holder: Holder<'_>, received: Received, now: Duration) -> Self {
         let size = received.headers.wire_size() + received.body.len();
         let Holder { index, ack_wait, metrics } = holder;
         let flight = Flight::new(metrics, size, received.deliveries > 1, now);
         Self {
             id,
-            place,
+            place: AtomicUsize::new(usize::MAX),
             subscriber: index,
             ack_wait,
             flight,
@@ -75,8 +75,13 @@ impl InHand {
         self.id
     }
 
+    /// Under the keeper's lock, as [`InHand::set_place`].
     pub(super) fn place(&self) -> usize {
-        self.place
+        self.place.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_place(&self, place: usize) {
+        self.place.store(place, Ordering::Relaxed);
     }
 
     /// The index of the subscriber that received it.
@@ -217,7 +222,7 @@ pub(super) mod tests {
     pub(in crate::consume) fn hand() -> InHand {
         let metrics = Arc::new(DeliveryMetrics::silent());
         let holder = Holder { index: 0, ack_wait: Duration::from_secs(10), metrics: &metrics };
-        InHand::new(1, 0, holder, received(), Duration::ZERO)
+        InHand::new(1, holder, received(), Duration::ZERO)
     }
 
     #[test]

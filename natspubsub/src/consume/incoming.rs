@@ -38,8 +38,7 @@ fn facts(subscriber: &Subscriber, hand: &InHand, is_letter: bool, envelope: Enve
     };
     Facts {
         recipient: subscriber.recipient.clone(),
-        event_id: Some(envelope.event_id.unwrap_or_else(|| fallback_id(subscriber, hand).into())),
-        new_id: OnceLock::new(),
+        event_id: OnceLock::from(envelope.event_id.unwrap_or_else(|| fallback_id(subscriber, hand).into())),
         topic_at: received.subject.len() - topic.len(),
         sequence: received.sequence,
         deliveries: received.deliveries,

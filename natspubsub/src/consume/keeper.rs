@@ -26,6 +26,9 @@ const LOOK_MIN: Duration = Duration::from_millis(20);
 /// So many looks without one are a gap.
 const GAP_LOOKS: u32 = 2;
 
+/// How many places are kept while nothing is in hand.
+const PLACES_KEPT: usize = 4096;
+
 /// This process has not slept.
 const AWAKE: u64 = u64::MAX;
 
@@ -68,11 +71,11 @@ impl Keeper {
     /// Takes a delivery into hand.
     pub(super) fn hold(&self, holder: Holder<'_>, received: Received) -> Arc<InHand> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let arrived_at = self.arrived_at();
+        let hand = Arc::new(InHand::new(id, holder, received, self.arrived_at()));
         let mut hands = self.hands();
-        let place = hands.vacant_entry();
-        let hand = Arc::new(InHand::new(id, place.key(), holder, received, arrived_at));
-        place.insert(hand.clone());
+        let place = hands.insert(hand.clone());
+        hand.set_place(place);
+        drop(hands);
         hand
     }
 
@@ -82,6 +85,10 @@ impl Keeper {
         // Let go of before, its place may be another's.
         if hands.get(place).is_some_and(|held| held.id() == hand.id()) {
             hands.remove(place);
+        }
+        // Each look walks through all places, also those that one burst has made.
+        if hands.is_empty() && hands.capacity() > PLACES_KEPT {
+            *hands = Slab::new();
         }
     }
 

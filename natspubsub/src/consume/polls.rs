@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::subscriber::Subscriber;
@@ -27,12 +27,13 @@ pub(super) struct Polls {
 /// Where a run is: in a box, because it has a kilobyte or two, and would be moved with what is polled.
 pub(super) type Place<F> = Pin<Box<Option<F>>>;
 
-/// A run whose polls are counted.
+/// A run whose polls are counted; it ends with what it ends with, and its place, for another.
 pub(super) struct Counted<'a, F> {
     polls: &'a Polls,
     /// The stream sequence of its message.
     sequence: u64,
-    run: Place<F>,
+    /// `None` once it has ended.
+    run: Option<Place<F>>,
 }
 
 impl<'a, F: Future> Counted<'a, F> {
@@ -40,21 +41,18 @@ impl<'a, F: Future> Counted<'a, F> {
     pub(super) fn new(polls: &'a Polls, sequence: u64, place: Option<Place<F>>, run: impl FnOnce() -> F) -> Self {
         let mut place = place.unwrap_or_else(|| Box::pin(None));
         place.set(Some(run()));
-        Self { polls, sequence, run: place }
-    }
-
-    /// The place of a run that has ended.
-    pub(super) fn into_place(self) -> Place<F> {
-        self.run
+        Self { polls, sequence, run: Some(place) }
     }
 }
 
 impl<F: Future> Future for Counted<'_, F> {
-    type Output = F::Output;
+    type Output = (F::Output, Place<F>);
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let _under_way = self.polls.begin(self.sequence);
-        self.run.as_mut().as_pin_mut().map_or(Poll::Pending, |run| run.poll(context))
+        let run = self.run.as_mut().and_then(|place| place.as_mut().as_pin_mut());
+        let ended = ready!(run.map_or(Poll::Pending, |run| run.poll(context)));
+        self.run.take().map_or(Poll::Pending, |place| Poll::Ready((ended, place)))
     }
 }
 

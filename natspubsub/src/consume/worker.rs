@@ -41,6 +41,9 @@ impl Job {
     }
 }
 
+/// The most places of runs that are kept.
+const PLACES_MAX: usize = 8;
+
 /// Of a job that has ended.
 type Worked = (Option<Key>, Ended);
 
@@ -58,26 +61,27 @@ impl Worker {
             Counted::new(&subscriber.polls, job.hand().sequence(), place, || work_on(&subscriber, job))
         };
         let mut running = FuturesUnordered::new();
-        // A run is large, and many end at once: they follow each other in one place.
-        let mut place = None;
+        // A run is large: they follow each other in the same places.
+        let mut places = Vec::with_capacity(PLACES_MAX);
         let mut handover = Handover::new(subscriber.clone());
-        // Listened to once, rather than anew for each message, and only where there is nothing to do: it takes a lock.
+        // Listened to where there is nothing to do: for each message it is enough to ask, which takes less.
         let (is_cut, mut cut) = (&cut, pin!(cut.cancelled()));
         while (open || !running.is_empty()) && !is_cut.is_cancelled() {
             let busy = running.len().saturating_sub(subscriber.parking.len());
             tokio::select! {
                 biased;
-                Some((key, ended)) = running.next(), if !running.is_empty() => {
-                    self.ended(key, ended).into_iter().for_each(|job| running.push(begin(None, job)));
+                Some(((key, ended), place)) = running.next(), if !running.is_empty() => {
+                    keep(&mut places, place);
+                    self.ended(key, ended).into_iter().for_each(|job| running.push(begin(places.pop(), job)));
                 }
                 hand = self.intake.recv(), if open && busy < concurrency => match hand {
                     Some(hand) => if let Some(job) = self.begin(hand) {
-                        let mut begun = begin(place.take(), job);
+                        let mut begun = begin(places.pop(), job);
                         match futures::poll!(&mut begun) {
-                            Poll::Ready((key, ended)) => {
-                                place = Some(begun.into_place());
+                            Poll::Ready(((key, ended), place)) => {
+                                keep(&mut places, place);
                                 let next = self.ended(key, ended).into_iter();
-                                next.for_each(|job| running.push(begin(None, job)));
+                                next.for_each(|job| running.push(begin(places.pop(), job)));
                             }
                             Poll::Pending => running.push(begun),
                         }
@@ -127,6 +131,13 @@ impl Worker {
         while self.intake.recv().await.is_some() {}
         let held = self.subscriber.shared.keeper.of(self.subscriber.index);
         join_all(held.iter().map(|hand| release(&self.subscriber, hand))).await;
+    }
+}
+
+/// Keeps the place of a run that has ended for another.
+fn keep<P>(places: &mut Vec<P>, place: P) {
+    if places.len() < PLACES_MAX {
+        places.push(place);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Middleware: layers around the handler.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::cut::Cut;
 use super::delivery::Delivery;
 use super::guard::{panicked, watched, work};
 use super::outcome::Outcome;
-use super::target::{ReplySlot, Target};
+use super::target::{Call, ReplySlot, Target};
 use crate::clock::Clock;
 
 /// A layer around every handler, or around one.
@@ -112,12 +112,8 @@ impl Chain {
     ) -> Outcome {
         let cut = Cut::new(limit);
         let next = Next { chain: self, at: 0, call: Running { cut: &cut, slot } };
-        // To make the future of a middleware may run code of the user.
-        let made = match catch_unwind(AssertUnwindSafe(|| next.run(delivery))) {
-            Ok(made) => made,
-            Err(panic) => return Outcome::Failed(panicked(panic)),
-        };
-        watched(clock, limit, Some(&cut), pin!(work(made))).await.unwrap_or_else(Outcome::Failed)
+        let running = pin!(work(next.run(delivery)));
+        watched(clock, limit, Some(&cut), running).await.unwrap_or_else(Outcome::Failed)
     }
 }
 
@@ -128,10 +124,19 @@ impl<'a> Next<'a> {
         Self { chain, at: 0, call: Running { cut, slot: None } }
     }
 
-    /// Calls what lies further in and returns its outcome.
+    /// Calls what lies further in and returns its outcome. The call itself only makes a future; it runs when it is awaited.
     ///
     /// A handler that panics, or that the subscriber's `timeout` cuts off, has an outcome too: a failure of that class.
     pub fn run(self, delivery: Delivery) -> impl Future<Output = Outcome> + Send + use<'a> {
+        // A middleware that is no `async fn` has code of its own that makes its future.
+        let made = catch_unwind(AssertUnwindSafe(|| self.make(delivery)));
+        match made {
+            Ok(made) => Either::Left(made),
+            Err(panic) => Either::Right(ready(Outcome::Failed(panicked(panic)))),
+        }
+    }
+
+    fn make(self, delivery: Delivery) -> Either<Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>, Call<'a>> {
         let Self { chain, at, call } = self;
         let mut layers = chain.layers.iter().enumerate().skip(at);
         match layers.find(|(_, layer)| !layer.is_idle_dyn()) {

@@ -12,7 +12,8 @@ use super::headers::{self, Headers};
 use super::metadata::Metadata;
 use crate::clock::{SharedClock, event_id};
 
-/// Where one delivered message comes from and how often it was tried; cheap to clone.
+/// Where one delivered message comes from and how often it was tried; cheap to clone. It holds the bytes of its message as
+/// long as it lives.
 ///
 /// ```
 /// use natspubsub::prelude::*;
@@ -51,10 +52,8 @@ pub(crate) struct Recipient {
 /// What is known about a delivery besides its subject and headers.
 pub(crate) struct Facts {
     pub(crate) recipient: Arc<Recipient>,
-    /// `None` where the message has no id of its own.
-    pub(crate) event_id: Option<ByteString>,
-    /// The id of a message that has none: made when somebody asks for it.
-    pub(crate) new_id: OnceLock<String>,
+    /// Of a message that has no id, one is made when somebody asks for it.
+    pub(crate) event_id: OnceLock<ByteString>,
     /// Bytes of the subject before the topic.
     pub(crate) topic_at: usize,
     pub(crate) sequence: u64,
@@ -131,8 +130,7 @@ impl From<Origin> for Own {
         };
         let facts = Facts {
             recipient: recipient.into(),
-            event_id: Some(origin.event_id.into()),
-            new_id: OnceLock::new(),
+            event_id: OnceLock::from(ByteString::from(origin.event_id)),
             topic_at: origin.topic_at,
             sequence: origin.sequence,
             deliveries: origin.deliveries,
@@ -215,8 +213,7 @@ impl Context {
     /// `Nats-Msg-Id`, else `{stream}:{sequence}`; with core NATS a new one.
     pub fn event_id(&self) -> &str {
         let facts = self.facts();
-        let new = || event_id(&*facts.recipient.clock, facts.stored_at);
-        facts.event_id.as_deref().unwrap_or_else(|| facts.new_id.get_or_init(new))
+        facts.event_id.get_or_init(|| event_id(&*facts.recipient.clock, facts.stored_at).into())
     }
 
     /// The subject that the message was published to.

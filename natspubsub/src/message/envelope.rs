@@ -188,7 +188,7 @@ impl<'a> Fields<'a> {
         let metadata = match skimmed.metadata {
             None | Some("null") => None,
             Some(text) if text.len() > METADATA_BYTES_MAX => return None,
-            Some(text) => Some(serde_json::from_str(&text).ok()?),
+            Some(text) => Some(serde_json::from_str(text).ok()?),
         };
         Some(Self {
             event_id: skimmed.event_id.map(Cow::Borrowed),
@@ -274,7 +274,7 @@ fn metadata<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Box<Metadata>>
             "its metadata have {size} bytes, more than {METADATA_BYTES_MAX}"
         )));
     }
-    serde_json::from_str(&text).map(Some).map_err(serde::de::Error::custom)
+    serde_json::from_str(text).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// A field that stands twice is ambiguous: readers disagree on which one counts.

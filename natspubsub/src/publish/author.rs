@@ -59,9 +59,10 @@ impl Author<'_> {
         Cow::Owned(metadata)
     }
 
-    /// Whether it says nothing about itself and about what it is caused by.
+    /// Whether it says nothing about itself and about what it is caused by, and leaves values as they are.
     pub(super) fn is_wordless(&self) -> bool {
-        self.cause.is_none() && self.config.app_version.is_none() && !self.rules.full_headers
+        let is_as_it_is = !self.rules.full_headers && self.rules.compress_above.is_none();
+        is_as_it_is && self.cause.is_none() && self.config.app_version.is_none()
     }
 
     /// What the spans of its messages are caused by.

@@ -3,30 +3,32 @@
 use bytes::Bytes;
 
 use super::author::Author;
-use super::draft::Draft;
+use super::draft::{Draft, unencoded};
+use crate::error::Result;
 use crate::message::{BYTES, Encode};
 use crate::trace::is_untraced;
 
 impl Draft {
-    /// The body that is all of the message; `None` where more belongs to it, or it must not be sent. Then it is written as any
-    /// other, which says why.
-    pub(super) fn bare<T: Encode + ?Sized>(&self, author: &Author<'_>, value: &T) -> Option<Bytes> {
+    /// The body that is all of the message, and may be sent; `None` where more belongs to it, which is written as any other.
+    pub(super) fn bare<T: Encode + ?Sized>(&self, author: &Author<'_>, value: &T) -> Option<Result<Bytes>> {
         let is_assumed = T::CONTENT_TYPE.is_none_or(|media_type| media_type == BYTES);
-        if self.is_enveloped || !is_assumed || !self.is_wordless() || !author.is_wordless() {
-            return None;
-        }
-        if author.schemas.apply_to(self.name()) || !is_untraced(&author.origin()) {
-            return None;
-        }
+        let is_wordless = is_assumed && !self.is_enveloped && self.is_wordless() && author.is_wordless();
+        let is_bare = is_wordless && !author.schemas.apply_to(self.name()) && is_untraced(&author.origin());
+        is_bare.then(|| self.body(author, value))
+    }
+
+    fn body<T: Encode + ?Sized>(&self, author: &Author<'_>, value: &T) -> Result<Bytes> {
         let body = match value.encoded() {
             Some(body) => body,
             None => {
                 let mut body = Vec::new();
-                value.encode(&mut body).ok()?;
+                value.encode(&mut body).map_err(|error| unencoded(std::any::type_name::<T>(), self.name(), error))?;
                 body.into()
             }
         };
-        let is_packed = author.rules.compress_above.is_some_and(|above| body.len() > above);
-        (!is_packed && body.len() <= author.max_payload).then_some(body)
+        if body.len() > author.max_payload {
+            return Err(author.too_large(self.name(), body.len()));
+        }
+        Ok(body)
     }
 }

@@ -78,12 +78,14 @@ impl<'a> Content<'a> {
     fn unwritten(&self, author: &Author<'_>, subject: &str, topic: &str, fault: WriteFault) -> Error {
         match fault {
             WriteFault::TooLarge { size } => author.too_large(subject, size),
-            WriteFault::Encode(error) => {
-                let text = format!("a {} for {topic:?} could not be written", self.type_name);
-                Error::new(ErrorKind::Encode, text).with_source(error)
-            }
+            WriteFault::Encode(error) => unencoded(self.type_name, topic, error),
         }
     }
+}
+
+/// The error of a value that cannot be encoded.
+pub(super) fn unencoded(type_name: &str, topic: &str, error: BoxError) -> Error {
+    Error::new(ErrorKind::Encode, format!("a {type_name} for {topic:?} could not be written")).with_source(error)
 }
 
 /// A message as it is sent.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::author::Author;
-use super::draft::{Content, Draft, Prepared};
+use super::draft::{Content, Draft, Prepared, unencoded};
 use crate::clock::event_id;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{Encode, Headers, Metadata};
@@ -57,10 +57,7 @@ impl Outgoing {
         let event_id = draft.event_id.take().unwrap_or_else(|| event_id(author.clock, author.clock.now()));
         draft.event_id = Some(event_id.clone());
         let mut body = Vec::new();
-        value.encode(&mut body).map_err(|error| {
-            let text = format!("a {value_type} for {:?} could not be written", draft.name());
-            Error::new(ErrorKind::Encode, text).with_source(error)
-        })?;
+        value.encode(&mut body).map_err(|error| unencoded(value_type, draft.name(), error))?;
         Ok(Self { draft, event_id, body, media_type: T::CONTENT_TYPE, value_type, way })
     }
 

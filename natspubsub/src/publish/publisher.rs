@@ -413,31 +413,25 @@ impl Publisher {
         self.told(prepared, stored, began)
     }
 
-    /// Hands a message to whoever listens now.
-    /// Hands a message that nobody stores to the connection without waiting; `None` when that is not possible: then nothing
-    /// was sent.
-    pub(super) fn try_hand_over_core(
-        &self,
-        subject: ByteString,
-        headers: &Headers,
-        body: &Bytes,
-    ) -> Option<Result<()>> {
-        let named = self.outlet.metrics.is_recorded().then(|| subject.clone());
-        let sent = self.outlet.transport.try_publish_core(self.lane, subject, headers, body)?;
-        named.iter().for_each(|subject| self.outlet.metrics.handed_over(subject));
-        Some(sent)
-    }
-
+    /// Hands a message that nobody stores to the connection.
     pub(super) async fn hand_over_core(&self, message: Prepared) -> Result<()> {
-        let Outbound { subject, headers, body } = &message.outbound;
-        let sent = match self.try_hand_over_core(subject.as_str().into(), headers, body) {
+        self.outlet.metrics.handed_over(message.subject());
+        let (transport, Outbound { subject, headers, body }) = (&self.outlet.transport, &message.outbound);
+        let sent = match transport.try_publish_core(self.lane, subject.as_str().into(), headers, body) {
             Some(sent) => sent,
-            None => {
-                self.outlet.metrics.handed_over(message.subject());
-                self.outlet.transport.publish_core(self.lane, message.outbound).await
-            }
+            None => transport.publish_core(self.lane, message.outbound).await,
         };
         sent.inspect_err(|error| message.span.failed(error.kind().name()))
+    }
+
+    /// The same of one that is nothing but its value.
+    pub(super) async fn hand_over_bare(&self, subject: ByteString, body: Bytes) -> Result<()> {
+        self.outlet.metrics.handed_over(&subject);
+        let (transport, headers) = (&self.outlet.transport, Headers::default());
+        match transport.try_publish_core(self.lane, subject.clone(), &headers, &body) {
+            Some(sent) => sent,
+            None => transport.publish_core(self.lane, Outbound { subject: subject.to_string(), headers, body }).await,
+        }
     }
 
     /// What became of a message, once the listener knows it.

@@ -1,5 +1,6 @@
 //! Raw subjects: no environment and application before them.
 
+use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::draft::{Destination, Draft, Prepared};
@@ -8,7 +9,7 @@ use super::outgoing::Way;
 use super::published::Published;
 use super::publisher::Publisher;
 use crate::error::Result;
-use crate::message::{Encode, Headers};
+use crate::message::Encode;
 
 /// A raw subject to publish on, made by [`Publisher::subject`].
 ///
@@ -98,8 +99,8 @@ impl<'a> SubjectPublisher<'a> {
         // What is handed over after the drain would never be written.
         let _under_way = self.publisher.outlet().accept()?;
         match self.publisher.layers() {
-            None => match self.try_send_bare(value) {
-                Some(sent) => sent,
+            None => match self.bare(value) {
+                Some((subject, body)) => self.publisher.hand_over_bare(subject, body?).await,
                 None => Box::pin(self.publisher.hand_over_core(self.prepare_core(value)?)).await,
             },
             Some(layers) => {
@@ -109,11 +110,10 @@ impl<'a> SubjectPublisher<'a> {
         }
     }
 
-    /// Sends what is nothing but its value, without waiting; `None` when that is not possible: then nothing was sent.
-    fn try_send_bare<T: Encode + ?Sized>(&self, value: &T) -> Option<Result<()>> {
+    /// Where to and what to send, if the message is nothing but its value.
+    fn bare<T: Encode + ?Sized>(&self, value: &T) -> Option<(ByteString, Result<Bytes>)> {
         let subject = self.checked.as_ref()?;
-        let body = self.draft.bare(&self.publisher.author(), value)?;
-        self.publisher.try_hand_over_core(subject.clone(), &Headers::default(), &body)
+        Some((subject.clone(), self.draft.bare(&self.publisher.author(), value)?))
     }
 
     fn prepare_core<T: Encode + ?Sized>(&self, value: &T) -> Result<Prepared> {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use bytestring::ByteString;
 use jiff::Timestamp;
 
 use super::listener::Listener;
@@ -23,6 +24,8 @@ pub(super) struct Heard {
     headers: Headers,
     /// Where an answer is expected.
     pub(super) reply: Option<String>,
+    /// Bytes of its body as they came.
+    pub(super) size: usize,
     pub(super) flight: Flight,
     facts: Facts,
 }
@@ -32,6 +35,7 @@ impl Heard {
     pub(super) fn read(listener: &Listener, arrived: Arrived) -> (Arc<Self>, Result<Body, Failure>) {
         let Arrived { message: CoreMessage { message, reply, .. }, at, flight } = arrived;
         let Outbound { subject, headers, body } = message;
+        let size = body.len();
         let read = match listener.plan.envelope {
             true => EnvelopeParts::read(&body, &headers, listener.ground.inflate_max),
             false => EnvelopeParts::read_plain(&body, &headers, listener.ground.inflate_max),
@@ -47,8 +51,10 @@ impl Heard {
         let facts = Facts {
             recipient: listener.recipient.clone(),
             // Nobody stored it, so that it has no number; without an id of its own it gets one for this once.
-            event_id: parts.event_id.or_else(|| header().map(|id| id.to_owned().into())),
-            new_id: OnceLock::new(),
+            event_id: parts
+                .event_id
+                .or_else(|| header().map(ByteString::from))
+                .map_or_else(OnceLock::new, OnceLock::from),
             topic_at: 0,
             sequence: 0,
             deliveries: 1,
@@ -57,7 +63,7 @@ impl Heard {
             trace_id: parts.trace_id,
             metadata: parts.metadata,
         };
-        (Arc::new(Self { subject, headers, reply, flight, facts }), body)
+        (Arc::new(Self { subject, headers, reply, size, flight, facts }), body)
     }
 }
 

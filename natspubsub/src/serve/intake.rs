@@ -63,6 +63,7 @@ async fn take(listener: &Listener, arrived: &mut Vec<CoreMessage>, to_worker: &U
             bytes += size;
             taken.push(message);
         } else {
+            drop_one(listener, at.1);
             refused.push(message.reply);
         }
     }
@@ -71,21 +72,22 @@ async fn take(listener: &Listener, arrived: &mut Vec<CoreMessage>, to_worker: &U
         // Without a worker nobody is left to take it; the application has ended.
         let _ = to_worker.send(Group::new(taken, at, metrics.clone()));
     }
-    for reply in refused {
-        drop_one(listener, reply, at.1).await;
+    if listener.plan.answers() {
+        for reply in refused {
+            refuse(listener, reply, &BUSY).await;
+        }
     }
 }
 
-/// Counts a message that there was no room for, and tells so who waits for an answer.
-async fn drop_one(listener: &Listener, reply: Option<String>, now: Duration) {
+/// Counts a message that there was no room for.
+fn drop_one(listener: &Listener, now: Duration) {
     Flight::of_arrived(&listener.metrics, now).end(Ending::Dropped);
     listener.ground.stats.dropped();
-    if let Some(dropped) = listener.backlog.drop_one(now) {
-        tell(listener, dropped);
-    }
     if listener.plan.answers() {
         listener.tally.add(Duration::ZERO, Some(&BUSY));
-        refuse(listener, reply, &BUSY).await;
+    }
+    if let Some(dropped) = listener.backlog.drop_one(now) {
+        tell(listener, dropped);
     }
 }
 

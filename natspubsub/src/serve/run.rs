@@ -1,5 +1,6 @@
 //! One message from first to last: read, call, count, answer.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -69,21 +70,23 @@ async fn ended(
     if cut.is_cancelled() {
         return Ended::Cut;
     }
-    let context = Context::of(heard);
-    let span = if is_wanted() { process_span(&listener.traced(&context, body.bytes().len())) } else { Span::none() };
+    let (size, context) = (heard.size, Context::of(heard));
+    let span = if is_wanted() { process_span(&listener.traced(&context, size)) } else { Span::none() };
     let delivery = Delivery::new(context, body, listener.ground.services.clone());
     let clock = &*listener.ground.clock;
     let running = listener.chain.run(clock, listener.plan.timeout, delivery, Some(slot)).instrument(span.clone());
-    let mut running = pin!(running);
-    let ended = match futures::poll!(running.as_mut()) {
-        Poll::Ready(ran) => Ended::Ran(ran),
+    let (mut running, mut over) = (pin!(running), pin!(None));
+    let ended = poll_fn(|context| {
+        if let Poll::Ready(ran) = running.as_mut().poll(context) {
+            return Poll::Ready(Ended::Ran(ran));
+        }
         // To wait for the end takes a lock and a place in a queue: only what does not end at once does.
-        Poll::Pending => tokio::select! {
-            biased;
-            ran = running => Ended::Ran(ran),
-            () = cut.cancelled() => Ended::Cut,
-        },
-    };
+        if over.is_none() {
+            over.set(Some(cut.cancelled()));
+        }
+        over.as_mut().as_pin_mut().map_or(Poll::Pending, |over| over.poll(context).map(|()| Ended::Cut))
+    });
+    let ended = ended.await;
     failed(&span, ended.error_type());
     ended
 }

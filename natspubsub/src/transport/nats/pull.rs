@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
 
+use super::framing::one_word;
 use super::link::Link;
 use super::publish::read_headers;
 use super::requests::Requests;
@@ -73,7 +74,7 @@ impl NatsPull {
         connections.mark_unchanged();
         let info_subject = format!("$JS.API.CONSUMER.INFO.{stream}.{durable}");
         // Read once; a clone copies nothing.
-        let next_subject = Subject::from(pull_subject(stream, durable));
+        let next_subject = one_word(pull_subject(stream, durable))?;
         Ok(Self {
             link,
             clock,
