@@ -69,7 +69,9 @@ pub async fn case(rounds: usize, messages: usize) -> Outcome<Found> {
     let publisher = Publisher::connect(Config::builder().url(server.url()).env("bench").app("ours").build()?).await?;
     let (to, from) = (async_nats::connect(server.url()).await?, async_nats::connect(server.url()).await?);
     let mut listener = from.subscribe(RAW_SUBJECT).await?;
-    from.flush().await?;
+    // On one connection the server reads in order: what comes back says that it knows the subscription.
+    from.publish(RAW_SUBJECT, Bytes::new()).await?;
+    listener.next().await;
     tokio::spawn(async move {
         while listener.next().await.is_some() {
             ARRIVED.fetch_add(1, Ordering::Relaxed);

@@ -12,7 +12,10 @@ async fn a_request_its_responder_and_its_listener_are_one_trace() {
     let trace = services.collector.trace(&id, &line.map(|name| (name, 1))).await;
     trace.assert_line(&line);
     assert_eq!(trace.one("request price.of").kind, SpanKind::Producer);
-    assert_eq!(trace.one("process price.seen").attribute("messaging.consumer.group.name"), "watchers");
+    let (told, heard) = (trace.one("publish price.seen"), trace.one("process price.seen"));
+    assert_eq!(heard.attribute("messaging.consumer.group.name"), "watchers");
+    let size = "messaging.message.body.size";
+    assert_eq!(heard.attribute(size), told.attribute(size), "the bytes on the wire");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 //!
 //! | | state | a good order | cost for a message |
 //! |---|---|---|---|
-//! | [`Logging`] | none | outside of all, where it is by itself | two looks at the clock, one line |
+//! | [`Logging`] | none | outside of all, where it is by itself | two looks at the clock, one line; nothing where nobody listens |
 //! | [`ErrorReporter`] | places for reports | `-30`: outside, so that it sees what the others return | nothing for what succeeds but a copy of the context |
 //! | [`Hooks`] | none | any | what the hooks do |
 //! | [`CircuitBreaker`] | one machine, shared by its clones | `-20` | a lock, twice |
