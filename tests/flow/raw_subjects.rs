@@ -146,8 +146,9 @@ impl Encode for Once {
     const CONTENT_TYPE: Option<&'static str> = None;
 
     fn encode(&self, into: &mut Vec<u8>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        into.extend_from_slice(b"1");
         match self.0.fetch_add(1, Ordering::Relaxed) {
-            0 => Ok(into.extend_from_slice(b"1")),
+            0 => Ok(()),
             again => Err(format!("written {} times", again + 1).into()),
         }
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::CatchUnwind;
+use futures::future::{BoxFuture, CatchUnwind};
 use futures::task::AtomicWaker;
 
 use super::failure::Failure;
@@ -48,7 +48,7 @@ impl Cut {
 
     /// What the handler ends with, or the failure that a panic or the time limit is. To make the future must run nothing of
     /// the user.
-    pub(super) fn around<T>(&self, work: Pin<Box<dyn Future<Output = T> + Send>>) -> Around<'_, T> {
+    pub(super) fn around<T>(&self, work: BoxFuture<'static, T>) -> Around<'_, T> {
         Around { cut: self, work: Some(AssertUnwindSafe(work).catch_unwind()) }
     }
 }
@@ -56,7 +56,7 @@ impl Cut {
 /// A running handler that can be cut off; made by [`Cut::around`].
 pub(super) struct Around<'a, T> {
     cut: &'a Cut,
-    work: Option<CatchUnwind<AssertUnwindSafe<Pin<Box<dyn Future<Output = T> + Send>>>>>,
+    work: Option<CatchUnwind<AssertUnwindSafe<BoxFuture<'static, T>>>>,
 }
 
 impl<T> Future for Around<'_, T> {
