@@ -78,6 +78,30 @@ async fn a_burst_is_not_dropped_while_handlers_are_idle() {
     assert_eq!((report.processed, report.dropped), (40, 0), "{report}");
 }
 
+/// The first number is never done with.
+#[subject_subscriber("stubborn", transport = "core", concurrency = 1)]
+async fn stubborn(number: u32, State(seen): State<Seen>) {
+    if number == 0 {
+        std::future::pending::<()>().await;
+    }
+    seen.lock().unwrap().push(number);
+}
+
+#[tokio::test]
+async fn what_waits_when_the_time_is_over_is_not_begun() {
+    let (server, seen) = (NatsServer::start().await, Seen::default());
+    let config =
+        Config::builder().url(server.url()).env("test").app("late").shutdown_timeout(Duration::from_millis(300));
+    let app = App::builder().config(config.build().unwrap()).state(seen.clone()).subscriber(stubborn {});
+    let running = app.build().unwrap().start().await.unwrap();
+    for number in 0..5 {
+        running.publisher().subject("stubborn").send_core(&number).await.unwrap();
+    }
+    running.wait_until(|stats| stats.received == 5, LIMIT).await.unwrap();
+    assert_eq!(running.shutdown().await.failed, 5);
+    assert!(seen.lock().unwrap().is_empty(), "those behind it were told to be lost: {seen:?}");
+}
+
 #[responder("echo", concurrency = 64)]
 async fn echo(number: u32, State(pace): State<Duration>) -> u32 {
     tokio::time::sleep(pace).await;

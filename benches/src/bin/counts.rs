@@ -12,7 +12,7 @@ use natspubsub_bench::{Outcome, tally};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 /// How often instructions above the budget are counted.
-const LOOKS: usize = 3;
+const LOOKS: usize = 5;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

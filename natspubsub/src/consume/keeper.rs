@@ -220,9 +220,11 @@ mod tests {
         assert_eq!(first.place(), second.place(), "its place is free again");
         keeper.forget(&first);
         assert_eq!(keeper.len(), 1);
-        let third = hold(0);
-        hold(1);
+        let (third, _other) = (hold(0), hold(1));
+        keeper.forget(&second);
+        let fourth = hold(0);
+        assert!(fourth.place() < third.place());
         let ids: Vec<u64> = keeper.of(0).iter().map(|hand| hand.id()).collect();
-        assert_eq!(ids, [second.id(), third.id()], "in the order in which they came");
+        assert_eq!(ids, [third.id(), fourth.id()], "in the order in which they came");
     }
 }

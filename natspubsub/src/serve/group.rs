@@ -48,3 +48,38 @@ impl Drop for Group {
         self.for_each(drop);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ::metrics::with_local_recorder;
+    use bytes::Bytes;
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+    use super::*;
+    use crate::message::Headers;
+    use crate::metrics::{About, Ending};
+    use crate::transport::Outbound;
+
+    #[test]
+    fn what_is_left_when_a_group_is_dropped_is_unanswered() {
+        let recorder = DebuggingRecorder::new();
+        let counted = recorder.snapshotter();
+        with_local_recorder(&recorder, || {
+            let metrics = Arc::new(DeliveryMetrics::new(&About::of(&["a".to_owned()]), "on_a", &[]));
+            let outbound = || Outbound { subject: "a".to_owned(), headers: Headers::default(), body: Bytes::new() };
+            let message = || CoreMessage { message: outbound(), reply: None, no_responders: false };
+            let messages: Vec<CoreMessage> = (0..3).map(|_| message()).collect();
+            let mut group = Group::new(messages, (Timestamp::UNIX_EPOCH, Duration::ZERO), metrics);
+            group.next().unwrap().flight.end(Ending::Processed);
+            assert_eq!(group.len(), 2);
+        });
+        let counts = counted.snapshot().into_vec();
+        let settled = |how: &str| {
+            counts.iter().find_map(|(key, _, _, value)| {
+                let is_it = key.key().labels().any(|label| label.value() == how);
+                if let DebugValue::Counter(count) = value { is_it.then_some(*count) } else { None }
+            })
+        };
+        assert_eq!((settled("processed"), settled("unanswered")), (Some(1), Some(2)), "{counts:?}");
+    }
+}
