@@ -9,7 +9,7 @@ use async_nats::{HeaderMap, jetstream};
 use futures::StreamExt;
 use natspubsub::__port::Port;
 use natspubsub::prelude::*;
-use natspubsub::{Encode, ErrorKind};
+use natspubsub::{Encode, ErrorKind, WireHeaders};
 use natspubsub_tests::{Inspector, NatsServer, config, unique};
 use serde::{Deserialize, Serialize};
 
@@ -175,6 +175,45 @@ async fn on_memory_a_value_that_nobody_stores_is_written_once() {
 #[tokio::test]
 async fn on_nats_a_value_that_nobody_stores_is_written_once() {
     a_value_that_nobody_stores_is_written_once(&NatsServer::start().await.url()).await;
+}
+
+#[subject_subscriber("ask.bare", transport = "core")]
+async fn passes_on(_number: u32, publisher: Publisher) -> Result<()> {
+    publisher.subject("bare.caused").envelope(false).send_core("x").await
+}
+
+/// What settings and causes add comes with a value without an envelope, too.
+#[tokio::test]
+async fn a_bare_value_has_what_belongs_to_it() {
+    let server = NatsServer::start().await;
+    let inspector = Inspector::connect(&server.url()).await;
+    let mut listener = inspector.client.subscribe("bare.>").await.unwrap();
+    inspector.round_trip().await;
+    let settings = || Config::builder().url(server.url()).env("test").app("bare");
+    let full = settings().wire_headers(WireHeaders::Full);
+    for (config, header) in
+        [(full, Some("topic")), (settings().compress_above(64), Some("Content-Encoding")), (settings(), None)]
+    {
+        let publisher = Publisher::connect(config.build().unwrap()).await.unwrap();
+        publisher.subject("bare.set").envelope(false).send_core(&"x".repeat(1_000)).await.unwrap();
+        let headers = listener.next().await.unwrap().headers.unwrap_or_default();
+        match header {
+            Some(header) => assert!(headers.get(header).is_some(), "{header}: {headers:?}"),
+            None => assert!(headers.is_empty(), "{headers:?}"),
+        }
+    }
+    let running = App::builder()
+        .config(settings().build().unwrap())
+        .subscriber(passes_on {})
+        .build()
+        .unwrap()
+        .start()
+        .await
+        .unwrap();
+    running.publisher().subject("ask.bare").send_core(&7).await.unwrap();
+    let headers = listener.next().await.unwrap().headers.unwrap_or_default();
+    assert!(headers.get("x-correlation-id").is_some(), "{headers:?}");
+    assert!(running.shutdown().await.is_clean());
 }
 
 /// Below the grammar of the publisher: names and replies of others come here, too.

@@ -19,6 +19,14 @@ async fn a_request_its_responder_and_its_listener_are_one_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_value_without_an_envelope_is_in_the_trace_too() {
+    let services = Services::start().await;
+    let (id, _) = services.begin("bare").await;
+    let line = ["request", "publish price.bare", "process price.bare"];
+    services.collector.trace(&id, &line.map(|name| (name, 1))).await.assert_line(&line);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_nobody_answers_is_an_error() {
     let services = Services::start().await;
     let (id, _) = services.begin("nobody").await;

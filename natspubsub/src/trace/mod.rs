@@ -33,9 +33,10 @@ pub(crate) fn is_wanted() -> bool {
     LevelFilter::current() >= LevelFilter::DEBUG
 }
 
-/// Whether nothing is to be said about the trace of a message that is sent: nobody is interested, and nothing is active.
+/// Whether nothing is to be said about the trace of a message that no other one has caused: nobody is interested, and nothing
+/// is active.
 pub(crate) fn is_untraced(cause: &Cause<'_>) -> bool {
-    !is_wanted() && cause.headers.is_none() && !otel::is_active(cause)
+    !is_wanted() && !otel::is_active(cause)
 }
 
 /// The fields that say that an operation failed.

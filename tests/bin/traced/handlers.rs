@@ -68,3 +68,6 @@ pub(crate) async fn price(asked: u32, publisher: Publisher) -> Result<u32> {
 
 #[subject_subscriber("price.seen", transport = "core", queue = "watchers")]
 pub(crate) async fn seen(_price: u32) {}
+
+#[subject_subscriber("price.bare", transport = "core", envelope = false)]
+pub(crate) async fn seen_bare(_price: u32) {}

@@ -42,6 +42,7 @@ impl Shop {
             }
             "replay" => drop(self.publisher.dead_letters().replay_all().await?),
             "core" => drop(self.publisher.request::<_, u32>("price.of", &7).await?),
+            "bare" => self.publisher.subject("price.bare").envelope(false).send_core(&7).await?,
             "nobody" => drop(self.publisher.request::<_, u32>("price.nobody", &7).await.is_err()),
             "wild" => drop(self.publisher.publish("refund.late", "ORD-1").await?),
             _ => drop(self.publisher.send(&order).await?),

@@ -36,7 +36,10 @@ async fn main() -> Result<(), Fault> {
             running.shutdown().await;
         }
         "billing" => {
-            let app = app.subscriber(handlers::take_payment {}).subscriber(handlers::price {});
+            let app = app
+                .subscriber(handlers::take_payment {})
+                .subscriber(handlers::price {})
+                .subscriber(handlers::seen_bare {});
             app.subscriber(handlers::seen {}).build()?.run().await?;
         }
         _ => {

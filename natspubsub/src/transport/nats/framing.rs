@@ -1,4 +1,4 @@
-//! Subjects that fit into a line of the protocol. The client looks for that too, at ten times the cost: its own look is
+//! Subjects that fit into a line of the protocol. The client looks for that too, at several times the cost: its own look is
 //! turned off, and everything passes through here but the subjects that answer a delivery: the server has made those.
 
 use async_nats::Subject;
